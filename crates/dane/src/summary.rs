@@ -2,7 +2,7 @@
 
 use rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::X509Certificate;
+use x509_parser::prelude::{X509Certificate, X509Name};
 
 use crate::chain::parse;
 use crate::der::{Fields, PublicKey};
@@ -19,6 +19,8 @@ pub struct CertificateSummary {
     pub subject: String,
     /// Who made it, likewise.
     pub issuer: String,
+    /// The organization of the issuer (`O=`), if it names one.
+    pub issuer_organization: Option<String>,
     /// The first DNS names that it is valid for.
     pub names: Vec<String>,
     /// When its validity begins, in seconds since 1970.
@@ -99,6 +101,7 @@ impl CertificateSummary {
         Some(Self {
             subject: shortened(&read.subject().to_string()),
             issuer: shortened(&read.issuer().to_string()),
+            issuer_organization: organization(read.issuer()),
             names: dns_names(&read),
             not_before: validity.not_before.timestamp(),
             not_after: validity.not_after.timestamp(),
@@ -108,6 +111,11 @@ impl CertificateSummary {
             is_self_issued: read.subject().as_raw() == read.issuer().as_raw(),
         })
     }
+}
+
+fn organization(name: &X509Name<'_>) -> Option<String> {
+    let first = name.iter_organization().next()?;
+    first.as_str().ok().map(shortened)
 }
 
 fn dns_names(certificate: &X509Certificate<'_>) -> Vec<String> {
@@ -140,6 +148,9 @@ mod tests {
         params
             .distinguished_name
             .push(rcgen::DnType::CommonName, "x".repeat(1000));
+        params
+            .distinguished_name
+            .push(rcgen::DnType::OrganizationName, "Example B.V.");
         params.not_before = rcgen::date_time_ymd(2026, 1, 2);
         params.not_after = rcgen::date_time_ymd(2026, 12, 3);
         let key = rcgen::KeyPair::generate().unwrap();
@@ -147,6 +158,7 @@ mod tests {
         let summary = CertificateSummary::of(certificate.der()).unwrap();
         assert!(summary.subject.starts_with("CN=xxx") && summary.subject.len() < NAME + 10);
         assert_eq!(summary.issuer, summary.subject);
+        assert_eq!(summary.issuer_organization.as_deref(), Some("Example B.V."));
         assert_eq!(summary.names, ["mx.example.nl"]);
         assert_eq!(
             (&*summary.key, &*summary.signature),

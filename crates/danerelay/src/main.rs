@@ -44,6 +44,7 @@ mod monitor;
 mod ownership;
 mod recheck;
 mod serve;
+mod state_file;
 mod surroundings;
 mod tlsa_records;
 mod tlsrpt;

@@ -23,7 +23,7 @@ use mail::event::settings::{
 };
 use mail::event::spool::Spool;
 use mail::event::store::{Failed, Gone, Store};
-use mail::event::tlsrpt::{NotCollected, ReportEnd, TlsReport};
+use mail::event::tlsrpt::{NotCollected, ReportEnd, TlsReport, TlsReports};
 use mail::record::Level;
 use mail::{
     DaneVerdict, DeliverySecurity, Domain, Event, FailCause, Mailbox, Outcome, QueueId, ReplyCode,
@@ -491,6 +491,9 @@ fn tlsrpt(all: &mut Vec<Event>) {
             end,
         }));
     }
+    let reason = "tlsrpt.dkim: /etc/danerelay/tlsrpt.pem: Permission denied".to_owned();
+    all.push(Event::TlsReports(TlsReports::NotSent(reason)));
+    all.push(Event::TlsReports(TlsReports::SentAgain));
     all.push(Event::NotCollected(NotCollected {
         lost: 3,
         error: "/run/tlsrpt: no such file".to_owned(),

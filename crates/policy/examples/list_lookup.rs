@@ -1,4 +1,5 @@
-//! How much memory a list takes, and how long a look-up: of the list alone, and of the policy for a destination.
+//! How much memory a list takes, and how long a look-up: of the list alone, and of the policy for a destination; and how
+//! long it takes to read it beside very many rules.
 //!
 //! `cargo run --release -p policy --example list_lookup [ENTRIES]`; without a number for 1 and 1,000,000 entries.
 #![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
@@ -17,6 +18,9 @@ use policy::{Fetched, Missing, Policy, Sources, Text};
 
 const POLICY: &str = "version = 1\n[[domain]]\nmatch = [\".strict.example\"]\ndane = \"strict\"\n\
                       [[list]]\nkind = \"danefail\"\nfile = \"list\"\n";
+
+/// As many rules as some site may have.
+const RULES: usize = 10_000;
 
 fn main() {
     let entries = std::env::args().nth(1).and_then(|text| text.parse().ok());
@@ -54,7 +58,17 @@ fn measure(entries: usize) {
         "  the list: {} look-ups, {found} found: {each:.0} ns each",
         names.len()
     );
-    let Some(policy) = policy(&text) else { return };
+    let mut rules = POLICY.to_owned();
+    for number in 0..RULES {
+        let _ = write!(
+            rules,
+            "[[domain]]\nmatch = [\"r{number}.example\", \".below{number}.mail-provider.example\"]\ndane = \"strict\"\n"
+        );
+    }
+    let start = Instant::now();
+    black_box(policy(&rules, &text));
+    println!("  a policy with {RULES} rules beside it: read in {:.2?}", start.elapsed());
+    let Some(policy) = policy(POLICY, &text) else { return };
     let hops: Vec<NextHop> = names
         .into_iter()
         .map(|domain| NextHop::Domain { domain, port: None })
@@ -68,11 +82,11 @@ fn measure(entries: usize) {
     println!("  the policy for a destination: {each:.0} ns each");
 }
 
-fn policy(list: &str) -> Option<Policy> {
+fn policy(policy: &str, list: &str) -> Option<Policy> {
     let compiled = Policy::compile(&Sources {
         policy: Text {
             file: Path::new("policy.toml"),
-            text: POLICY,
+            text: policy,
         },
         added: None,
         read: &|_| Ok(list.to_owned()),

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use mail::Domain;
+use serde::{Deserialize, Serialize};
 
 use crate::pattern::{Pattern, PatternMap};
 use crate::settings::{DaneMode, ExceptionEntry, ModeSource};
@@ -72,7 +73,8 @@ impl ExceptedKind {
 }
 
 /// How near the end of an exception is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum End {
     /// Within a week.
     ThisWeek,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use settings_file::fault::{Fault, FileError, position};
+use settings_file::fault::{Fault, FileError};
 
 use crate::mistake::Mistake;
 use crate::warning::{Remark, Warning};
@@ -21,6 +21,8 @@ pub struct Text<'a> {
 pub(crate) struct Notes<'a> {
     pub(crate) file: String,
     text: &'a str,
+    /// Where its lines end: a file may have tens of thousands of tables, and each wants to know its line.
+    ends: Vec<usize>,
     errors: Vec<(usize, FileError)>,
     pub(crate) warnings: Vec<Warning>,
 }
@@ -30,6 +32,7 @@ impl<'a> Notes<'a> {
         Self {
             file: source.file.display().to_string(),
             text: source.text,
+            ends: source.text.match_indices('\n').map(|(at, _)| at).collect(),
             errors: Vec::new(),
             warnings: Vec::new(),
         }
@@ -48,7 +51,7 @@ impl<'a> Notes<'a> {
     }
 
     pub(crate) fn line(&self, span: &Range<usize>) -> usize {
-        position(self.text, span.start).0
+        self.ends.partition_point(|end| *end < span.start) + 1
     }
 
     /// Merges the faults found while reading with those found since, in the order of the file.

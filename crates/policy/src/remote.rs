@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mail::count;
 use thiserror::Error;
 
 use crate::list::{DomainList, NoList, entry_in};
@@ -79,7 +80,7 @@ pub enum Suspicion {
     #[error("what came has more than {MOST} entries")]
     TooMany,
     /// It has very many more entries than the copy.
-    #[error("what came has {now} entries, and the last good copy has {before}")]
+    #[error("what came has {}, and the last good copy has {before}", count(*now as u64, "entry"))]
     Grown {
         /// The entries of the copy.
         before: usize,
@@ -87,7 +88,7 @@ pub enum Suspicion {
         now: usize,
     },
     /// It has very many fewer.
-    #[error("what came has {now} entries, and the last good copy has {before}")]
+    #[error("what came has {}, and the last good copy has {before}", count(*now as u64, "entry"))]
     Shrunk {
         /// The entries of the copy.
         before: usize,

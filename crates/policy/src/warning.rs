@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use mail::{DomainError, NextHop};
+use mail::{DomainError, NextHop, count};
 use thiserror::Error;
 
 use crate::list::NoList;
@@ -181,7 +181,8 @@ pub enum Remark {
     ShortMaxAge,
     /// A copy that was not refreshed for too long; security is not lower without it.
     #[error(
-        "the copy of the {kind} list {url} was last known to be current {days} days ago, which is longer than its max_age: it is ignored"
+        "the copy of the {kind} list {url} was last known to be current {} ago, which is longer than its max_age: it is ignored",
+        count(*days, "day")
     )]
     TooOld {
         /// Its kind.
@@ -193,8 +194,9 @@ pub enum Remark {
     },
     /// The same of a strict list, without which security would be lower.
     #[error(
-        "the copy of the strict list {url} was last known to be current {days} days ago, which is longer than its max_age; it still \
-         holds, because without it security would be lower"
+        "the copy of the strict list {url} was last known to be current {} ago, which is longer than its max_age; it still \
+         holds, because without it security would be lower",
+        count(*days, "day")
     )]
     OldButStrict {
         /// Its URL.

@@ -8,8 +8,8 @@ use mail::sighting::Ending;
 use mail::{Domain, QueueId, Sighting, TlsTally};
 use spool::{
     Accepted, Acted, Action, Content, Declared, IncidentNumber, Incidents, Inspect, KeepIncidents,
-    KeepTlsTallies, KnownIncident, Ledger, Manage, QueuedMessage, Report, Selected, SpoolError, Summary,
-    Tally, TlsDay, TlsDomain, TlsTallies, Told, Unreadable,
+    KeepTlsTallies, KnownIncident, Ledger, Manage, QueuedMessage, Report, Selected, SpoolError, Step,
+    Summary, Tally, TlsDay, TlsDomain, TlsTallies, Told, Unreadable, Way,
 };
 
 use crate::sql::incidents::Change;
@@ -149,6 +149,10 @@ impl KeepIncidents for EmbeddedSpool {
 
     async fn told(&self, told: Vec<(IncidentNumber, Told)>) -> Result<(), SpoolError> {
         self.change(Change::Told(told), Timestamp::now()).await
+    }
+
+    async fn noticed(&self, way: Way, steps: Vec<(IncidentNumber, Step)>) -> Result<(), SpoolError> {
+        self.change(Change::Noticed(way, steps), Timestamp::now()).await
     }
 }
 

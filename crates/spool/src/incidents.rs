@@ -5,6 +5,7 @@ use std::future::Future;
 use jiff::Timestamp;
 use mail::sighting::{Ending, Evidence, Spot};
 use mail::{Domain, Sighting};
+use serde::{Deserialize, Serialize};
 
 use crate::error::SpoolError;
 
@@ -33,10 +34,14 @@ pub struct KnownIncident {
     pub reopened: u64,
     /// The next-hop domains whose mail failed there, in order; of very many, those seen last.
     pub domains: Vec<Domain>,
+    /// Whether it also stands for others below the same registrable domain that found no room: how many is not known.
+    pub stands_for_more: bool,
     /// What waits because of it.
     pub waiting: Waiting,
-    /// What people have been told of it.
+    /// What the log has said of it.
     pub told: Told,
+    /// What people have been told of it otherwise.
+    pub noticed: Noticed,
 }
 
 /// What a host showed when it last worked.
@@ -63,15 +68,78 @@ pub struct Waiting {
     pub oldest_report: Option<Timestamp>,
 }
 
-/// What people have been told of an incident.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What the log has said of an incident.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
     /// When it was last written to the log as open.
     pub open: Option<Timestamp>,
-    /// Whether half of the time that is left had passed when they were told.
+    /// Whether half of the time that is left had passed then.
     pub half: bool,
-    /// Whether they have been told of its end.
+    /// Whether the log has its end.
     pub ended: bool,
+}
+
+/// A way on which people are told of incidents, beside the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// A mail.
+    Mail,
+    /// A command.
+    Command,
+    /// A webhook.
+    Webhook,
+}
+
+impl Way {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Mail, Self::Command, Self::Webhook];
+}
+
+/// How far people have been told of an incident on one way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// Not at all.
+    #[default]
+    Nothing,
+    /// That it has begun.
+    Opened,
+    /// That half of the time has passed until the first message is returned.
+    Half,
+    /// That it is over.
+    Closed,
+}
+
+/// How far people have been told of an incident on each way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noticed {
+    /// By mail.
+    pub mail: Step,
+    /// By the command.
+    pub command: Step,
+    /// By the webhook.
+    pub webhook: Step,
+}
+
+impl Noticed {
+    /// How far on this way.
+    pub const fn on(self, way: Way) -> Step {
+        match way {
+            Way::Mail => self.mail,
+            Way::Command => self.command,
+            Way::Webhook => self.webhook,
+        }
+    }
+
+    /// People were told so much on this way.
+    pub const fn note(&mut self, way: Way, step: Step) {
+        match way {
+            Way::Mail => self.mail = step,
+            Way::Command => self.command = step,
+            Way::Webhook => self.webhook = step,
+        }
+    }
 }
 
 /// A record of security failures. [`crate::Spool::settle`] writes it.
@@ -96,6 +164,13 @@ pub trait KeepIncidents: Incidents {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), SpoolError>> + Send;
 
-    /// Records what people have been told.
+    /// Records what the log has said.
     fn told(&self, told: Vec<(IncidentNumber, Told)>) -> impl Future<Output = Result<(), SpoolError>> + Send;
+
+    /// Records how far people have been told on this way.
+    fn noticed(
+        &self,
+        way: Way,
+        steps: Vec<(IncidentNumber, Step)>,
+    ) -> impl Future<Output = Result<(), SpoolError>> + Send;
 }

@@ -43,7 +43,9 @@ pub mod tls;
 pub use content::{Content, ContentReader};
 pub use damage::{Damage, Flaw};
 pub use error::SpoolError;
-pub use incidents::{Before, IncidentNumber, Incidents, KeepIncidents, KnownIncident, Told, Waiting};
+pub use incidents::{
+    Before, IncidentNumber, Incidents, KeepIncidents, KnownIncident, Noticed, Step, Told, Waiting, Way,
+};
 pub use incoming::Incoming;
 pub use ledger::{Ledger, Tally};
 pub use listing::{

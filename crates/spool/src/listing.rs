@@ -1,7 +1,7 @@
 //! What `queue list` shows: one object per message.
 
 use jiff::{SignedDuration, Timestamp};
-use mail::{CauseKind, QueueId};
+use mail::{CauseKind, QueueId, TlsTag};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::SpoolError;
@@ -122,8 +122,16 @@ pub struct Declared {
     pub ret: Option<String>,
     /// `ENVID`.
     pub envid: Option<String>,
+    /// What it says about TLS on its way.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub tls: TlsTag,
     /// For each recipient, in the order of the envelope.
     pub recipients: Vec<DeclaredRecipient>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "this is what a field is handed over as")]
+fn is_usual(tag: &TlsTag) -> bool {
+    *tag == TlsTag::Usual
 }
 
 /// What the client declared about one recipient.

@@ -301,7 +301,7 @@ pub(super) async fn send_report<S: KeepTlsTallies>(
     let (kind, error) = match sender.send(today, domain, now).await {
         Ok(Taken { to, id }) => return answers.end(&ReportSent { to, id }).await,
         Err(NotSent::Spool(error)) => return answers.refuse(error.into()).await,
-        Err(error @ NotSent::Later(_)) => (RefusalKind::Busy, error),
+        Err(error @ (NotSent::UnderWay(_) | NotSent::Later(_))) => (RefusalKind::Busy, error),
         Err(error @ (NotSent::Nothing(_) | NotSent::Unwanted(_) | NotSent::Unusable(_))) => {
             (RefusalKind::Unknown, error)
         }

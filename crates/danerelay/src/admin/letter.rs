@@ -2,7 +2,7 @@
 
 use delivery::RetrySchedule;
 use jiff::Timestamp;
-use mail::ReversePath;
+use mail::{ReversePath, TlsTag};
 use serde::{Deserialize, Serialize};
 use spool::{Content, Declared, QueuedMessage, SpoolError};
 
@@ -63,12 +63,16 @@ impl Letter {
 }
 
 /// When the last of the recipients is given up.
-pub(super) fn expires(message: &QueuedMessage, retry: &RetrySchedule, now: Timestamp) -> Timestamp {
+pub(super) fn expires(
+    (message, tag): (&QueuedMessage, TlsTag),
+    retry: &RetrySchedule,
+    now: Timestamp,
+) -> Timestamp {
     // Everything in a queue has had a valid reverse-path.
     let sender = ReversePath::parse(&message.sender).unwrap_or(ReversePath::Null);
     let attempts = message.recipients.iter().map(|recipient| recipient.attempts);
     let fewest = attempts.min().unwrap_or(message.attempts);
-    retry.gives_up(message.created, &sender, fewest, now)
+    retry.gives_up(message.created, (&sender, tag), fewest, now)
 }
 
 /// The content up to the end of its header, or up to the search limit.
@@ -187,9 +191,18 @@ mod tests {
                 recipients: Vec::new(),
             };
             let after = |hours: i64| Timestamp::from_second(hours * 3600).unwrap();
-            assert_eq!(expires(&message, &retry, after(0)), after(age));
+            let expires = |retry, tag, now| expires((&message, tag), retry, now);
+            assert_eq!(expires(&retry, TlsTag::Usual, after(0)), after(age));
             // A message that was never tried is not given up, however old it is.
-            assert_eq!(expires(&message, &retry, after(50)), after(50));
+            assert_eq!(expires(&retry, TlsTag::Usual, after(50)), after(50));
+            // A TLS report of our own is of no use after a day.
+            let days = RetrySchedule {
+                max_age: hours(120),
+                bounce_max_age: hours(120),
+                ..retry.clone()
+            };
+            assert_eq!(expires(&days, TlsTag::Usual, after(0)), after(120));
+            assert_eq!(expires(&days, TlsTag::OwnReport, after(0)), after(24));
         }
     }
 }

@@ -80,7 +80,7 @@ pub(crate) async fn letter_of<S: Inspect>(
     // It may leave the queue at any moment.
     let content = spool.content(id).await.transpose();
     let content = content.ok_or_else(|| Refusal::unknown(id))?;
-    let expires = letter::expires(&message, retry, Timestamp::now());
+    let expires = letter::expires((&message, declared.tls), retry, Timestamp::now());
     Ok(Letter::read(message, (declared, content), expires).await)
 }
 

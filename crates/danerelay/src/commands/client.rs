@@ -12,6 +12,7 @@ use crate::access::words;
 use crate::admin::protocol::{Greeting, Line, Refusal, RefusalKind, Request};
 use crate::config::Config;
 use crate::exit::Verdict;
+use crate::wiring::standing::PolicyTrouble;
 
 /// How long the daemon may take for its next line. Searching a million messages takes only a part of that.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -231,6 +232,13 @@ fn is_same(one: &Path, other: &Path) -> bool {
             (Ok(one), Ok(other)) => one == other,
             _ => false,
         }
+}
+
+/// What the running relay says of its policy.
+pub(crate) fn standing(config: &Config) -> Result<PolicyTrouble, AdminError> {
+    let mut client = Client::connect(config)?;
+    client.ask(&Request::Standing)?;
+    client.end()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use report::incidents::{Incident, Terms, compose, page};
 use serde::Serialize;
 use spool::Incidents as _;
 
-use super::client::AdminError;
+use super::client::{self, AdminError};
 use super::output::{printable, write, write_json};
 use super::source::{self, Source, wait};
 use crate::admin::protocol::{Line, Nothing, Refusal, RefusalKind, Request};
@@ -73,7 +73,7 @@ pub(crate) fn run(
     let found = find(&config, now)?;
     match &arguments.command {
         Some(IncidentsCommand::Show { id, json }) => show(&config, (&found, id), *json, now),
-        None => list(&found, arguments),
+        None => list(&found, arguments, &config),
     }
 }
 
@@ -103,7 +103,7 @@ pub(super) fn find(config: &Config, now: Timestamp) -> Result<Vec<Incident>, Fai
     }
 }
 
-fn list(found: &[Incident], arguments: &IncidentsArguments) -> Result<Verdict, Failure> {
+fn list(found: &[Incident], arguments: &IncidentsArguments, config: &Config) -> Result<Verdict, Failure> {
     let mut chosen = found
         .iter()
         .filter(|one| arguments.all || one.is_open())
@@ -115,7 +115,10 @@ fn list(found: &[Incident], arguments: &IncidentsArguments) -> Result<Verdict, F
         return Ok(Verdict::Good);
     }
     if chosen.peek().is_none() {
-        write("no incidents: nothing is held up by a security failure\n")?;
+        write(&format!(
+            "no incidents: nothing is held up by a security failure\n{}",
+            not_needed(config)
+        ))?;
         return Ok(Verdict::Good);
     }
     let mut text = format!(
@@ -125,11 +128,23 @@ fn list(found: &[Incident], arguments: &IncidentsArguments) -> Result<Verdict, F
     for incident in chosen {
         let _ = writeln!(text, "{}", row(incident));
     }
+    text.push_str(&not_needed(config));
     write(&text)?;
     Ok(Verdict::Good)
 }
 
+/// What the daily test has found to work again: a line, or nothing.
+fn not_needed(config: &Config) -> String {
+    let healed = client::standing(config).map_or(0, |trouble| trouble.tests.healed.len());
+    match healed {
+        0 => String::new(),
+        1 => "\n1 exception is not needed any more: `danerelay danefail list` names it\n".to_owned(),
+        many => format!("\n{many} exceptions are not needed any more: `danerelay danefail list` names them\n"),
+    }
+}
+
 fn row(incident: &Incident) -> String {
+    let least = if incident.domains_at_least { "+" } else { "" };
     let status = if incident.is_open() { "open" } else { "over" };
     let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.0}"));
     let age = incident.oldest_age.map_or_else(|| "-".to_owned(), span);
@@ -138,7 +153,7 @@ fn row(incident: &Incident) -> String {
         incident.id,
         time(Some(incident.first_seen)),
         incident.messages,
-        incident.domains,
+        format!("{}{least}", incident.domains),
         time(incident.first_return),
         printable(&incident.summary)
     )

@@ -1,148 +1,181 @@
-//! Has the command run and the webhook called for incidents: each notice in its turn, with patience, and never in the way of
-//! mail.
+//! Takes notices to those who want to know: each way with a pace and patience of its own, and never in the way of mail.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use mail::Mailbox;
+use jiff::{SignedDuration, Timestamp};
 use mail::event::incident::NotTold;
 use mail::event::{Event, EventLog};
-use tokio::sync::mpsc;
+use spool::{Spool, SpoolError, Way};
 use tokio::time::sleep;
 
 use super::command;
-use super::notice::{Item, json};
+use super::notice::{Mail, Notice};
+use super::pace::{Bucket, Pace};
 use super::webhook::Web;
 use crate::config::schema::Incidents;
 
-/// How many notices may wait; what comes then is not told.
-const WAITING: usize = 64;
-/// The pauses between the tries; after the last one the notice is given up.
+/// Ten notices at once on each way, and one more each hour: what comes in between is told together.
+const NOTICES: Pace = Pace::new(10, SignedDuration::from_hours(1));
+/// The pauses between the tries; after the last one the way rests.
 const PAUSES: [Duration; 3] = [
     Duration::from_secs(10),
     Duration::from_mins(1),
     Duration::from_mins(10),
 ];
+/// How long a way rests on which a notice could not be handed over.
+const REST: SignedDuration = SignedDuration::from_hours(1);
 
-/// Those who take notices to where they are wanted.
-pub(crate) struct Couriers {
-    shared: Arc<Shared>,
-    command: mpsc::Sender<Arc<[u8]>>,
-    webhook: mpsc::Sender<Arc<[u8]>>,
-}
-
-/// What they share.
-struct Shared {
-    pauses: [Duration; 3],
+/// Takes notices to where they are wanted.
+pub(crate) struct Courier<S> {
     settings: Arc<ArcSwap<Incidents>>,
     web: Web,
+    post: Post<S>,
     events: Arc<dyn EventLog>,
+    pauses: [Duration; 3],
 }
 
-/// How a notice is taken there.
-#[derive(Debug, Clone, Copy)]
-enum Way {
-    Command,
-    Webhook,
+/// Puts our own mail into the queue.
+pub(crate) struct Post<S> {
+    pub(crate) spool: Arc<S>,
+    /// Is told of the mail.
+    pub(crate) accepted: Box<dyn Fn(spool::Accepted) + Send + Sync>,
+    /// Our name.
+    pub(crate) relay: String,
 }
 
-impl Way {
-    const fn key(self) -> &'static str {
+/// A notice as it goes on a way.
+pub(super) enum Parcel {
+    Mail(Mail),
+    Command(Vec<u8>),
+    Webhook(Arc<[u8]>),
+}
+
+/// Whether a notice may be sent on a way now.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// One is on its way.
+    pub(super) is_busy: bool,
+    /// Until then there is none.
+    rests: Option<Timestamp>,
+    /// For what is ours, so that strangers cannot delay it.
+    ours: Bucket,
+    others: Bucket,
+}
+
+impl Turn {
+    /// Whether a notice may be sent now; it counts. `is_ours`: something of our own is news.
+    pub(super) fn take(&mut self, is_ours: bool, now: Timestamp) -> bool {
+        // It is never further ahead, unless the clock has gone back.
+        let rests = |until: Timestamp| until > now && until.duration_since(now) <= REST;
+        if self.is_busy || self.rests.is_some_and(rests) {
+            return false;
+        }
+        (is_ours && self.ours.take(NOTICES, now)) || self.others.take(NOTICES, now)
+    }
+
+    /// The last one could not be handed over.
+    pub(super) fn rest(&mut self, now: Timestamp) {
+        self.rests = now.checked_add(REST).ok();
+    }
+}
+
+impl Parcel {
+    /// The setting that names its way.
+    const fn key(&self) -> &'static str {
         match self {
-            Self::Command => "incidents.command",
-            Self::Webhook => "incidents.webhook",
+            Self::Mail(_) => "incidents.mail",
+            Self::Command(_) => "incidents.command",
+            Self::Webhook(_) => "incidents.webhook",
         }
     }
 }
 
-impl Couriers {
-    /// Starts them; they end when this is dropped.
-    pub(crate) fn start(settings: Arc<ArcSwap<Incidents>>, web: Web, events: Arc<dyn EventLog>) -> Arc<Self> {
-        Self::start_pausing(PAUSES, settings, web, events)
+impl<S: Spool> Courier<S> {
+    /// Hands notices over as these settings say.
+    pub(crate) fn new(
+        settings: Arc<ArcSwap<Incidents>>,
+        web: Web,
+        post: Post<S>,
+        events: Arc<dyn EventLog>,
+    ) -> Self {
+        Self {
+            settings,
+            web,
+            post,
+            events,
+            pauses: PAUSES,
+        }
     }
 
     /// The same with these pauses between the tries.
-    pub(super) fn start_pausing(
-        pauses: [Duration; 3],
-        settings: Arc<ArcSwap<Incidents>>,
-        web: Web,
-        events: Arc<dyn EventLog>,
-    ) -> Arc<Self> {
-        let shared = Arc::new(Shared {
-            pauses,
-            settings,
-            web,
-            events,
-        });
-        let start = |way| {
-            let (sender, waiting) = mpsc::channel(WAITING);
-            tokio::spawn(work(way, waiting, Arc::clone(&shared)));
-            sender
-        };
-        Arc::new(Self {
-            command: start(Way::Command),
-            webhook: start(Way::Webhook),
-            shared,
+    #[cfg(test)]
+    pub(super) fn pausing(self, pauses: [Duration; 3]) -> Self {
+        Self { pauses, ..self }
+    }
+
+    pub(super) fn relay(&self) -> &str {
+        &self.post.relay
+    }
+
+    /// Whether anybody wants to know on this way.
+    pub(super) fn is_wanted(&self, way: Way) -> bool {
+        let settings = self.settings.load();
+        match way {
+            Way::Mail => settings.mail.0.is_some(),
+            Way::Command => !settings.command.is_empty(),
+            Way::Webhook => settings.webhook.0.is_some(),
+        }
+    }
+
+    /// A notice as it goes on this way; `None` if nobody wants it there.
+    pub(super) fn pack(&self, way: Way, notice: &Notice<'_>, now: Timestamp) -> Option<Parcel> {
+        Some(match way {
+            Way::Mail => {
+                let settings = self.settings.load();
+                Parcel::Mail(notice.mail(settings.mail.0.as_ref()?, now))
+            }
+            Way::Command => Parcel::Command(notice.json()),
+            Way::Webhook => Parcel::Webhook(notice.json().into()),
         })
     }
 
-    /// Who gets mail, if anybody does.
-    pub(super) fn mail_to(&self) -> Option<Mailbox> {
-        self.shared.settings.load().mail.0.clone()
-    }
-
-    /// Sends a notice on its ways, without waiting for it.
-    pub(super) fn send(&self, relay: &str, items: &[Item]) {
-        let settings = self.shared.settings.load();
-        let ways = [
-            (Way::Command, &self.command, settings.command.is_empty()),
-            (Way::Webhook, &self.webhook, settings.webhook.0.is_none()),
-        ];
-        let mut wanted = ways.into_iter().filter(|(_, _, unset)| !unset).peekable();
-        if wanted.peek().is_none() {
-            return;
-        }
-        let notice: Arc<[u8]> = json(relay, items).into();
-        for (way, courier, _) in wanted {
-            if courier.try_send(Arc::clone(&notice)).is_err() {
-                let error = format!("{WAITING} notices wait already");
-                self.shared.not_told(way, error, false);
+    /// Hands it over, with patience. Returns whether it was taken; the log says what went wrong.
+    pub(super) async fn hand_over(&self, parcel: &Parcel) -> bool {
+        let mut pauses = self.pauses.iter();
+        while let Err(error) = self.once(parcel).await {
+            let pause = pauses.next();
+            let (key, again) = (parcel.key(), pause.is_some());
+            self.events.write(&Event::NotTold(NotTold { key, error, again }));
+            match pause {
+                Some(pause) => sleep(*pause).await,
+                None => return false,
             }
         }
-    }
-}
-
-impl Shared {
-    fn not_told(&self, way: Way, error: String, again: bool) {
-        let key = way.key();
-        self.events.write(&Event::NotTold(NotTold { key, error, again }));
+        true
     }
 
     /// One try. An error is what went wrong, in words. What was taken out of the configuration meanwhile is done.
-    async fn take(&self, way: Way, notice: &Arc<[u8]>) -> Result<(), String> {
+    async fn once(&self, parcel: &Parcel) -> Result<(), String> {
         let settings = self.settings.load_full();
-        match way {
-            Way::Command => command::run(&settings.command, notice, command::PATIENCE).await,
-            Way::Webhook => match &settings.webhook.0 {
-                Some(url) => self.web.post(url, notice).await,
+        match parcel {
+            Parcel::Mail(mail) => self.post.mail(mail).await.map_err(|error| error.to_string()),
+            Parcel::Command(line) => command::run(&settings.command, line, command::PATIENCE).await,
+            Parcel::Webhook(line) => match &settings.webhook.0 {
+                Some(url) => self.web.post(url, line).await,
                 None => Ok(()),
             },
         }
     }
 }
 
-/// Takes one notice after the other.
-async fn work(way: Way, mut waiting: mpsc::Receiver<Arc<[u8]>>, shared: Arc<Shared>) {
-    while let Some(notice) = waiting.recv().await {
-        let mut pauses = shared.pauses.iter();
-        while let Err(error) = shared.take(way, &notice).await {
-            let pause = pauses.next();
-            shared.not_told(way, error, pause.is_some());
-            match pause {
-                Some(pause) => sleep(*pause).await,
-                None => break,
-            }
-        }
+impl<S: Spool> Post<S> {
+    async fn mail(&self, mail: &Mail) -> Result<(), SpoolError> {
+        let mut incoming = self.spool.create()?;
+        incoming.append(&mail.content).await?;
+        let accepted = self.spool.commit(incoming, mail.message.clone()).await?;
+        (self.accepted)(accepted);
+        Ok(())
     }
 }

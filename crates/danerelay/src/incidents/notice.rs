@@ -1,33 +1,71 @@
-//! What is told: as mail, and as JSON for commands and webhooks.
+//! What is told at a time: as mail, and as JSON for commands and webhooks.
 
 use std::fmt::Write as _;
 
 use data_encoding::BASE64_MIME;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use mail::{BodyType, Envelope, MailParameters, Mailbox, QueueId, ReversePath};
+use mail::printable::Printable;
+use mail::{BodyType, Envelope, MailParameters, Mailbox, QueueId, ReversePath, count};
 use report::incidents::news::News;
 use report::incidents::{Incident, page};
 use serde::Serialize;
 use spool::NewMessage;
 
-/// The most incidents that are told in full at a time; the rest are counted.
-const TOLD: usize = 20;
+use crate::wiring::standing::Healed;
+
+/// The most incidents that are told in full at a time.
+const IN_FULL: usize = 20;
+/// The most that a mail has a line for, and the most exceptions and entries that are named; the rest are counted.
+const NAMED: usize = 500;
+/// How many deadlines a mail begins with.
+const DEADLINES: usize = 5;
+
+/// What is told at a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Notice<'a> {
+    /// Our name.
+    pub(super) relay: &'a str,
+    /// What is most urgent first.
+    pub(super) items: &'a [Item<'a>],
+    /// What the daily test has found.
+    pub(super) healed: &'a [NotNeeded<'a>],
+}
 
 /// What is told of an incident.
-#[derive(Debug, Serialize)]
-pub(super) struct Item {
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Item<'a> {
     pub(super) news: News,
-    pub(super) incident: Incident,
+    pub(super) incident: &'a Incident,
+}
+
+/// An exception or an entry of a list that is not needed any more.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct NotNeeded<'a> {
+    #[serde(flatten)]
+    pub(super) healed: &'a Healed,
+    /// Whether it was removed: only what a command had added is.
+    pub(super) removed: bool,
 }
 
 /// The object that commands and webhooks are given.
 #[derive(Serialize)]
-struct Notice<'a> {
+struct Object<'a> {
     relay: &'a str,
-    incidents: &'a [Item],
+    counts: Counts,
+    incidents: &'a [Item<'a>],
     /// How many more there are.
     more: usize,
+    healed: &'a [NotNeeded<'a>],
+    more_healed: usize,
+}
+
+/// How many incidents there is each kind of news of.
+#[derive(Debug, Default, Serialize)]
+struct Counts {
+    opened: u64,
+    half: u64,
+    closed: u64,
 }
 
 /// Our own mail.
@@ -36,88 +74,202 @@ pub(super) struct Mail {
     pub(super) content: Vec<u8>,
 }
 
-/// One JSON object on one line.
-pub(super) fn json(relay: &str, items: &[Item]) -> Vec<u8> {
-    let told = items.get(..TOLD).unwrap_or(items);
-    let notice = Notice {
-        relay,
-        incidents: told,
-        more: items.len() - told.len(),
-    };
-    let mut line = crate::json::line(&notice).unwrap_or_default();
-    line.push('\n');
-    line.into_bytes()
-}
-
-/// The mail about these incidents. It has the null reverse-path, so that nothing is ever reported about it, and says that it
-/// was made by a program, so that nobody replies to it by one (RFC 3834 §5).
-pub(super) fn mail(items: &[Item], (to, relay): (&Mailbox, &str), now: Timestamp) -> Mail {
-    let id = QueueId::generate();
-    let mut content = String::new();
-    let date = rfc2822::to_string(&now.to_zoned(jiff::tz::TimeZone::UTC)).unwrap_or_default();
-    let fields = [
-        ("Date", date),
-        ("From", format!("danerelay <postmaster@{relay}>")),
-        ("To", to.to_string()),
-        ("Subject", subject(items, relay)),
-        ("Message-ID", format!("<{id}@{relay}>")),
-        ("Auto-Submitted", "auto-generated".to_owned()),
-        ("MIME-Version", "1.0".to_owned()),
-        ("Content-Type", "text/plain; charset=utf-8".to_owned()),
-        ("Content-Transfer-Encoding", "base64".to_owned()),
-    ];
-    for (name, value) in fields {
-        let _ = write!(content, "{name}: {value}\r\n");
-    }
-    content.push_str("\r\n");
-    content.push_str(&BASE64_MIME.encode(text(items, relay, now).as_bytes()));
-    let envelope = Envelope {
-        reverse_path: ReversePath::Null,
-        recipients: vec![to.clone().into()],
-        parameters: MailParameters::of(BodyType::SevenBit),
-    };
-    Mail {
-        message: NewMessage {
-            id,
-            envelope,
-            created: now,
-        },
-        content: content.into_bytes(),
+impl Item<'_> {
+    /// By this, what is most urgent comes first: first what has the least time left.
+    pub(super) fn urgency(&self) -> (u8, bool, Timestamp) {
+        let rank = match self.news {
+            News::Half => 0,
+            News::Opened => 1,
+            News::Closed => 2,
+            News::Open => 3,
+        };
+        let deadline = self.incident.first_return.unwrap_or(Timestamp::MAX);
+        (rank, !self.incident.is_ours(), deadline)
     }
 }
 
-/// Names of hosts and domains and words of ours: all of it is ASCII.
-fn subject(items: &[Item], relay: &str) -> String {
-    match items {
-        [one] => format!("[{relay}] incident {}: {}", one.news.as_str(), one.incident.name),
-        [first, ..] => format!(
-            "[{relay}] {} incidents: {} {}, and others",
-            items.len(),
-            first.incident.name,
-            first.news.as_str()
-        ),
-        [] => format!("[{relay}] incidents"),
+impl Counts {
+    fn of(items: &[Item<'_>]) -> Self {
+        let mut counts = Self::default();
+        for item in items {
+            match item.news {
+                News::Opened => counts.opened += 1,
+                News::Half => counts.half += 1,
+                News::Closed => counts.closed += 1,
+                // Only the log has reminders.
+                News::Open => {}
+            }
+        }
+        counts
+    }
+
+    /// `3 incidents opened, 1 at half of its time, 2 closed`.
+    fn words(&self) -> String {
+        let its = if self.half == 1 { "its" } else { "their" };
+        let parts = [
+            (self.opened, "opened".to_owned()),
+            (self.half, format!("at half of {its} time")),
+            (self.closed, "closed".to_owned()),
+        ];
+        let mut words = String::new();
+        for (number, what) in parts.into_iter().filter(|(number, _)| *number > 0) {
+            let _ = match words.is_empty() {
+                true => write!(words, "{} {what}", count(number, "incident")),
+                false => write!(words, ", {number} {what}"),
+            };
+        }
+        words
     }
 }
 
-fn text(items: &[Item], relay: &str, now: Timestamp) -> String {
-    let mut text = String::new();
-    for item in items {
+impl Notice<'_> {
+    /// One JSON object on one line.
+    pub(super) fn json(&self) -> Vec<u8> {
+        let incidents = self.items.get(..IN_FULL).unwrap_or(self.items);
+        let healed = self.healed.get(..NAMED).unwrap_or(self.healed);
+        let object = Object {
+            relay: self.relay,
+            counts: Counts::of(self.items),
+            incidents,
+            more: self.items.len() - incidents.len(),
+            healed,
+            more_healed: self.healed.len() - healed.len(),
+        };
+        let mut line = crate::json::line(&object).unwrap_or_default();
+        line.push('\n');
+        line.into_bytes()
+    }
+
+    /// A mail. It has the null reverse-path, so that nothing is ever reported about it, and says that it was made by a program,
+    /// so that nobody replies to it by one (RFC 3834 §5).
+    pub(super) fn mail(&self, to: &Mailbox, now: Timestamp) -> Mail {
+        let (id, relay) = (QueueId::generate(), self.relay);
+        let mut content = String::new();
+        let date = rfc2822::to_string(&now.to_zoned(jiff::tz::TimeZone::UTC)).unwrap_or_default();
+        let fields = [
+            ("Date", date),
+            ("From", format!("danerelay <postmaster@{relay}>")),
+            ("To", to.to_string()),
+            ("Subject", self.subject()),
+            ("Message-ID", format!("<{id}@{relay}>")),
+            ("Auto-Submitted", "auto-generated".to_owned()),
+            ("MIME-Version", "1.0".to_owned()),
+            ("Content-Type", "text/plain; charset=utf-8".to_owned()),
+            ("Content-Transfer-Encoding", "base64".to_owned()),
+        ];
+        for (name, value) in fields {
+            let _ = write!(content, "{name}: {value}\r\n");
+        }
+        content.push_str("\r\n");
+        let text = self.text(now).replace('\n', "\r\n");
+        content.push_str(&BASE64_MIME.encode(text.as_bytes()));
+        let envelope = Envelope {
+            reverse_path: ReversePath::Null,
+            recipients: vec![to.clone().into()],
+            parameters: MailParameters::of(BodyType::SevenBit),
+        };
+        Mail {
+            message: NewMessage {
+                id,
+                envelope,
+                created: now,
+            },
+            content: content.into_bytes(),
+        }
+    }
+
+    /// Names of hosts and domains and words of ours: all of it is ASCII.
+    fn subject(&self) -> String {
+        let what = match self.items {
+            [one] => format!("incident {}: {}", one.news.as_str(), one.incident.name),
+            [_, ..] => Counts::of(self.items).words(),
+            [] => self.not_needed(),
+        };
+        format!("[{}] {what}", self.relay)
+    }
+
+    fn not_needed(&self) -> String {
+        let (are, number) = match self.healed.len() {
+            1 => ("is", 1),
+            number => ("are", number as u64),
+        };
+        format!("{} {are} not needed any more", count(number, "exception"))
+    }
+
+    fn text(&self, now: Timestamp) -> String {
+        let mut text = String::new();
+        if self.items.len() > 1 {
+            let _ = writeln!(text, "{}.\n", Counts::of(self.items).words());
+            self.deadlines(&mut text);
+        }
+        for item in self.items.iter().take(NAMED) {
+            let (news, incident) = (item.news.as_str(), item.incident);
+            let _ = writeln!(text, "{news:<7} {:<4} {}", incident.id, incident.summary);
+        }
+        more(&mut text, self.items.len(), "`danerelay incidents --all`");
+        self.healed(&mut text);
+        for item in self.items.iter().take(IN_FULL) {
+            text.push_str("\n----------------------------------------------------------------\n\n");
+            text.push_str(&page::write(item.incident, self.relay, now));
+        }
+        let relay = self.relay;
         let _ = write!(
             text,
-            "{:<7} {:<4} {}\r\n",
-            item.news.as_str(),
-            item.incident.id,
-            item.incident.summary
+            "\n-- \nWritten by danerelay at {relay}: `danerelay incidents` shows how things stand.\n"
         );
+        text
     }
-    for item in items.iter().take(TOLD) {
-        text.push_str("\r\n----------------------------------------------------------------\r\n\r\n");
-        text.push_str(&page::write(&item.incident, relay, now).replace('\n', "\r\n"));
+
+    /// When the next messages are returned.
+    fn deadlines(&self, text: &mut String) {
+        let mut ends: Vec<(Timestamp, &Incident)> = self
+            .items
+            .iter()
+            .filter(|item| item.incident.is_open())
+            .filter_map(|item| Some((item.incident.first_return?, item.incident)))
+            .collect();
+        if ends.is_empty() {
+            return;
+        }
+        ends.sort_by_key(|(end, _)| *end);
+        text.push_str("The soonest deadlines, at which the first message is returned:\n");
+        for (end, incident) in ends.into_iter().take(DEADLINES) {
+            let _ = writeln!(text, "  {end:.0}  {}", incident.name);
+        }
+        text.push('\n');
     }
-    let _ = write!(
-        text,
-        "\r\n-- \r\nWritten by danerelay at {relay}: `danerelay incidents` shows how things stand.\r\n"
-    );
-    text
+
+    fn healed(&self, text: &mut String) {
+        if self.healed.is_empty() {
+            return;
+        }
+        if !self.items.is_empty() {
+            text.push('\n');
+        }
+        let _ = writeln!(text, "{}, by the daily test:", self.not_needed());
+        for one in self.healed.iter().take(NAMED) {
+            let removed = if one.removed { "; removed" } else { "" };
+            let Healed {
+                kind,
+                name,
+                place,
+                reason,
+                ..
+            } = one.healed;
+            let _ = writeln!(
+                text,
+                "  {kind} {name}  {}  {}{removed}",
+                Printable(place),
+                Printable(reason)
+            );
+        }
+        more(text, self.healed.len(), "`danerelay danefail list`");
+    }
+}
+
+/// How many are not named, and what shows them.
+fn more(text: &mut String, all: usize, command: &str) {
+    if let Some(rest @ 1..) = all.checked_sub(NAMED) {
+        let _ = writeln!(text, "and {rest} more: {command}");
+    }
 }

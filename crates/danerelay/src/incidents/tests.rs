@@ -21,8 +21,8 @@ use mail::{Domain, Sighting, Status};
 use parking_lot::Mutex;
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
-use spool::contract::{commit, listed, message, now, read, settlement, take};
-use spool::{Accepted, KeepIncidents as _, Outcomes, Settlement, Store};
+use spool::contract::{commit, listed, message, now, settlement, take};
+use spool::{Accepted, Outcomes, Settlement, Store};
 use tempfile::TempDir;
 use testworld::dns::World;
 use testworld::mail::Ca;
@@ -30,11 +30,12 @@ use testworld::web::{Page, WebServer};
 use tokio::time::sleep;
 
 use super::board::{Board, OwnSide};
-use super::courier::Couriers;
-use super::watch::{Post, Teller, Watch};
+use super::courier::{Courier, Post};
+use super::watch::Watch;
 use super::webhook::Web;
 use crate::config::schema::Incidents;
 use crate::config::{self, Config, Optional};
+use crate::wiring::standing::{Healed, Standing, Tests};
 use crate::wiring::{resolver, store};
 
 const SHORT: Duration = Duration::from_millis(10);
@@ -50,6 +51,13 @@ impl EventLog for Kept {
 }
 
 impl Kept {
+    /// How many lines there are with this status.
+    fn lines(&self, status: &str) -> usize {
+        let events = self.0.lock();
+        let of_it = |event: &&Event| matches!(event, Event::Incident(line) if line.status == status);
+        events.iter().filter(of_it).count()
+    }
+
     fn not_told(&self) -> Vec<NotTold> {
         let events = self.0.lock();
         let not_told = events.iter().filter_map(|event| match event {
@@ -63,20 +71,28 @@ impl Kept {
 struct Scene<S> {
     spool: Arc<S>,
     watch: Watch<S>,
-    couriers: Arc<Couriers>,
+    own: OwnSide,
+    standing: Standing,
     log: Arc<Kept>,
     /// Our own mail.
     mailed: Arc<Mutex<Vec<Accepted>>>,
     web: WebServer,
+    config: Config,
+    ca: Ca,
     directory: TempDir,
     _world: World,
 }
 
-fn spot() -> Spot {
+/// A host whose certificate matches nothing.
+fn at(host: &str) -> Spot {
     Spot {
-        place: Place::Host(Domain::parse("mx.b.example").unwrap()),
+        place: Place::Host(Domain::parse(host).unwrap()),
         trouble: Trouble::NoMatchingTlsa,
     }
+}
+
+fn spot() -> Spot {
+    at("mx.b.example")
 }
 
 /// Settings that ask the world, with a spool in this directory.
@@ -113,10 +129,37 @@ async fn scene() -> Scene<impl Store> {
     let ca = Ca::new("Web CA").unwrap();
     let identity = ca.issue(&["hooks.test"]).unwrap();
     let web = WebServer::start(&identity).await.unwrap();
+    web.put("/hook", Page::status(204));
     let zone = world.domain("hooks.test").signed();
     zone.host("hooks.test", web.address()).add().unwrap();
     let config = configuration(&world, &directory);
     let spool = store::open(&config, Arc::new(())).await.unwrap();
+    let (own, standing, log) = (OwnSide::default(), Standing::default(), Arc::default());
+    let mailed: Arc<Mutex<Vec<Accepted>>> = Arc::default();
+    let parts = (&spool, &own, &standing, &log);
+    let watch = watch(parts, &mailed, (&web, &directory), web_client(&config, &ca));
+    Scene {
+        watch,
+        spool,
+        own,
+        standing,
+        log,
+        mailed,
+        web,
+        config,
+        ca,
+        directory,
+        _world: world,
+    }
+}
+
+/// A relay's watch, as it is after its start.
+fn watch<S: Store>(
+    (spool, own, standing, log): (&Arc<S>, &OwnSide, &Standing, &Arc<Kept>),
+    mailed: &Arc<Mutex<Vec<Accepted>>>,
+    (web, directory): (&WebServer, &TempDir),
+    client: Web,
+) -> Watch<S> {
     let hook = format!("https://hooks.test:{}/hook", web.address().port());
     let script = format!("cat >> {}", directory.path().join("heard").display());
     let settings = Incidents {
@@ -124,44 +167,34 @@ async fn scene() -> Scene<impl Store> {
         command: ["/bin/sh", "-c", &script].map(str::to_owned).to_vec(),
         webhook: Optional(Some(hook.parse().unwrap())),
     };
-    let log = Arc::new(Kept::default());
-    let settings = Arc::new(ArcSwap::from_pointee(settings));
-    let client = web_client(&config, &ca);
-    let couriers = Couriers::start_pausing([SHORT; 3], settings, client, Arc::<Kept>::clone(&log));
-    let mailed: Arc<Mutex<Vec<Accepted>>> = Arc::default();
-    let noted = Arc::clone(&mailed);
-    let teller = Teller {
-        events: Arc::<Kept>::clone(&log),
-        couriers: Arc::clone(&couriers),
-        post: Post {
-            spool: Arc::clone(&spool),
-            accepted: Box::new(move |accepted| noted.lock().push(accepted)),
-            relay: "relay.test".to_owned(),
-        },
+    let noted = Arc::clone(mailed);
+    let post = Post {
+        spool: Arc::clone(spool),
+        accepted: Box::new(move |accepted| noted.lock().push(accepted)),
+        relay: "relay.test".to_owned(),
     };
-    let board = Board::new(Arc::clone(&spool), &OwnSide::default(), MAX_AGE);
-    Scene {
-        watch: Watch::new(board, teller),
-        spool,
-        couriers,
-        log,
-        mailed,
-        web,
-        directory,
-        _world: world,
-    }
+    let events = || -> Arc<dyn EventLog> { Arc::<Kept>::clone(log) };
+    let settings = Arc::new(ArcSwap::from_pointee(settings));
+    let courier = Courier::new(settings, client, post, events()).pausing([SHORT; 3]);
+    let board = Board::new(Arc::clone(spool), own, MAX_AGE);
+    let file = directory.path().join("notices");
+    Watch::new((board, standing.clone()), courier, events(), file)
 }
 
 impl<S: Store> Scene<S> {
     /// A message is deferred because a host shows another key than is published.
     async fn fail(&self) {
+        self.fail_at(spot()).await;
+    }
+
+    async fn fail_at(&self, spot: Spot) {
         let accepted = commit(&*self.spool, message(&["r@b.example"]), b"x").await;
         let deferred = Settlement {
-            held_up: Some(spot()),
+            held_up: Some(spot.clone()),
             ..settlement(0, Status::Deferred, Some(now() + 5.minutes()))
         };
         let failing = Failing {
-            spot: spot(),
+            spot,
             domain: Some(Domain::parse("b.example").unwrap()),
             evidence: Evidence::of_words(now(), "no matching TLSA records"),
             worked: None,
@@ -175,8 +208,42 @@ impl<S: Store> Scene<S> {
         self.spool.settle(lease, outcomes, now()).await.unwrap();
     }
 
+    async fn works(&self, place: Place, at: Timestamp) {
+        let works = Sighting::Works(place, Ending::Verified);
+        self.spool.note(vec![works], at).await.unwrap();
+    }
+
+    /// Looks, and has what is sent arrive.
     async fn look(&mut self, at: Timestamp) {
         self.watch.look(at).await.unwrap();
+        self.watch.settle(at).await;
+    }
+
+    /// The relay is started again.
+    fn restart(&mut self) {
+        self.own = OwnSide::default();
+        let parts = (&self.spool, &self.own, &self.standing, &self.log);
+        let client = web_client(&self.config, &self.ca);
+        self.watch = watch(parts, &self.mailed, (&self.web, &self.directory), client);
+    }
+
+    /// Subject and text of each mail.
+    async fn mails(&self) -> Vec<(String, String)> {
+        let mailed = self.mailed.lock().clone();
+        let mut mails = Vec::new();
+        for accepted in &mailed {
+            let content = self.spool.content(accepted.id).await.unwrap().unwrap();
+            let (mut reader, mut content) = (content.reader().await.unwrap(), Vec::new());
+            while let Some(chunk) = reader.next().await.unwrap() {
+                content.extend_from_slice(&chunk);
+            }
+            let content = String::from_utf8(content).unwrap();
+            let (head, body) = content.split_once("\r\n\r\n").unwrap();
+            let subject = head.lines().find_map(|line| line.strip_prefix("Subject: "));
+            let body = BASE64_MIME.decode(body.trim_end().as_bytes()).unwrap();
+            mails.push((subject.unwrap().to_owned(), String::from_utf8(body).unwrap()));
+        }
+        mails
     }
 
     /// What the webhook and the command were given, once it is so many notices each.
@@ -202,29 +269,17 @@ impl<S: Store> Scene<S> {
             sleep(SHORT).await;
         }
     }
-
-    async fn not_told(&self, count: usize) -> Vec<NotTold> {
-        loop {
-            let found = self.log.not_told();
-            if found.len() >= count {
-                return found;
-            }
-            sleep(SHORT).await;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_incident_is_told_on_every_way_when_it_opens_at_half_and_when_it_is_over() {
     let mut scene = scene().await;
-    scene.web.put("/hook", Page::status(204));
     scene.fail().await;
     scene.look(now()).await;
     // A reminder is for the log alone.
     scene.look(now() + 2.hours()).await;
     scene.look(now() + 60.hours()).await;
-    let works = Sighting::Works(spot().place, Ending::Verified);
-    scene.spool.note(vec![works], now() + 61.hours()).await.unwrap();
+    scene.works(spot().place, now() + 61.hours()).await;
     scene.look(now() + 61.hours()).await;
     scene.look(now() + 62.hours()).await;
     for heard in scene.heard(3).await {
@@ -236,37 +291,32 @@ async fn an_incident_is_told_on_every_way_when_it_opens_at_half_and_when_it_is_o
         assert_eq!(heard[0]["relay"], "relay.test");
         assert_eq!(heard[0]["incidents"][0]["incident"]["name"], "mx.b.example");
     }
-    let mailed = scene.mailed.lock().clone();
-    let mut subjects = Vec::new();
-    for accepted in &mailed {
+    for accepted in scene.mailed.lock().clone() {
         let [shown] = <[_; 1]>::try_from(listed(&*scene.spool, Some(accepted.id)).await.0).unwrap();
         let shown = serde_json::to_value(shown).unwrap();
         assert_eq!(shown["sender"], "", "nothing is reported about it");
         assert_eq!(shown["recipients"][0]["address"], "postmaster@ops.example");
-        let lease = take(&*scene.spool, &accepted.pending[0]).await;
-        let content = String::from_utf8(read(&lease).await).unwrap();
-        let (head, body) = content.split_once("\r\n\r\n").unwrap();
-        let subject = head.lines().find(|line| line.starts_with("Subject: ")).unwrap();
-        subjects.push(subject.to_owned());
-        let body = BASE64_MIME.decode(body.trim_end().as_bytes()).unwrap();
-        let body = String::from_utf8(body).unwrap();
-        assert!(
-            body.contains("its certificate matches none of its TLSA records"),
-            "{body}"
-        );
     }
-    let expected = ["opened", "half", "closed"]
-        .map(|news| format!("Subject: [relay.test] incident {news}: mx.b.example"));
+    let mut subjects = Vec::new();
+    for (subject, text) in scene.mails().await {
+        let words = "its certificate matches none of its TLSA records";
+        assert!(text.contains(words), "{text}");
+        subjects.push(subject);
+    }
+    let expected =
+        ["opened", "half", "closed"].map(|news| format!("[relay.test] incident {news}: mx.b.example"));
     assert_eq!(subjects, expected);
     assert!(scene.log.not_told().is_empty());
 }
 
+/// What a web server was not given comes with the next notice, and other ways do not wait for it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_web_server_that_fails_is_tried_again_and_given_up_and_gets_the_next_notice() {
-    let scene = scene().await;
+async fn a_web_server_that_fails_is_tried_again_and_told_later() {
+    let mut scene = scene().await;
     scene.web.put("/hook", Page::status(503));
-    scene.couriers.send("relay.test", &[]);
-    let told = scene.not_told(4).await;
+    scene.fail().await;
+    scene.look(now()).await;
+    let told = scene.log.not_told();
     let again: Vec<(&str, bool)> = told.iter().map(|one| (one.key, one.again)).collect();
     assert_eq!(
         again,
@@ -275,35 +325,174 @@ async fn a_web_server_that_fails_is_tried_again_and_given_up_and_gets_the_next_n
     assert!(told[0].error.contains("503"), "{told:?}");
     assert_eq!(scene.web.asked().len(), 4);
     scene.web.put("/hook", Page::status(204));
-    scene.couriers.send("relay.test", &[]);
-    while scene.web.asked().len() < 5 {
-        sleep(SHORT).await;
-    }
-    let [_, piped] = scene.heard(2).await;
-    assert_eq!(piped.len(), 2, "the command has its own way");
-    assert_eq!(scene.log.not_told().len(), 4);
+    scene.fail_at(at("mx.c.example")).await;
+    // It rests for an hour.
+    scene.look(now() + 59.minutes()).await;
+    assert_eq!(scene.web.asked().len(), 4);
+    scene.look(now() + 61.minutes()).await;
+    let [posted, piped] = scene.heard(2).await;
+    let names = |notice: &Value| -> Vec<String> {
+        let incidents = notice["incidents"].as_array().unwrap().iter();
+        let names = incidents.map(|one| one["incident"]["name"].as_str().unwrap().to_owned());
+        names.collect()
+    };
+    assert_eq!(names(&posted[4]), ["mx.b.example", "mx.c.example"]);
+    assert_eq!(piped.iter().map(names).collect::<Vec<_>>(), [["mx.b.example"], ["mx.c.example"]]);
+    assert_eq!(scene.mailed.lock().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_web_server_that_says_nothing_keeps_neither_mail_nor_other_ways_waiting() {
     let mut scene = scene().await;
     scene.web.put("/hook", Page::Silence);
-    for _ in 0..70 {
-        scene.couriers.send("relay.test", &[]);
-    }
-    let told = scene.not_told(5).await;
-    let is_of_web = |one: &&NotTold| one.key == "incidents.webhook";
-    let first = told.iter().find(is_of_web).unwrap();
-    assert_eq!(
-        (first.error.as_str(), first.again),
-        ("64 notices wait already", false)
-    );
     scene.fail().await;
-    scene.look(now()).await;
-    assert_eq!(scene.mailed.lock().len(), 1);
+    scene.watch.look(now()).await.unwrap();
+    scene.fail_at(at("mx.c.example")).await;
+    while scene.mailed.lock().len() < 2 {
+        scene.watch.look(now() + 1.minutes()).await.unwrap();
+        sleep(SHORT).await;
+    }
     // The first one is still being handed over.
     while scene.web.asked().is_empty() {
         sleep(SHORT).await;
     }
     assert_eq!(scene.web.asked().len(), 1);
+}
+
+/// However many there are: ten at once, then one each hour, with all that has come since.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_incidents_are_told_together() {
+    let mut scene = scene().await;
+    let when = |number: i64| now() + number.seconds();
+    for number in 0..40 {
+        scene.fail_at(at(&format!("mx.d{number}.example"))).await;
+        scene.look(when(number)).await;
+    }
+    scene.works(at("mx.d39.example").place, when(40)).await;
+    scene.look(when(50)).await;
+    assert_eq!(scene.mailed.lock().len(), 10);
+    assert_eq!(scene.log.lines("opened"), 40, "the log has each at once");
+    // Something of our own does not wait for that.
+    let fault = mail::event::store::Store::Failed(mail::event::store::Failed::Write, "EIO".to_owned());
+    scene.own.note(&Event::Store(fault));
+    scene.look(when(60)).await;
+    let subjects = |mails: &[(String, String)]| -> Vec<String> {
+        mails.iter().skip(10).map(|(subject, _)| subject.clone()).collect()
+    };
+    let together = "[relay.test] 30 incidents opened, 1 closed";
+    assert_eq!(subjects(&scene.mails().await), [together]);
+    let (_, text) = scene.mails().await.remove(10);
+    assert!(text.starts_with("30 incidents opened, 1 closed.\r\n"), "{text}");
+    assert!(text.contains("The soonest deadlines"), "{text}");
+    for number in 10..39 {
+        assert!(text.contains(&format!(" mx.d{number}.example: ")), "{number}: {text}");
+    }
+    let [posted, piped] = scene.heard(11).await;
+    for notice in [&posted[10], &piped[10]] {
+        assert_eq!(notice["counts"], serde_json::json!({"opened": 30, "half": 0, "closed": 1}));
+        assert_eq!((notice["incidents"].as_array().unwrap().len(), &notice["more"]), (20, &11.into()));
+        assert_eq!(notice["incidents"][0]["incident"]["kind"], "ours");
+    }
+    // Half of the time has passed for all of them.
+    for hours in 60..70 {
+        scene.look(now() + hours.hours()).await;
+    }
+    let last = "[relay.test] 39 incidents at half of their time";
+    assert_eq!(subjects(&scene.mails().await), [together, last]);
+}
+
+/// A stranger whose hosts all fail cannot fill the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_of_one_domain_get_ten_lines_at_once_and_one_a_second() {
+    let mut scene = scene().await;
+    // Of one provider, but each with another trouble, or they would be one incident.
+    for trouble in Trouble::ALL {
+        let place = Place::Host(Domain::parse("mx.b.example").unwrap());
+        scene.fail_at(Spot { place, trouble }).await;
+    }
+    let all = Trouble::ALL.len();
+    assert!(scene.watch.look(now()).await.unwrap(), "there is more to be said");
+    assert_eq!(scene.log.lines("opened"), 10);
+    assert!(scene.watch.look(now() + 3.seconds()).await.unwrap());
+    assert_eq!(scene.log.lines("opened"), 13);
+    assert!(!scene.watch.look(now() + 60.seconds()).await.unwrap());
+    assert!(scene.log.lines("opened") > 13);
+    for seconds in 61..120 {
+        scene.watch.look(now() + seconds.seconds()).await.unwrap();
+    }
+    assert_eq!(scene.log.lines("opened"), all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_nothing_is_told_twice_and_nothing_is_left_out() {
+    let mut scene = scene().await;
+    let fault = mail::event::store::Store::Failed(mail::event::store::Failed::Write, "EIO".to_owned());
+    scene.own.note(&Event::Store(fault));
+    scene.fail().await;
+    scene.look(now()).await;
+    scene.works(spot().place, now() + 1.minutes()).await;
+    scene.restart();
+    scene.look(now() + 2.minutes()).await;
+    let subjects = async |scene: &Scene<_>| -> Vec<String> {
+        scene.mails().await.into_iter().map(|(subject, _)| subject).collect()
+    };
+    let opened = "[relay.test] 2 incidents opened".to_owned();
+    let closed = "[relay.test] incident closed: mx.b.example".to_owned();
+    assert_eq!(subjects(&scene).await, [opened.clone(), closed.clone()]);
+    // What is wrong here may not have shown itself yet.
+    scene.look(now() + 4.minutes()).await;
+    assert_eq!(scene.mailed.lock().len(), 2);
+    scene.look(now() + 8.minutes()).await;
+    let mended = "[relay.test] incident closed: our spool".to_owned();
+    assert_eq!(subjects(&scene).await, [opened, closed, mended]);
+    scene.restart();
+    scene.look(now() + 20.minutes()).await;
+    assert_eq!(scene.mailed.lock().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_well_again_is_told_once_when_the_daily_test_is_complete() {
+    let mut scene = scene().await;
+    let healed = |name: &str, since| Healed {
+        kind: "domain".to_owned(),
+        name: name.to_owned(),
+        meaning: "off".to_owned(),
+        source: "fail.list".to_owned(),
+        place: "fail.list:7".to_owned(),
+        since,
+        reason: "DANE is verified".to_owned(),
+    };
+    let mut tests = Tests {
+        healed: vec![healed("a.example", now())],
+        closed: Vec::new(),
+        tested: None,
+    };
+    scene.standing.tested(tests.clone());
+    scene.look(now()).await;
+    assert!(scene.mailed.lock().is_empty(), "the test goes on");
+    tests.tested = Some(now() + 1.minutes());
+    tests.closed.push(healed("b.example", now()));
+    scene.standing.tested(tests.clone());
+    scene.look(now() + 2.minutes()).await;
+    scene.look(now() + 3.minutes()).await;
+    let mails = scene.mails().await;
+    let [(subject, text)] = &mails[..] else { panic!("{mails:?}") };
+    assert_eq!(subject, "[relay.test] 2 exceptions are not needed any more");
+    assert!(text.contains("domain a.example  fail.list:7  DANE is verified\r\n"), "{text}");
+    assert!(text.contains("domain b.example  fail.list:7  DANE is verified; removed\r\n"), "{text}");
+    for heard in scene.heard(1).await {
+        assert_eq!(heard[0]["healed"][0]["name"], "b.example");
+        assert_eq!(heard[0]["healed"][0]["removed"], true);
+    }
+    scene.restart();
+    tests.tested = Some(now() + 24.hours());
+    scene.standing.tested(tests.clone());
+    scene.look(now() + 25.hours()).await;
+    assert_eq!(scene.mailed.lock().len(), 1, "nothing is new");
+    tests.healed.push(healed("c.example", now() + 40.hours()));
+    tests.tested = Some(now() + 48.hours());
+    scene.standing.tested(tests);
+    scene.look(now() + 49.hours()).await;
+    let (subject, _) = scene.mails().await.remove(1);
+    assert_eq!(subject, "[relay.test] 1 exception is not needed any more");
 }

@@ -1,22 +1,27 @@
-//! Looks at the incidents when something has changed, and every minute, and says what is new.
+//! Looks at the incidents when something has changed, and every minute, and says what is new. What was said is written down
+//! afterwards: what could not be said, or found no room, is said later.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use mail::event::incident::Incident as IncidentEvent;
 use mail::event::{Event, EventLog, spool as spool_event};
 use mail::sighting::{Ending, Trouble};
-use report::incidents::news::{self, News};
-use report::incidents::{Cause, Composed, Incident, OwnTrouble, Status};
-use spool::{IncidentNumber, KeepIncidents, Spool, Told};
-use tokio::sync::watch;
+use report::incidents::{Cause, Composed, Incident};
+use spool::{IncidentNumber, KeepIncidents, Spool, SpoolError, Step, Way};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::board::Board;
-use super::courier::Couriers;
-use super::notice::{self, Item};
+use super::case::{Case, Name};
+use super::courier::{Courier, Turn};
+use super::lines::Lines;
+use super::notice::{Item, NotNeeded, Notice};
+use super::own::Own;
+use super::said::Unwritten;
+use crate::wiring::standing::{Standing, Tests};
 
 /// How often incidents are looked at when nothing is known to have changed: half of a deadline may have passed.
 const LOOK: Duration = Duration::from_mins(1);
@@ -32,37 +37,55 @@ const TESTED: SignedDuration = SignedDuration::from_mins(6);
 
 /// Watches the incidents.
 pub(crate) struct Watch<S> {
-    pub(crate) board: Board<S>,
-    pub(crate) teller: Teller<S>,
-    /// What was told of what is ours and has no record, by its id.
-    own: HashMap<String, (Told, Incident)>,
+    board: Board<S>,
+    events: Arc<dyn EventLog>,
+    lines: Lines,
+    courier: Arc<Courier<S>>,
+    /// What the daily test has found.
+    standing: Standing,
+    own: Own,
+    unwritten: Unwritten,
+    turns: BTreeMap<Way, Turn>,
+    /// Notices that are not on their way any more.
+    arrivals: mpsc::UnboundedReceiver<Arrival>,
+    arrived: mpsc::UnboundedSender<Arrival>,
 }
 
-/// Who is told.
-pub(crate) struct Teller<S> {
-    pub(crate) events: Arc<dyn EventLog>,
-    /// Commands and webhooks.
-    pub(crate) couriers: Arc<Couriers>,
-    /// Puts our own mail into the queue.
-    pub(crate) post: Post<S>,
+/// A notice that is not on its way any more.
+struct Arrival {
+    way: Way,
+    is_taken: bool,
+    content: Content,
 }
 
-/// Puts our own mail into the queue, if somebody is to get any.
-pub(crate) struct Post<S> {
-    pub(crate) spool: Arc<S>,
-    /// Is told of the mail.
-    pub(crate) accepted: Box<dyn Fn(spool::Accepted) + Send + Sync>,
-    /// Our name.
-    pub(crate) relay: String,
+/// What a notice tells, to write it down.
+#[derive(Debug, Default)]
+struct Content {
+    steps: Vec<(Name, Step)>,
+    /// What was tested up to then.
+    healed: Option<Timestamp>,
 }
 
 impl<S: Spool + KeepIncidents> Watch<S> {
-    /// Nothing has been told yet of what is ours.
-    pub(crate) fn new(board: Board<S>, teller: Teller<S>) -> Self {
+    /// `file` has what was said before the start of what is ours.
+    pub(crate) fn new(
+        (board, standing): (Board<S>, Standing),
+        courier: Courier<S>,
+        events: Arc<dyn EventLog>,
+        file: PathBuf,
+    ) -> Self {
+        let (arrived, arrivals) = mpsc::unbounded_channel();
         Self {
             board,
-            teller,
-            own: HashMap::new(),
+            lines: Lines::to(Arc::clone(&events)),
+            events,
+            courier: Arc::new(courier),
+            standing,
+            own: Own::read(file),
+            unwritten: Unwritten::default(),
+            turns: Way::ALL.into_iter().map(|way| (way, Turn::default())).collect(),
+            arrivals,
+            arrived,
         }
     }
 
@@ -79,100 +102,177 @@ impl<S: Spool + KeepIncidents> Watch<S> {
         let changed = Arc::clone(&self.board.changed);
         loop {
             let began = Instant::now();
-            if let Err(error) = self.look(Timestamp::now()).await {
-                let trouble = spool_event::Spool::Incidents(error.to_string());
-                self.teller.events.write(&Event::Spool(trouble));
-            }
+            let looked = self.look(Timestamp::now()).await;
+            let is_more = looked.unwrap_or_else(|error| {
+                self.complain(&error);
+                false
+            });
             // A look reads all mail that is held up: it takes no more than one part in so many of the time, however often a
             // host fails and works again.
             let rest = GATHERED.max(began.elapsed().saturating_mul(PAUSES));
+            if is_more {
+                sleep(rest).await;
+                continue;
+            }
+            let news = async {
+                tokio::select! {
+                    () = changed.notified() => None,
+                    arrival = self.arrivals.recv() => arrival,
+                }
+            };
             // An error means that nothing has changed, and the time is over.
-            if timeout(LOOK, changed.notified()).await.is_ok() {
+            if let Ok(arrival) = timeout(LOOK, news).await {
+                if let Some(arrival) = arrival {
+                    self.note(arrival, Timestamp::now());
+                }
                 sleep(rest).await;
             }
         }
     }
 
-    /// Says what is new, and records that it was said.
-    pub(super) async fn look(&mut self, now: Timestamp) -> Result<(), spool::SpoolError> {
+    fn complain(&self, error: &SpoolError) {
+        let trouble = spool_event::Spool::Incidents(error.to_string());
+        self.events.write(&Event::Spool(trouble));
+    }
+
+    /// Says what is new, and records that it was said. Returns whether there is more to be said.
+    pub(super) async fn look(&mut self, now: Timestamp) -> Result<bool, SpoolError> {
+        while let Ok(arrival) = self.arrivals.try_recv() {
+            self.note(arrival, now);
+        }
+        let spool = Arc::clone(self.board.spool());
+        let is_written = self.unwritten.write(&*spool).await;
         let composed = self.board.incidents(now).await?;
         let mut ended: Vec<_> = composed.iter().flat_map(|one| forgotten(one, now)).collect();
-        let (mut items, mut told) = (Vec::new(), Vec::new());
+        let (mut cases, mut ours) = (Vec::new(), Vec::new());
         for one in composed {
             if self.is_tested(&one.incident, now) {
                 ended.extend(one.records.iter().map(|record| (record.number, Ending::Tested)));
-                continue;
+            } else if one.records.is_empty() {
+                ours.push(one.incident);
+            } else {
+                cases.push(Case::Recorded(one));
             }
-            if one.records.is_empty() {
-                items.extend(self.look_at_own(one.incident, now));
-                continue;
-            }
-            let Some((news, then)) = news::due(&one, now) else {
-                continue;
-            };
-            told.extend(one.records.iter().map(|record| (record.number, then)));
-            items.extend(news.map(|news| Item {
-                news,
-                incident: one.incident,
-            }));
         }
-        items.extend(self.own_that_ended(now));
-        self.teller.tell(items, now).await;
-        let spool = self.board.spool();
-        if !told.is_empty() {
-            spool.told(told).await?;
+        if let Err(error) = is_written {
+            // It would be said again and again. What is ours, perhaps just that trouble, is said all the same.
+            self.complain(&error);
+            cases.clear();
         }
+        self.own.stand(ours, now);
+        cases.extend(self.own.all().cloned().map(Case::Own));
+        let written = self.lines.write(&cases, now);
+        self.unwritten.told(&mut self.own, written.told);
+        let tests = self.standing.tests();
+        for way in Way::ALL {
+            self.send(way, (&cases, &tests), now);
+        }
+        self.own.write();
+        self.unwritten.write(&*spool).await?;
         if !ended.is_empty() {
             spool.end(ended, now).await?;
         }
-        Ok(())
+        Ok(written.is_more)
+    }
+
+    /// Sends what is news on this way, if it is its turn.
+    fn send(&mut self, way: Way, (cases, tests): (&[Case], &Tests), now: Timestamp) {
+        let (mut items, mut content, mut silent) = (Vec::new(), Content::default(), Content::default());
+        for case in cases {
+            let Some((news, step)) = case.notice(way, now) else {
+                continue;
+            };
+            let Some(news) = news else {
+                silent.steps.push((case.name(), step));
+                continue;
+            };
+            content.steps.push((case.name(), step));
+            items.push(Item {
+                news,
+                incident: case.incident(),
+            });
+        }
+        items.sort_by_key(Item::urgency);
+        let healed = not_needed(tests, self.own.healed(way));
+        content.healed = tests.tested;
+        let is_ours = items.iter().any(|item| item.incident.is_ours());
+        let is_news = !items.is_empty() || !healed.is_empty();
+        if !is_news || !self.courier.is_wanted(way) {
+            // Nobody is to be told of it.
+            silent.steps.append(&mut content.steps);
+            silent.healed = content.healed;
+        } else if self.turn(way).take(is_ours, now) {
+            let (items, healed, relay) = (&items[..], &healed[..], self.courier.relay());
+            let notice = Notice { relay, items, healed };
+            if let Some(parcel) = self.courier.pack(way, &notice, now) {
+                self.turn(way).is_busy = true;
+                let (courier, arrived) = (Arc::clone(&self.courier), self.arrived.clone());
+                tokio::spawn(async move {
+                    let is_taken = courier.hand_over(&parcel).await;
+                    // Without a receiver the daemon stops, and tells it again at the next start.
+                    let _ = arrived.send(Arrival {
+                        way,
+                        is_taken,
+                        content,
+                    });
+                });
+            }
+        }
+        self.know(way, silent);
+    }
+
+    /// A notice is not on its way any more.
+    fn note(&mut self, arrival: Arrival, now: Timestamp) {
+        let turn = self.turn(arrival.way);
+        turn.is_busy = false;
+        if arrival.is_taken {
+            self.know(arrival.way, arrival.content);
+            self.own.write();
+        } else {
+            turn.rest(now);
+        }
+    }
+
+    /// People know so much on this way.
+    fn know(&mut self, way: Way, content: Content) {
+        if let Some(until) = content.healed {
+            self.own.know_healed(way, until);
+        }
+        self.unwritten.noticed(&mut self.own, way, content.steps);
+    }
+
+    fn turn(&mut self, way: Way) -> &mut Turn {
+        self.turns.entry(way).or_default()
+    }
+
+    /// Waits until nothing is on its way.
+    #[cfg(test)]
+    pub(super) async fn settle(&mut self, now: Timestamp) {
+        while self.turns.values().any(|turn| turn.is_busy) {
+            if let Some(arrival) = self.arrivals.recv().await {
+                self.note(arrival, now);
+            }
+        }
     }
 
     /// Whether this is our resolver, and its test has shown that it works: it was just said to fail, or nothing has met that for
     /// longer than the test's interval.
     fn is_tested(&self, incident: &Incident, now: Timestamp) -> bool {
-        let resolver = |incident: &Incident| incident.cause == Cause::Own(OwnTrouble::Resolver);
         incident.is_open()
             && incident.cause == Cause::Mail(Trouble::ResolverFails)
-            && (self.own.values().any(|(_, own)| resolver(own))
-                || now.duration_since(incident.last_seen) >= TESTED)
+            && (self.own.resolver_fails() || now.duration_since(incident.last_seen) >= TESTED)
     }
+}
 
-    fn look_at_own(&mut self, incident: Incident, now: Timestamp) -> Option<Item> {
-        let told = self
-            .own
-            .get(&incident.id)
-            .map_or_else(Told::default, |(told, _)| *told);
-        let due = news::of_own(&incident, told, now);
-        let (news, then) = due.unwrap_or((None, told));
-        self.own.insert(
-            incident.id.clone(),
-            (
-                then,
-                Incident {
-                    last_seen: now,
-                    ..incident.clone()
-                },
-            ),
-        );
-        news.map(|news| Item { news, incident })
-    }
-
-    /// What is ours and was there when it was last looked at, but is not there now.
-    fn own_that_ended(&mut self, now: Timestamp) -> Vec<Item> {
-        let ended = self.own.extract_if(|_, (_, incident)| incident.last_seen < now);
-        ended
-            .map(|(_, (_, incident))| Item {
-                news: News::Closed,
-                incident: Incident {
-                    status: Status::Ended,
-                    ended: Some(now),
-                    ending: Some(Ending::Verified),
-                    ..incident
-                },
-            })
-            .collect()
-    }
+/// What the daily test has found since then, if it was complete.
+fn not_needed(tests: &Tests, since: Option<Timestamp>) -> Vec<NotNeeded<'_>> {
+    let Some(tested) = tests.tested else {
+        return Vec::new();
+    };
+    let of = |removed| move |healed| NotNeeded { healed, removed };
+    let all = tests.closed.iter().map(of(true)).chain(tests.healed.iter().map(of(false)));
+    all.filter(|one| one.healed.since <= tested && since.is_none_or(|since| since < one.healed.since))
+        .collect()
 }
 
 /// The records of an incident that was not seen for long and for which nothing waits.
@@ -183,74 +283,4 @@ fn forgotten(composed: &Composed, now: Timestamp) -> Vec<(IncidentNumber, Ending
     }
     let open = composed.records.iter().filter(|record| record.ended.is_none());
     open.map(|record| (record.number, Ending::NotSeen)).collect()
-}
-
-impl<S: Spool> Teller<S> {
-    /// Writes it to the log, and tells all but reminders to those who want to know.
-    async fn tell(&self, mut items: Vec<Item>, now: Timestamp) {
-        for item in &items {
-            self.events.write(&event(item));
-        }
-        items.retain(|item| !item.news.is_reminder());
-        if items.is_empty() {
-            return;
-        }
-        self.couriers.send(&self.post.relay, &items);
-        if let Some(to) = self.couriers.mail_to()
-            && let Err(error) = self
-                .post
-                .mail(&notice::mail(&items, (&to, &self.post.relay), now))
-                .await
-        {
-            self.events
-                .write(&courier_event("incidents.mail", &error.to_string()));
-        }
-    }
-}
-
-fn courier_event(key: &'static str, error: &str) -> Event {
-    Event::NotTold(mail::event::incident::NotTold {
-        key,
-        error: error.to_owned(),
-        again: false,
-    })
-}
-
-impl<S: Spool> Post<S> {
-    async fn mail(&self, mail: &notice::Mail) -> Result<(), spool::SpoolError> {
-        let mut incoming = self.spool.create()?;
-        incoming.append(&mail.content).await?;
-        let accepted = self.spool.commit(incoming, mail.message.clone()).await?;
-        (self.accepted)(accepted);
-        Ok(())
-    }
-}
-
-fn event(item: &Item) -> Event {
-    let incident = &item.incident;
-    let mut reason = incident.summary.clone();
-    for change in incident
-        .finding
-        .changes
-        .iter()
-        .filter(|change| !change.is_empty())
-    {
-        reason.push_str("; ");
-        reason.push_str(change);
-    }
-    Event::Incident(Box::new(IncidentEvent {
-        id: incident.id.clone(),
-        status: item.news.as_str(),
-        kind: incident.kind.as_str(),
-        name: incident.name.clone(),
-        cause: incident.cause.as_str(),
-        since: incident.first_seen,
-        ending: incident.ending.map(Ending::as_str),
-        domains: incident.domains,
-        messages: incident.messages,
-        oldest: incident.oldest,
-        first_return: incident.first_return,
-        likely: incident.finding.likely.as_str(),
-        reason,
-    }))
 }

@@ -1,6 +1,6 @@
 //! Which entries of danefail lists are tested on a day: those to which there is mail, and in turn a share of the rest.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use mail::Domain;
 use policy::Policy;
@@ -22,11 +22,11 @@ pub(crate) struct Chosen {
 }
 
 /// The entries of today: those in `used`, and others from the entry `begin` on.
-pub(crate) fn choose(policy: &Policy, used: &HashSet<Domain>, begin: usize) -> Vec<Chosen> {
+pub(crate) fn choose(policy: &Policy, used: &BTreeSet<Domain>, begin: usize) -> Vec<Chosen> {
     choose_most(policy, used, begin, A_DAY)
 }
 
-fn choose_most(policy: &Policy, used: &HashSet<Domain>, begin: usize, most: usize) -> Vec<Chosen> {
+fn choose_most(policy: &Policy, used: &BTreeSet<Domain>, begin: usize, most: usize) -> Vec<Chosen> {
     let lists = || {
         let lists = policy.lists().iter();
         lists.filter(|list| list.kind == ListKind::Danefail)

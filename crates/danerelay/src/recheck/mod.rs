@@ -9,5 +9,5 @@ mod subject;
 mod tester;
 
 pub(crate) use choice::{Chosen, USED, choose};
-pub(crate) use subject::{Subject, excepted, subjects};
+pub(crate) use subject::{Subject, Tested, excepted, subjects};
 pub(crate) use tester::{Finding, State, Tester, test_all};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use delivery::probe::{HostProbe, Prober};
+use delivery::probe::{HostProbe, Probe, Prober};
 use delivery::route::{self, Means, Route, Sought};
 use delivery::{DeliveryConfig, TlsClient};
 use dns::Resolver;
@@ -73,6 +73,8 @@ impl State {
 pub(crate) struct Finding {
     pub(crate) state: State,
     pub(crate) reason: String,
+    /// Whether each host was reached.
+    pub(crate) is_whole: bool,
 }
 
 impl Tester {
@@ -175,6 +177,7 @@ fn finding(state: State, reason: &str) -> Finding {
     Finding {
         state,
         reason: reason.to_owned(),
+        is_whole: true,
     }
 }
 
@@ -194,34 +197,52 @@ fn of_probes(probes: &[HostProbe<'_>]) -> Finding {
     let failing = failures()
         .map(of_failure)
         .find(|found| found.state == State::Failing);
-    let mut good = probes
-        .iter()
-        .flat_map(|host| &host.tries)
-        .filter(|one| one.failure.is_none());
-    match (good.next(), failing) {
-        (Some(_), Some(failing)) => Finding {
+    let unknown = failures().find(|failure| matches!(failure.cause, Cause::Dns(..)));
+    let mut good = probes.iter().filter_map(good_try);
+    match (good.next(), failing, unknown) {
+        (Some(_), Some(failing), _) => Finding {
             state: State::Partly,
             ..failing
         },
-        (Some(good), None) => {
-            let words = match &good.verdict {
-                DaneVerdict::Verify | DaneVerdict::VerifyHostOnly => "DANE is verified".to_owned(),
-                verdict @ (DaneVerdict::NotReached
-                | DaneVerdict::EncryptNoUsable
-                | DaneVerdict::Skip(_)
-                | DaneVerdict::Softfail(_)
-                | DaneVerdict::Fail(_)) => format!("nothing is required any more: {verdict}"),
-            };
-            finding(State::Healed, &words)
+        (Some(good), None, None) => {
+            let (mut words, silent) = (verified(&good.verdict), probes.iter().find(|one| good_try(one).is_none()));
+            if let Some(failure) = silent.and_then(|host| host.failures().last()) {
+                words = format!("{words}; not reached: {}", failure.reason);
+            }
+            Finding {
+                is_whole: silent.is_none(),
+                ..finding(State::Healed, &words)
+            }
         }
-        (None, Some(failing)) => failing,
-        (None, None) => {
+        (None, Some(failing), _) => failing,
+        // What cannot be looked up may be just what was wrong.
+        (_, None, Some(unknown)) => finding(State::Undecided, &unknown.reason),
+        (None, None, None) => {
             let words = failures().last().map(|failure| failure.reason.to_string());
             finding(
                 State::Undecided,
                 words.as_deref().unwrap_or("no host could be connected to"),
             )
         }
+    }
+}
+
+/// An address of the host at which everything was as required.
+fn good_try<'a>(host: &'a HostProbe<'_>) -> Option<&'a Probe> {
+    host.tries.iter().find(|one| one.failure.is_none())
+}
+
+fn verified(verdict: &DaneVerdict) -> String {
+    match verdict {
+        DaneVerdict::Verify => "DANE is verified".to_owned(),
+        DaneVerdict::VerifyHostOnly => {
+            "DANE is verified for the host only: the MX records are not signed".to_owned()
+        }
+        DaneVerdict::NotReached
+        | DaneVerdict::EncryptNoUsable
+        | DaneVerdict::Skip(_)
+        | DaneVerdict::Softfail(_)
+        | DaneVerdict::Fail(_) => format!("nothing is required any more: {verdict}"),
     }
 }
 

@@ -1,10 +1,10 @@
-//! What the daily test remembers, also across restarts: where on the lists it goes on, and what was well again.
+//! What the daily test remembers, also across restarts: how far it has come, and what works again.
 
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
 use policy::Policy;
 use policy::schema::ListKind;
@@ -12,22 +12,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::recheck::{Finding, State, Subject};
-use crate::wiring::standing::Healed;
+use crate::state_file;
+use crate::wiring::standing::{Healed, Tests};
 
-/// The most that are remembered as well again; of the rest the next day's test tells.
+/// The most that are remembered as working again; of the rest the next day's test tells.
 const REMEMBERED: usize = 1000;
+/// An exception is removed if it worked again in two tests that are so far apart: what comes and goes is still needed.
+const APART: SignedDuration = SignedDuration::from_hours(20);
+/// A test that was interrupted goes on within this time; later, another one begins.
+const ONE_TEST: SignedDuration = SignedDuration::from_hours(24);
+/// For so long what was removed is remembered: people are to be told.
+const REMOVED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// All of it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Memory {
-    /// When all that was due on a day had been tested.
-    #[serde(default)]
-    pub(super) tested: Option<Timestamp>,
+    #[serde(flatten)]
+    pub(super) tests: Tests,
     /// The entry of the lists, counted over all of them, with which the next test begins.
     #[serde(default)]
     pub(super) next: usize,
+    /// The test that is not complete yet.
     #[serde(default)]
-    pub(super) healed: Vec<Healed>,
+    running: Option<Running>,
+}
+
+/// A test that is not complete yet.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Running {
+    began: Timestamp,
+    /// How many were tested.
+    done: usize,
 }
 
 impl Memory {
@@ -37,46 +52,95 @@ impl Memory {
         serde_json::from_slice(&octets).unwrap_or_default()
     }
 
-    /// Written after each portion of a test.
+    /// Written after each portion of a test. Without the file the next start tests earlier than it need.
     pub(super) fn write(&self, config: &Config) -> io::Result<()> {
-        fs::write(path(config), serde_json::to_vec(self)?)
+        state_file::write(&path(config), &serde_json::to_vec(self)?)
+    }
+
+    /// Begins a test, or goes on with one that was interrupted. Returns how many were tested already.
+    pub(super) fn begin(&mut self, now: Timestamp) -> usize {
+        let goes_on = |running: &Running| (SignedDuration::ZERO..ONE_TEST).contains(&now.duration_since(running.began));
+        let running = self.running.filter(goes_on);
+        let running = running.unwrap_or(Running { began: now, done: 0 });
+        self.running = Some(running);
+        running.done
+    }
+
+    /// So many more were tested.
+    pub(super) fn advance(&mut self, more: usize) {
+        if let Some(running) = &mut self.running {
+            running.done = running.done.saturating_add(more);
+        }
+    }
+
+    /// All that was due has been tested; the next test begins with the entry `next`.
+    pub(super) fn complete(&mut self, next: usize, now: Timestamp) {
+        self.running = None;
+        self.next = next;
+        self.tests.tested = Some(now);
+    }
+
+    /// Whether an exception that works again may be removed: it was in an earlier test, too, and each host answered.
+    pub(super) fn may_close(&self, subject: &Subject, finding: &Finding, now: Timestamp) -> bool {
+        let known = self.tests.healed.iter().find(|one| is_about(one, subject));
+        finding.is_whole && known.is_some_and(|known| now.duration_since(known.since) >= APART)
     }
 
     /// Learns what a test has found. Returns whether it is news that this works again.
     pub(super) fn note(&mut self, subject: &Subject, finding: &Finding, now: Timestamp) -> bool {
-        let name = subject.tested.name();
-        let is_meant = |one: &Healed| one.name == name && one.source == subject.source;
+        let healed = &mut self.tests.healed;
         match finding.state {
             State::Healed => {}
             // Nothing was learnt.
             State::Undecided | State::Untested => return false,
             State::Partly | State::Failing | State::Gone => {
-                self.healed.retain(|one| !is_meant(one));
+                healed.retain(|one| !is_about(one, subject));
                 return false;
             }
         }
-        if let Some(known) = self.healed.iter_mut().find(|one| is_meant(one)) {
+        if let Some(known) = healed.iter_mut().find(|one| is_about(one, subject)) {
             known.place.clone_from(&subject.place);
             known.reason.clone_from(&finding.reason);
             return false;
         }
-        if self.healed.len() < REMEMBERED {
-            self.healed.push(Healed {
-                kind: subject.tested.kind().to_owned(),
-                name,
-                source: subject.source.clone(),
-                place: subject.place.clone(),
-                since: now,
-                reason: finding.reason.clone(),
-            });
+        if healed.len() < REMEMBERED {
+            healed.push(healed_one(subject, finding, now));
         }
         true
     }
 
+    /// This was removed, because it works again.
+    pub(super) fn closed(&mut self, subject: &Subject, finding: &Finding, now: Timestamp) {
+        let closed = &mut self.tests.closed;
+        closed.retain(|one| now.duration_since(one.since) < REMOVED);
+        if closed.len() < REMEMBERED {
+            closed.push(healed_one(subject, finding, now));
+        }
+    }
+
     /// Forgets what is not excepted any more.
     pub(super) fn retain(&mut self, policy: &Policy) {
-        self.healed.retain(|one| is_excepted(one, policy));
+        self.tests.healed.retain(|one| is_excepted(one, policy));
     }
+}
+
+fn healed_one(subject: &Subject, finding: &Finding, since: Timestamp) -> Healed {
+    Healed {
+        kind: subject.tested.kind().to_owned(),
+        name: subject.tested.name(),
+        meaning: subject.meaning.clone(),
+        source: subject.source.clone(),
+        place: subject.place.clone(),
+        since,
+        reason: finding.reason.clone(),
+    }
+}
+
+fn is_about(one: &Healed, subject: &Subject) -> bool {
+    one.source == subject.source
+        && one.meaning == subject.meaning
+        && one.kind == subject.tested.kind()
+        && one.name == subject.tested.name()
 }
 
 /// Whether this is still an exception in the same file, or an entry of the same list, wherever it is there.

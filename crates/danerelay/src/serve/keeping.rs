@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
-use mail::EventLog;
-use spool::Ledger;
+use delivery::{Forget, Names, SchedulerHandle};
+use dns::Resolver;
+use mail::{Domain, EventLog};
+use spool::{Ledger, Manage, Pending};
 use tokio::sync::watch;
 
+use super::ends::Ends;
 use super::lists::Lists;
 use super::recheck::Daily;
-use super::watched::{Announced, Keeping, Watched};
+use super::watched::{Keeping, Watched};
 use crate::config::Config;
 use crate::explain::Explainer;
 use crate::lists::Fetcher;
@@ -19,8 +22,8 @@ use crate::wiring::tls::{self, TlsError};
 
 /// Starts them. They look names up and connect as `explainer` does, under the policy that it explains, which was read
 /// from `files`.
-pub(super) fn start<S: Ledger>(
-    (config, spool): (&Config, &Arc<S>),
+pub(super) fn start<S: Ledger + Manage>(
+    (config, spool, scheduler): (&Config, &Arc<S>, &SchedulerHandle),
     explainer: &Explainer,
     files: Files,
     log: &Arc<dyn EventLog>,
@@ -41,7 +44,7 @@ pub(super) fn start<S: Ledger>(
     let keeping = Keeping {
         watched: Watched::of(files),
         refused: None,
-        announced: Announced::default(),
+        ends: Ends::read(config.state_directory.join("announced")),
         standing,
         remote_lists,
         fetch_lists: Arc::clone(&lists.now),
@@ -58,8 +61,23 @@ pub(super) fn start<S: Ledger>(
             log: Arc::clone(log),
             standing: keeping.standing.clone(),
             changed: Arc::clone(&keeping.changed),
+            wake: wake(scheduler, &explainer.resolver),
         };
         tokio::spawn(daily.run(stopped.clone()));
     }
     Ok(keeping)
+}
+
+/// What was learned about these names is forgotten, and their mail delivered now.
+fn wake(scheduler: &SchedulerHandle, resolver: &Resolver) -> Box<dyn Fn(&[Domain], Vec<Pending>) + Send + Sync> {
+    let (scheduler, resolver) = (scheduler.clone(), resolver.clone());
+    Box::new(move |domains, pending| {
+        let mut names = Names::default();
+        for domain in domains {
+            names.add(domain);
+        }
+        scheduler.forget(Forget::Below(names));
+        resolver.flush_each(domains);
+        scheduler.retry(pending);
+    })
 }

@@ -7,11 +7,12 @@
 //!    [admin socket](crate::admin), leads to [`reload`], once new lists have been fetched ([`orders`], [`errand`]);
 //!    SIGTERM and SIGINT end it. Meanwhile [`watch`] monitors the resolver and runs its [`self_test`], and
 //!    [`unvalidated`] follows the dates of exceptions from DNSSEC. The policy is kept current: [`policy`] follows its
-//!    files, as [`watched`] remembers them, and [`keeping`] starts what fetches [`lists`] and tests what is excepted
+//!    files, as [`watched`] remembers them, and says when exceptions end ([`ends`]), and [`keeping`] starts what fetches [`lists`] and tests what is excepted
 //!    ([`recheck`], which remembers what it found in [`healed`]). [`tlsrpt`] sends reports to others.
 //! 3. Each step is reported to systemd ([`notify`]). [`monitoring`] starts what others watch the daemon by.
 
 mod announce;
+mod ends;
 mod errand;
 mod error;
 mod healed;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Zoned;
-use mail::event::settings::{ExceptionEnds, Mended, PolicyLoaded, Refused, Subject};
+use mail::event::settings::{Mended, PolicyLoaded, Refused, Subject};
 use mail::event::{Event, EventLog};
 use policy::{End, ListedException, Missing};
 use spool::Store;
 use tokio::time::Instant;
 
 use super::announce::{bounded, warn};
+use super::ends;
 use super::errand::{Asker, Order, Wanted};
 use super::healed;
 use super::start::Daemon;
@@ -20,7 +21,6 @@ use super::watched::Watched;
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::Loaded;
 use crate::wiring::policy::{self as policy_files, Files, LoadedPolicy};
-use crate::wiring::standing::Ending;
 
 /// How long reading the files may take: they may be on another machine's disk, and a list may be long.
 pub(super) const READING: Duration = Duration::from_secs(30);
@@ -132,7 +132,7 @@ impl<S: Store> Daemon<S> {
         self.announce_ends();
     }
 
-    /// Says once of each exception that it ends within a week, that it ends by tomorrow, and that it has ended.
+    /// Says what is new about the ends of exceptions.
     pub(super) fn announce_ends(&mut self) {
         let today = Zoned::now().date();
         let policy = self.policy.load_full();
@@ -140,50 +140,11 @@ impl<S: Store> Daemon<S> {
             .exceptions()
             .filter_map(|exception| Some((exception, exception.end(today)?)))
             .collect();
-        for (exception, end) in &near {
-            let is_known = |(told, last): &(ListedException, End)| told == *exception && last == end;
-            // What had ended before is a warning about the file, each time that it is read.
-            let was_there = |(told, _): &(ListedException, End)| told == *exception;
-            let is_news = match end {
-                End::ThisWeek | End::Tomorrow => !self.keeping.announced.0.iter().any(is_known),
-                End::Over => {
-                    self.keeping.announced.0.iter().any(was_there)
-                        && !self.keeping.announced.0.iter().any(is_known)
-                }
-            };
-            if is_news {
-                self.log.write(&Event::ExceptionEnds(ends(exception, *end)));
-            }
+        for (exception, end) in self.keeping.ends.news(near.iter().copied()) {
+            let event = ends::event(exception, end);
+            self.log.write(&Event::ExceptionEnds(event));
         }
-        self.keeping
-            .standing
-            .ending(near.iter().filter_map(ending).collect());
-        self.keeping.announced.0 = near
-            .into_iter()
-            .map(|(exception, end)| (exception.clone(), end))
-            .collect();
-    }
-}
-
-fn ends(exception: &ListedException, end: End) -> ExceptionEnds {
-    ExceptionEnds {
-        kind: exception.kind.as_str(),
-        names: exception.names.to_string(),
-        until: exception.entry.until.to_string(),
-        is_over: end == End::Over,
-        place: format!("{}:{}", exception.entry.file, exception.entry.line),
-        reason: exception.entry.reason.to_string(),
-    }
-}
-
-fn ending((exception, end): &(&ListedException, End)) -> Option<Ending> {
-    match end {
-        End::Over => None,
-        End::ThisWeek | End::Tomorrow => Some(Ending {
-            exception: exception.to_string(),
-            until: exception.entry.until,
-            file: exception.entry.file.to_string(),
-            line: exception.entry.line,
-        }),
+        let ending = near.iter().filter_map(ends::ending);
+        self.keeping.standing.ending(ending.collect());
     }
 }

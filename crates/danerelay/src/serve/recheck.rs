@@ -2,7 +2,7 @@
 //! and in turn a share of the others. What works again is no exception any more if a command added it, and is named in any
 //! case: with `dane = "off"` nobody else would notice. The administrator's files are never written.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +11,26 @@ use arc_swap::ArcSwap;
 use delivery::{DeliveryConfig, TlsClient};
 use dns::{Resolver, self_test};
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
+use mail::{Alarm, Domain, DomainPart, Pace, count};
 use mail::event::settings::{Rechecked, Subject as About, Warning};
 use mail::event::{Event, EventLog};
-use mail::{Domain, DomainPart};
 use parking_lot::Mutex;
 use policy::schema::ListKind;
 use policy::{ListedException, Policy};
-use spool::{Ledger, Tally};
+use spool::{
+    Action, Ledger, Manage, Pending, QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState, Selected,
+    SpoolError, Tally,
+};
 use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::healed::Memory;
+use crate::admin::selectors::Selectors;
+use crate::admin::walk::Walk;
 use crate::config::Config;
 use crate::exceptions;
 use crate::explain::impatient;
-use crate::recheck::{Chosen, Finding, State, Subject, Tester, USED, choose, excepted, test_all};
+use crate::recheck::{Chosen, Finding, State, Subject, Tested, Tester, USED, choose, excepted, test_all};
 use crate::wiring::standing::Standing;
 use crate::wiring::{WiringError, resolver};
 
@@ -35,6 +40,11 @@ const SETTLED: Duration = Duration::from_mins(5);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// When to look again whether it is time, and after a failure.
 const AGAIN: Duration = Duration::from_hours(1);
+/// How often it is told that it cannot be tested.
+const FAILING: Pace = Pace {
+    reminder: Some(Duration::from_hours(24)),
+    pause: Duration::ZERO,
+};
 /// The time between two tests: ten thousand take more than half an hour.
 const PACE: Duration = Duration::from_millis(200);
 /// Mail of so many days makes an entry one that is tested each day.
@@ -57,12 +67,34 @@ pub(super) struct Daily<S> {
     pub(super) standing: Standing,
     /// Has the policy read again.
     pub(super) changed: Arc<Notify>,
+    /// Is told which names work again, and what is to be delivered there now.
+    pub(super) wake: Box<dyn Fn(&[Domain], Vec<Pending>) + Send + Sync>,
 }
 
 /// What a round has found.
 type Found = Vec<(Subject, Finding)>;
 
-impl<S: Ledger> Daily<S> {
+/// Why nothing can be tested now.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotTested {
+    /// Our own resolver fails.
+    #[error("our own resolver fails: {0}")]
+    Resolver(String),
+    /// Something that the test needs cannot be made.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
+}
+
+/// What works again, to find the mail for it.
+struct Well {
+    /// Destinations and zones.
+    domains: HashSet<String>,
+    /// Receiving hosts.
+    hosts: HashSet<String>,
+    names: Vec<Domain>,
+}
+
+impl<S: Ledger + Manage> Daily<S> {
     /// Runs until the daemon stops.
     pub(super) async fn run(self, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
@@ -75,74 +107,97 @@ impl<S: Ledger> Daily<S> {
     async fn again_and_again(&self) {
         let mut memory = Memory::read(&self.config);
         memory.retain(&self.policy.load());
-        self.standing.healed(memory.healed);
+        let mut last = memory.tests.tested;
+        self.standing.tested(memory.tests);
         sleep(SETTLED).await;
-        let mut last = memory.tested;
+        let mut failing = Alarm::new(FAILING);
         loop {
             let is_due = last.is_none_or(|last| Timestamp::now().duration_since(last) >= DAY);
-            if is_due && self.round().await.is_ok_and(|is_tested| is_tested) {
-                last = Some(Timestamp::now());
+            if is_due {
+                match self.round().await {
+                    Ok(()) => {
+                        last = Some(Timestamp::now());
+                        let _ = failing.clear(Instant::now().into_std());
+                    }
+                    Err(error) => {
+                        if failing.raise((), Instant::now().into_std()) {
+                            let reason = format!("the daily test of exceptions and danefail lists waits: {error}");
+                            self.warn(reason);
+                        }
+                    }
+                }
             }
             sleep(AGAIN).await;
         }
     }
 
-    /// Tests all exceptions, and then today's entries of the lists, some hundreds at a time, so that nothing is lost that has
-    /// been found; returns whether it could.
-    pub(super) async fn round(&self) -> Result<bool, WiringError> {
-        let policy = self.policy.load_full();
-        let mut memory = Memory::read(&self.config);
-        let exceptions = excepted(&policy, Zoned::now().date());
-        if !self.portion(&policy, exceptions, &mut memory).await? {
-            return Ok(false);
-        }
-        let used = self.used(&policy).await;
-        let mut chosen = choose(&policy, &used, memory.next).into_iter().peekable();
-        while chosen.peek().is_some() {
-            let some: Vec<Chosen> = chosen.by_ref().take(PORTION).collect();
-            let next = some.last().map_or(memory.next, |last| last.next);
-            let subjects = some.into_iter().map(|one| one.subject).collect();
-            if !self.portion(&policy, subjects, &mut memory).await? {
-                return Ok(false);
-            }
-            memory.next = next;
-            let _ = memory.write(&self.config);
-        }
-        memory.tested = Some(Timestamp::now());
-        // Without the file the next start tests earlier than it need.
-        let _ = memory.write(&self.config);
-        Ok(true)
+    fn warn(&self, reason: String) {
+        let about = About::Policy;
+        self.log.write(&Event::Warning(Warning { about, reason }));
     }
 
-    /// Tests these, and says what was found; returns whether it could.
+    /// Tests all exceptions, and then today's entries of the lists, some hundreds at a time, so that nothing is lost that has
+    /// been found. What was interrupted goes on.
+    pub(super) async fn round(&self) -> Result<(), NotTested> {
+        let policy = self.policy.load_full();
+        let mut memory = Memory::read(&self.config);
+        let used = self.used(&policy).await;
+        let exceptions = excepted(&policy, Zoned::now().date()).into_iter();
+        let next = memory.next;
+        let exceptions = exceptions.map(|subject| Chosen { subject, next });
+        let chosen = exceptions.chain(choose(&policy, &used, memory.next));
+        let done = memory.begin(Timestamp::now());
+        let mut chosen = chosen.skip(done).peekable();
+        let mut next = memory.next;
+        while chosen.peek().is_some() {
+            let some: Vec<Chosen> = chosen.by_ref().take(PORTION).collect();
+            let count = some.len();
+            next = some.last().map_or(next, |last| last.next);
+            let subjects = some.into_iter().map(|one| one.subject).collect();
+            self.portion(&policy, subjects, &mut memory).await?;
+            memory.advance(count);
+            self.keep(&mut memory);
+        }
+        memory.complete(next, Timestamp::now());
+        self.keep(&mut memory);
+        Ok(())
+    }
+
+    /// Tests these, and says what was found.
     async fn portion(
         &self,
         policy: &Policy,
         subjects: Vec<Subject>,
         memory: &mut Memory,
-    ) -> Result<bool, WiringError> {
-        if subjects.is_empty() {
-            return Ok(true);
+    ) -> Result<(), NotTested> {
+        let found = self.test(policy, subjects).await?;
+        let well = self.tell(memory, found);
+        if !well.is_empty()
+            && let Err(error) = self.try_again(well).await
+        {
+            self.warn(format!("mail for what works again could not be tried at once: {error}"));
         }
-        let Some(found) = self.test(policy, subjects).await? else {
-            return Ok(false);
-        };
-        self.tell(memory, found);
+        Ok(())
+    }
+
+    /// Shows what is known, and writes it down.
+    fn keep(&self, memory: &mut Memory) {
         memory.retain(&self.policy.load());
-        self.standing.healed(memory.healed.clone());
-        let _ = memory.write(&self.config);
-        Ok(true)
+        self.standing.tested(memory.tests.clone());
+        if let Err(error) = memory.write(&self.config) {
+            self.warn(format!("what the daily test has found cannot be written down: {error}"));
+        }
     }
 
     /// The names on danefail lists to which there was mail. Without the ledger, none.
-    async fn used(&self, policy: &Arc<Policy>) -> HashSet<Domain> {
+    async fn used(&self, policy: &Arc<Policy>) -> BTreeSet<Domain> {
         let mut lists = policy.lists().iter();
         if !lists.any(|list| list.kind == ListKind::Danefail) {
-            return HashSet::new();
+            return BTreeSet::new();
         }
         let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
         let from = today.saturating_sub(TRAFFIC_DAYS.days());
-        let found: Arc<Mutex<HashSet<Domain>>> = Arc::default();
+        let found: Arc<Mutex<BTreeSet<Domain>>> = Arc::default();
         let (names, asked) = (Arc::clone(&found), Arc::clone(policy));
         let visit = move |tally: Tally| {
             let Some(DomainPart::Name(name)) = tally.key.domain else {
@@ -162,19 +217,17 @@ impl<S: Ledger> Daily<S> {
         let read = self.spool.sums(from..=today, visit).await;
         match read {
             Ok(_) => std::mem::take(&mut *found.lock()),
-            Err(_) => HashSet::new(),
+            Err(_) => BTreeSet::new(),
         }
     }
 
-    /// `None` if our own resolver fails.
-    async fn test(&self, policy: &Policy, subjects: Vec<Subject>) -> Result<Option<Found>, WiringError> {
+    async fn test(&self, policy: &Policy, subjects: Vec<Subject>) -> Result<Found, NotTested> {
         // Without the exceptions from DNSSEC, which are tested, too.
-        let plan = resolver::plan(&self.config, &self.config.dns.domain_insecure)?;
-        let resolver = Resolver::new(plan.config)?;
+        let plan = resolver::plan(&self.config, &self.config.dns.domain_insecure).map_err(WiringError::from)?;
+        let resolver = Resolver::new(plan.config).map_err(WiringError::from)?;
         let names = resolver::names(&self.config.dns);
-        if self_test::run(&resolver, &names).await.is_err() {
-            return Ok(None);
-        }
+        let tested = self_test::run(&resolver, &names).await;
+        tested.map_err(|fault| NotTested::Resolver(fault.to_string()))?;
         let tester = Tester::new(resolver, impatient(&self.delivery), &self.tls, policy);
         let tester = Arc::new(tester.map_err(WiringError::Ehlo)?);
         let mut found = Vec::new();
@@ -182,24 +235,29 @@ impl<S: Ledger> Daily<S> {
             found.push((subject, finding));
         })
         .await;
-        Ok(Some(found))
+        Ok(found)
     }
 
     /// Removes what commands have added, unless names below were not tested. Names every exception that works again, and
-    /// the entries of lists that were not before.
-    fn tell(&self, memory: &mut Memory, found: Found) {
-        let removed = self.close(&found);
+    /// the entries of lists that were not before. Returns what works again and was not before.
+    fn tell(&self, memory: &mut Memory, found: Found) -> Vec<Tested> {
         let now = Timestamp::now();
-        let mut entries = 0_usize;
+        let removed = self.close(memory, &found, now);
+        let (mut entries, mut well) = (0_usize, Vec::new());
         for (subject, finding) in found {
             let is_closed = subject
                 .exception
                 .as_ref()
                 .is_some_and(|one| removed.contains(one));
-            // What is closed is no exception any more.
-            let is_news = is_closed || memory.note(&subject, &finding, now);
+            let is_news = memory.note(&subject, &finding, now);
+            if is_closed {
+                memory.closed(&subject, &finding, now);
+            }
             if finding.state != State::Healed || (subject.exception.is_none() && !is_news) {
                 continue;
+            }
+            if is_news {
+                well.push(subject.tested.clone());
             }
             if subject.exception.is_none() {
                 entries = entries.saturating_add(1);
@@ -216,16 +274,35 @@ impl<S: Ledger> Daily<S> {
             }));
         }
         if let Some(more @ 1..) = entries.checked_sub(NAMED) {
-            let about = About::Policy;
-            let reason =
-                format!("{more} further entries of danefail lists work again: `danerelay danefail list`");
-            self.log.write(&Event::Warning(Warning { about, reason }));
+            let entries = count(more as u64, "further entry");
+            self.warn(format!("working again on danefail lists: {entries}; see `danerelay danefail list`"));
         }
+        well
+    }
+
+    /// Has deferred mail for these tried at once: some waits because their signatures were broken.
+    async fn try_again(&self, well: Vec<Tested>) -> Result<(), SpoolError> {
+        let well = Arc::new(Well::of(well));
+        let mut walk = Walk::new(&Selectors {
+            all: true,
+            ..Selectors::default()
+        });
+        let wanted = Arc::clone(&well);
+        let select = move |message| wanted.select(&message);
+        while let Some(page) = walk.next(&*self.spool, select.clone()).await? {
+            if !page.is_empty() {
+                let acted = self.spool.act(Action::Retry, page, Timestamp::now()).await?;
+                (self.wake)(&well.names, acted.pending);
+            }
+        }
+        Ok(())
     }
 
     /// Removes the exceptions that commands have added and that are not needed any more; returns them.
-    fn close(&self, found: &Found) -> Vec<ListedException> {
-        let healed = found.iter().filter(|(_, finding)| finding.state == State::Healed);
+    fn close(&self, memory: &Memory, found: &Found, now: Timestamp) -> Vec<ListedException> {
+        let healed = found.iter().filter(|(subject, finding)| {
+            finding.state == State::Healed && memory.may_close(subject, finding, now)
+        });
         let healed: Vec<&ListedException> = healed.filter_map(|(subject, _)| subject.closable()).collect();
         if healed.is_empty() {
             return Vec::new();
@@ -236,15 +313,48 @@ impl<S: Ledger> Daily<S> {
             removed
         });
         let removed: Vec<ListedException> = removed.unwrap_or_else(|error| {
-            let reason = error.to_string();
-            let about = About::Policy;
-            self.log.write(&Event::Warning(Warning { about, reason }));
+            self.warn(error.to_string());
             Vec::new()
         });
         if !removed.is_empty() {
             self.changed.notify_one();
         }
         removed
+    }
+}
+
+impl Well {
+    fn of(tested: Vec<Tested>) -> Self {
+        let (mut domains, mut hosts, mut names) = (HashSet::new(), HashSet::new(), Vec::new());
+        for one in tested {
+            match one {
+                Tested::Domain(name) | Tested::Zone(name) => {
+                    domains.insert(name.to_string());
+                    names.push(name);
+                }
+                Tested::Mx(name) => {
+                    hosts.insert(name.to_string());
+                    names.push(name);
+                }
+                Tested::Many(..) => {}
+            }
+        }
+        Self { domains, hosts, names }
+    }
+
+    /// The deferred recipients whose mail goes there.
+    fn select(&self, message: &QueuedMessage) -> Option<Selected> {
+        let is_meant = |one: &&QueuedRecipient| {
+            one.state == RecipientState::Deferred
+                && (self.domains.contains(&one.next_hop)
+                    || one.host.as_ref().is_some_and(|host| self.hosts.contains(host)))
+        };
+        let recipients = message.recipients.iter().filter(is_meant);
+        let recipients: Vec<RecipientIndex> = recipients.map(|one| one.index).collect();
+        (!recipients.is_empty()).then_some(Selected {
+            id: message.id,
+            recipients,
+        })
     }
 }
 

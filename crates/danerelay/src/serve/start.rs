@@ -30,7 +30,7 @@ use crate::admin::{self, Door, ReloadOrder};
 use crate::config::schema::Incidents as IncidentSettings;
 use crate::config::{Config, Loaded};
 use crate::explain::Explainer;
-use crate::incidents::{self, Board, Couriers, Listening, Post, Teller, Web};
+use crate::incidents::{self, Board, Courier, Listening, Post, Web};
 use crate::logging::Logger;
 use crate::monitor::{Metering, Metrics, Sources};
 use crate::tlsrpt::Sender;
@@ -194,11 +194,13 @@ pub(super) async fn start(
     let (scheduler, delivery) =
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(WiringError::Ehlo)?;
     let keeping =
-        keeping::start((config, &spool), &explainer, files, &events, &stopped).map_err(WiringError::from)?;
+        keeping::start((config, &spool, &scheduler), &explainer, files, &events, &stopped)
+            .map_err(WiringError::from)?;
     let board = Board::new(Arc::clone(&spool), &own, config.delivery.max_age.0);
     let sender = tlsrpt::sender(config, &hostname, (&spool, &scheduler), (&resolver, &events))?;
     if let Some(sender) = sender.clone().filter(|_| config.tlsrpt.send) {
-        tokio::spawn(tlsrpt::run(sender, hostname.to_string(), stopped.clone()));
+        let settings = (config.clone(), hostname.to_string());
+        tokio::spawn(tlsrpt::run(sender, settings, stopped.clone()));
     }
     let parts = (&scheduler, &keeping.standing);
     let kept = (&spool, board.clone(), sender);
@@ -233,9 +235,15 @@ pub(super) async fn start(
         tokio::spawn(refresh(mta_sts, stopped.clone()));
     }
     let told = Arc::new(ArcSwap::from_pointee(config.incidents.clone()));
-    let couriers = Couriers::start(Arc::clone(&told), web, Arc::clone(&events));
-    let teller = teller(&spool, &scheduler, (couriers, &events), &hostname);
-    tokio::spawn(incidents::Watch::new(board, teller).run(stopped.clone()));
+    let post = post(&spool, &scheduler, &hostname);
+    let courier = Courier::new(Arc::clone(&told), web, post, Arc::clone(&events));
+    let incidents = incidents::Watch::new(
+        (board, keeping.standing.clone()),
+        courier,
+        Arc::clone(&events),
+        config.state_directory.join("notices"),
+    );
+    tokio::spawn(incidents.run(stopped.clone()));
     let listener = tokio::spawn(async move { listener.run(sockets, stopped).await });
     announce::started(&started, &unvalidated, resolver.mode(), &*log);
     // Not earlier: if the start fails half-way, the next one has to report it.
@@ -284,22 +292,13 @@ async fn refresh(policies: Policies, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Who is told of incidents.
-fn teller<S: Store>(
-    spool: &Arc<S>,
-    scheduler: &SchedulerHandle,
-    (couriers, events): (Arc<Couriers>, &Arc<dyn EventLog>),
-    hostname: &Domain,
-) -> Teller<S> {
+/// Puts our own mail into the queue.
+fn post<S: Store>(spool: &Arc<S>, scheduler: &SchedulerHandle, hostname: &Domain) -> Post<S> {
     let scheduler = scheduler.clone();
-    Teller {
-        events: Arc::clone(events),
-        couriers,
-        post: Post {
-            spool: Arc::clone(spool),
-            accepted: Box::new(move |accepted: Accepted| scheduler.accepted(accepted.pending)),
-            relay: hostname.to_string(),
-        },
+    Post {
+        spool: Arc::clone(spool),
+        accepted: Box::new(move |accepted: Accepted| scheduler.accepted(accepted.pending)),
+        relay: hostname.to_string(),
     }
 }
 

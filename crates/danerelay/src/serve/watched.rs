@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use policy::{End, ListedException, RemoteList};
+use policy::RemoteList;
 use tokio::sync::{Notify, watch};
 
+use super::ends::Ends;
 use crate::wiring::policy::Files;
 use crate::wiring::stamps::Stamps;
 use crate::wiring::standing::Standing;
@@ -17,7 +18,7 @@ pub(super) struct Keeping {
     /// The files because of which a reload of everything was refused.
     pub(super) refused: Option<Watched>,
     /// What the log has been told of the ends of exceptions.
-    pub(super) announced: Announced,
+    pub(super) ends: Ends,
     /// What is not as it should be.
     pub(super) standing: Standing,
     /// The lists with a URL that it names.
@@ -35,10 +36,6 @@ pub(super) struct Watched {
     /// How they were at the last look.
     seen: Stamps,
 }
-
-/// What has been announced about the ends of exceptions.
-#[derive(Debug, Default)]
-pub(super) struct Announced(pub(super) Vec<(ListedException, End)>);
 
 impl Keeping {
     /// A reload of everything found nothing wrong with these.

@@ -17,4 +17,4 @@ pub(crate) use collected::{Collected, PAGE, page};
 pub(crate) use collector::collector;
 pub(crate) use paces::Paces;
 pub(crate) use schedule::Schedule;
-pub(crate) use sender::{NotSent, Sender, Taken};
+pub(crate) use sender::{NotSent, Sender, Signing, Taken, UnderWay};

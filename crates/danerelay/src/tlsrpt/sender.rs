@@ -1,10 +1,12 @@
 //! Sends one report: who wants it is looked up when it is sent, and the first place that takes it is enough
 //! (RFC 8460 §3).
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use delivery::route::StsLookups;
 use jiff::Timestamp;
@@ -13,6 +15,7 @@ use mail::event::tlsrpt::{ReportEnd, TlsReport};
 use mail::{BodyType, Domain, Envelope, Event, EventLog, MailParameters, Mailbox, QueueId, Recipient};
 use mail::{RecipientParameters, ReversePath, TlsTag, TlsTally};
 use mta_sts::{AddressLookup, TxtLookup};
+use parking_lot::Mutex;
 use spool::{Accepted, KeepTlsTallies, NewMessage, SpoolError};
 use tlsrpt::post::{Reach, hand_over};
 use tlsrpt::{Letter, Packed, Place, Report, Reporter, Signer, published, record_name};
@@ -31,14 +34,37 @@ pub(crate) struct Sender<S> {
     /// Accepts any certificate: it may be what is reported.
     pub(crate) client: https::Client,
     pub(crate) reporter: Reporter,
-    /// Without one, no report goes by mail.
-    pub(crate) signer: Option<Signer>,
+    /// Without a key, no report goes by mail.
+    pub(crate) signing: ArcSwap<Signing>,
     /// Which addresses reports may be handed to.
     pub(crate) reach: Reach,
     /// Is told of the mail that is queued.
     pub(crate) accepted: Box<dyn Fn(Accepted) + Send + Sync>,
     pub(crate) events: Arc<dyn EventLog>,
     pub(crate) paces: Paces,
+    /// Those that are being sent.
+    pub(crate) under_way: UnderWay,
+}
+
+/// The key that signs reports by mail.
+#[derive(Debug)]
+pub(crate) enum Signing {
+    /// None is configured.
+    Without,
+    /// This one.
+    Key(Box<Signer>),
+    /// It cannot be read now, for this reason: reports wait.
+    Unreadable(String),
+}
+
+/// Reports that are being sent: nobody gets one twice because it was ordered twice.
+#[derive(Debug, Default)]
+pub(crate) struct UnderWay(Mutex<HashSet<(Date, Domain)>>);
+
+/// A report that is being sent, until this is dropped.
+struct Sending<'a> {
+    all: &'a UnderWay,
+    one: (Date, Domain),
 }
 
 /// A report on its way.
@@ -66,6 +92,9 @@ pub(crate) enum NotSent {
     /// There is nothing to report.
     #[error("nothing is collected for {0}")]
     Nothing(Domain),
+    /// Somebody else has it sent.
+    #[error("the report for {0} is being sent already")]
+    UnderWay(Domain),
     /// Nobody wants it.
     #[error("{0} publishes no record at _smtp._tls.{0} that says who wants reports")]
     Unwanted(Domain),
@@ -85,7 +114,7 @@ impl NotSent {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Nothing(_) | Self::Unwanted(_) | Self::Unusable(_) => false,
-            Self::Later(_) | Self::Spool(_) => true,
+            Self::UnderWay(_) | Self::Later(_) | Self::Spool(_) => true,
         }
     }
 }
@@ -93,6 +122,10 @@ impl NotSent {
 impl<S: KeepTlsTallies> Sender<S> {
     /// Sends what is counted for this domain on this day, so that it is not sent again, and says where it went.
     pub(crate) async fn send(&self, day: Date, domain: &Domain, now: Timestamp) -> Result<Taken, NotSent> {
+        let _sending = self
+            .under_way
+            .begin(day, domain)
+            .ok_or_else(|| NotSent::UnderWay(domain.clone()))?;
         let tallies = self.spool.tls_tallies(day, domain.clone()).await?;
         if tallies.is_empty() {
             return Err(NotSent::Nothing(domain.clone()));
@@ -107,7 +140,7 @@ impl<S: KeepTlsTallies> Sender<S> {
         let sent = self.carry(&errand).await;
         match &sent {
             Ok(taken) => self.tell(&errand, taken.into()),
-            Err(NotSent::Nothing(_) | NotSent::Unwanted(_)) => {}
+            Err(NotSent::Nothing(_) | NotSent::UnderWay(_) | NotSent::Unwanted(_)) => {}
             Err(error @ (NotSent::Unusable(_) | NotSent::Later(_) | NotSent::Spool(_))) => {
                 let reason = error.to_string();
                 self.tell(
@@ -202,9 +235,14 @@ impl<S: KeepTlsTallies> Sender<S> {
 
     /// Puts it into our own queue.
     async fn mail(&self, errand: &Errand<'_>, to: &Mailbox) -> Result<Taken, NotSent> {
-        let Some(signer) = &self.signer else {
-            let reason = format!("mailto:{to}: there is no key to sign mail with (tlsrpt.dkim)");
-            return Err(NotSent::Unusable(reason));
+        let signing = self.signing.load_full();
+        let signer = match &*signing {
+            Signing::Key(signer) => signer,
+            Signing::Without => {
+                let reason = format!("mailto:{to}: there is no key to sign mail with (tlsrpt.dkim)");
+                return Err(NotSent::Unusable(reason));
+            }
+            Signing::Unreadable(why) => return Err(NotSent::Later(format!("mailto:{to}: {why}"))),
         };
         let id = QueueId::generate();
         let report = self.report(errand, id);
@@ -301,6 +339,21 @@ impl<S: KeepTlsTallies> Sender<S> {
             failed: sum(|tally| tally.failures),
             end,
         }));
+    }
+}
+
+impl UnderWay {
+    /// `None` if this report is being sent already.
+    fn begin(&self, day: Date, domain: &Domain) -> Option<Sending<'_>> {
+        let one = (day, domain.clone());
+        let is_first = self.0.lock().insert(one.clone());
+        is_first.then_some(Sending { all: self, one })
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.all.0.lock().remove(&self.one);
     }
 }
 

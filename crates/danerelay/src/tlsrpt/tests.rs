@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use data_encoding::BASE64;
 use delivery::SessionWatch as _;
 use delivery::route::StsLookups;
@@ -23,7 +24,7 @@ use testworld::web::{Page, WebServer};
 use tlsrpt::post::Reach;
 use tlsrpt::{Reporter, Signer};
 
-use super::{Paces, Schedule, Sender};
+use super::{NotSent, Paces, Schedule, Sender, Signing, UnderWay};
 use crate::config::Config;
 use crate::wiring::store;
 
@@ -94,14 +95,18 @@ impl Play {
 
     /// As after a start of the daemon.
     fn schedule<S: Store>(&self, spool: &Arc<S>) -> Schedule<S> {
+        Schedule::new(self.sender(spool), "relay.test".to_owned())
+    }
+
+    fn sender<S: Store>(&self, spool: &Arc<S>) -> Arc<Sender<S>> {
         let mailbox = |text| Mailbox::parse(text).unwrap();
         let queued = Arc::clone(&self.queued);
-        let sender = Sender {
+        Arc::new(Sender {
             spool: Arc::clone(spool),
             lookups: self.lookups(),
             client: https::Client::of_any_server(&client()),
             reporter: Reporter::new("A", &mailbox("a@relay.test"), &mailbox("a@relay.test")).unwrap(),
-            signer: Some(signer()),
+            signing: ArcSwap::from_pointee(Signing::Key(Box::new(signer()))),
             reach: Reach::Anywhere,
             accepted: Box::new(move |accepted| {
                 let to = accepted.pending.first().unwrap().next_hop.to_string();
@@ -109,8 +114,8 @@ impl Play {
             }),
             events: Arc::<Kept>::clone(&self.log),
             paces: Paces::default(),
-        };
-        Schedule::new(Arc::new(sender), "relay.test".to_owned())
+            under_way: UnderWay::default(),
+        })
     }
 
     /// What became of reports since this was last asked, `domain end`.
@@ -285,6 +290,39 @@ async fn one_operator_gets_so_many_reports_a_minute() {
     schedule.look(after(5)).await.unwrap();
     assert_eq!(play.queued.lock().len(), 70);
     assert_eq!(left(&*spool).await, Vec::<String>::new());
+}
+
+/// Ordered twice at the same moment, it is sent once, and the second is told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_report_is_not_sent_twice_at_the_same_time() {
+    let play = Play::new().await;
+    let spool = play.spool().await;
+    play.publish("mail.test", "mailto:reports@elsewhere.test");
+    count(&*spool, &["mail.test"]).await;
+    let (sender, domain) = (play.sender(&spool), Domain::parse("mail.test").unwrap());
+    let send = || sender.send(DAY, &domain, after(4));
+    let (first, second) = tokio::join!(send(), send());
+    assert!(first.is_ok(), "{first:?}");
+    assert!(matches!(second, Err(NotSent::UnderWay(_))), "{second:?}");
+    assert_eq!(play.queued.lock().len(), 1);
+    assert!(matches!(send().await, Err(NotSent::Nothing(_))));
+}
+
+/// A key that cannot be read makes reports wait; others go by the web meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_wait_for_a_key_that_can_be_read() {
+    let play = Play::new().await;
+    let spool = play.spool().await;
+    play.publish("mail.test", "mailto:reports@elsewhere.test");
+    count(&*spool, &["mail.test"]).await;
+    let sender = play.sender(&spool);
+    sender.signing.store(Arc::new(Signing::Unreadable("tlsrpt.pem: no permission".to_owned())));
+    let mut schedule = Schedule::new(Arc::clone(&sender), "relay.test".to_owned());
+    schedule.look(after(4)).await.unwrap();
+    assert_eq!(play.ends(), ["mail.test failed"]);
+    sender.signing.store(Arc::new(Signing::Key(Box::new(signer()))));
+    schedule.look(after(5)).await.unwrap();
+    assert_eq!(play.ends(), ["mail.test queued"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

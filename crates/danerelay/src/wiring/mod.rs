@@ -36,6 +36,6 @@ pub(crate) fn check(config: &Config) -> Result<(), WiringError> {
     settings::listener(config, &hostname)?;
     dns::Resolver::new(resolver::plan(config, &config.dns.domain_insecure)?.config)?;
     tls::client(&config.tls)?;
-    tlsrpt::sending(config, &hostname)?;
+    tlsrpt::check(config, &hostname)?;
     Ok(())
 }

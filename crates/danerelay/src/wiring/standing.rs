@@ -22,9 +22,23 @@ pub(crate) struct PolicyTrouble {
     pub(crate) lists: BTreeMap<String, ListTrouble>,
     /// Exceptions that end within a week.
     pub(crate) ending: Vec<Ending>,
-    /// Exceptions and entries of danefail lists that were well again when they were tested last.
+    /// What the daily test has found.
+    #[serde(flatten)]
+    pub(crate) tests: Tests,
+}
+
+/// What the daily test of exceptions and entries of danefail lists has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tests {
+    /// What worked again when it was tested last, and is excepted still.
     #[serde(default)]
     pub(crate) healed: Vec<Healed>,
+    /// Exceptions that were removed within the last days because they worked again.
+    #[serde(default)]
+    pub(crate) closed: Vec<Healed>,
+    /// When all that was due on a day had been tested.
+    #[serde(default)]
+    pub(crate) tested: Option<Timestamp>,
 }
 
 /// Why the policy on disk is not the one in force.
@@ -67,6 +81,9 @@ pub(crate) struct Healed {
     pub(crate) kind: String,
     /// The name.
     pub(crate) name: String,
+    /// What weakens it: a mode, or `dnssec off`.
+    #[serde(default)]
+    pub(crate) meaning: String,
     /// The file or list.
     pub(crate) source: String,
     /// The same with the line at which it was when it was tested.
@@ -120,14 +137,19 @@ impl Standing {
         self.0.lock().ending = ending;
     }
 
-    /// These exceptions and entries work again.
-    pub(crate) fn healed(&self, healed: Vec<Healed>) {
-        self.0.lock().healed = healed;
+    /// The daily test has found this.
+    pub(crate) fn tested(&self, tests: Tests) {
+        self.0.lock().tests = tests;
+    }
+
+    /// What it has found.
+    pub(crate) fn tests(&self) -> Tests {
+        self.0.lock().tests.clone()
     }
 
     /// Of what works again, only this is excepted still.
     pub(crate) fn retain_healed(&self, is_excepted: impl Fn(&Healed) -> bool) {
-        self.0.lock().healed.retain(is_excepted);
+        self.0.lock().tests.healed.retain(is_excepted);
     }
 
     /// All of it, as it is now.

@@ -10,14 +10,6 @@ use tlsrpt::{KeyFault, Reporter, ReporterFault, Signer};
 use crate::access::{self, Use, is_lasting};
 use crate::config::Config;
 
-/// Who reports, and the key.
-#[derive(Debug)]
-pub(crate) struct Sending {
-    pub(crate) reporter: Reporter,
-    /// Without one, no report goes by mail.
-    pub(crate) signer: Option<Signer>,
-}
-
 /// Why no reports can be sent: the administrator has to fix it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendingError {
@@ -66,24 +58,16 @@ impl SendingError {
     }
 }
 
-/// Who reports; `None` if that is not configured, so that nothing can be sent. Reads the key.
-pub(crate) fn sending(config: &Config, hostname: &Domain) -> Result<Option<Sending>, SendingError> {
-    let Some(reporter) = reporter(config, hostname)? else {
-        return Ok(None);
-    };
-    let signer = signer(config)?;
-    if let Some(signer) = &signer
-        && signer.domain() != reporter.submitter()
-    {
-        return Err(SendingError::Domain {
-            signed: signer.domain().clone(),
-            submitter: reporter.submitter().clone(),
-        });
+/// Finds out whether reports can be sent as configured. Reads the key.
+pub(crate) fn check(config: &Config, hostname: &Domain) -> Result<(), SendingError> {
+    match reporter(config, hostname)? {
+        Some(reporter) => signer(config, &reporter).map(drop),
+        None => Ok(()),
     }
-    Ok(Some(Sending { reporter, signer }))
 }
 
-fn reporter(config: &Config, hostname: &Domain) -> Result<Option<Reporter>, SendingError> {
+/// Who reports; `None` if that is not configured, so that nothing can be sent. Reads no key.
+pub(crate) fn reporter(config: &Config, hostname: &Domain) -> Result<Option<Reporter>, SendingError> {
     let settings = &config.tlsrpt;
     let Some(contact) = settings
         .contact
@@ -113,7 +97,8 @@ fn usual_sender(hostname: &Domain) -> Result<Mailbox, SendingError> {
     Mailbox::parse(&format!("tlsrpt@{hostname}")).map_err(SendingError::Sender)
 }
 
-fn signer(config: &Config) -> Result<Option<Signer>, SendingError> {
+/// The key with which this reporter signs mail, if one is configured.
+pub(crate) fn signer(config: &Config, reporter: &Reporter) -> Result<Option<Signer>, SendingError> {
     let dkim = &config.tlsrpt.dkim;
     let Some(domain) = &dkim.domain.0 else {
         return Ok(None);
@@ -123,8 +108,13 @@ fn signer(config: &Config) -> Result<Option<Signer>, SendingError> {
         Ok(pem) => pem,
         Err(cause) => return Err(SendingError::Unreadable { path, cause }),
     };
-    match Signer::from_pem(domain, &dkim.selector, &pem) {
-        Ok(signer) => Ok(Some(signer)),
-        Err(fault) => Err(SendingError::Key { path, fault }),
+    let signer = Signer::from_pem(domain, &dkim.selector, &pem);
+    let signer = signer.map_err(|fault| SendingError::Key { path, fault })?;
+    if signer.domain() != reporter.submitter() {
+        return Err(SendingError::Domain {
+            signed: signer.domain().clone(),
+            submitter: reporter.submitter().clone(),
+        });
     }
+    Ok(Some(signer))
 }

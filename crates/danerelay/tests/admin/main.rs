@@ -22,6 +22,7 @@ mod policies;
 mod policy;
 mod queue;
 mod reasons;
+mod reloading;
 mod report;
 mod socket;
 mod tlsrpt;

@@ -66,7 +66,7 @@ async fn a_report_is_previewed_sent_and_does_not_lead_to_another() {
             assert_eq!(sums(&relay), both);
             let shown = relay.print(&["tlsrpt", "show", "good.test"]);
             assert!(
-                shown.contains("TLSA records at mx.good.test: 1 sessions met it, 0 failed\n    3 1 1 "),
+                shown.contains("TLSA records at mx.good.test: 1 session met it, 0 failed\n    3 1 1 "),
                 "{shown}"
             );
             let preview = relay.objects(&["tlsrpt", "preview", "good.test"]).remove(0);

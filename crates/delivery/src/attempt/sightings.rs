@@ -135,10 +135,10 @@ fn is_of(sighting: &Sighting, spot: &Spot) -> bool {
 /// exception or the policy demands nothing of it.
 fn ending(connection: &Connection) -> Option<Ending> {
     match &connection.verdict {
-        DaneVerdict::Verify
-        | DaneVerdict::VerifyHostOnly
-        | DaneVerdict::EncryptNoUsable
-        | DaneVerdict::Skip(SkipReason::EncryptInsecureMx) => Some(Ending::Verified),
+        DaneVerdict::Verify | DaneVerdict::VerifyHostOnly => Some(Ending::Verified),
+        DaneVerdict::EncryptNoUsable | DaneVerdict::Skip(SkipReason::EncryptInsecureMx) => {
+            Some(Ending::Encrypted)
+        }
         DaneVerdict::Skip(_) if connection.requirement.authenticates() => Some(Ending::Verified),
         DaneVerdict::Skip(SkipReason::InsecureHost | SkipReason::NoSecureTlsa) => Some(Ending::Withdrawn),
         DaneVerdict::Skip(
@@ -260,6 +260,9 @@ fn certificate((depth, certificate): (usize, &CertificateDer<'_>)) -> PresentedC
     PresentedCertificate {
         not_before: summary.as_ref().and_then(|summary| date(summary.not_before)),
         not_after: summary.as_ref().and_then(|summary| date(summary.not_after)),
+        authority: summary
+            .as_ref()
+            .and_then(|summary| summary.issuer_organization.as_deref().map(shortened)),
         issuer: summary
             .as_ref()
             .map(|summary| shortened(&summary.issuer))

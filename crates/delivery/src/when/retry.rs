@@ -72,11 +72,11 @@ impl RetrySchedule {
     pub fn gives_up(
         &self,
         created: Timestamp,
-        reverse_path: &ReversePath,
+        (reverse_path, tag): (&ReversePath, TlsTag),
         attempts: u32,
         now: Timestamp,
     ) -> Timestamp {
-        let term = self.term(created, reverse_path, attempts, now);
+        let term = self.term_of(tag, self.term(created, reverse_path, attempts, now));
         let needed = self.time_of(term.least_attempts.saturating_sub(1));
         let spent = self.time_of(attempts.saturating_sub(1));
         term.expiry.max(later(now, needed.saturating_sub(spent)))
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn what_is_said_of_the_end_is_when_it_comes() {
         let schedule = schedule();
-        let gives_up = |created, attempts, now| schedule.gives_up(created, &sender(), attempts, now);
+        let gives_up = |created, attempts, now| schedule.gives_up(created, (&sender(), TlsTag::Usual), attempts, now);
         let days = |days: u64| at(days * 24 * 60 * MINUTE);
         assert_eq!(gives_up(at(0), 0, at(0)), days(5));
         assert_eq!(gives_up(at(0), 9, days(1)), days(5));

@@ -41,7 +41,7 @@ use self::service::{Listen, NotStarted, Recovery, Started, Stopped, Stopping};
 use self::settings::{
     ClientsLoaded, ExceptionEnds, ListNews, PolicyLoaded, Rechecked, Refused, WaitsForRestart, Warning,
 };
-use self::tlsrpt::{NotCollected, TlsReport};
+use self::tlsrpt::{NotCollected, TlsReport, TlsReports};
 
 /// Where events go. Implementations neither block nor fail: a log that cannot be written is their problem.
 pub trait EventLog: Send + Sync {
@@ -95,6 +95,8 @@ pub enum Event {
     MtaSts(MtaSts),
     /// `tlsrpt`: a report to others was sent, or was not.
     TlsReport(TlsReport),
+    /// `tlsrpt`: whether reports to others can be sent.
+    TlsReports(TlsReports),
     /// `tlsrpt`: results did not reach the collector of the site.
     NotCollected(NotCollected),
     /// `config`, `policy`, `limits`: a warning.
@@ -158,6 +160,7 @@ impl Event {
             Self::Resolver(event) => event,
             Self::MtaSts(event) => event,
             Self::TlsReport(event) => event,
+            Self::TlsReports(event) => event,
             Self::NotCollected(event) => event,
             Self::Warning(event) => event,
             Self::Refused(event) => event,

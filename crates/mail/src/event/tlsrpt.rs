@@ -67,6 +67,38 @@ impl Record for TlsReport {
     }
 }
 
+/// Whether reports can be sent at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsReports {
+    /// They are to be sent, but cannot be, for this reason, which the administrator has to remove. They wait.
+    NotSent(String),
+    /// They can be sent again.
+    SentAgain,
+}
+
+impl Record for TlsReports {
+    fn level(&self) -> Level {
+        match self {
+            Self::NotSent(_) => Level::Error,
+            Self::SentAgain => Level::Info,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "tlsrpt"
+    }
+
+    fn fields(&self, put: &mut Put<'_>) {
+        match self {
+            Self::NotSent(reason) => {
+                put("status", Value::Word("not-sending"));
+                put("reason", Value::Quoted(reason));
+            }
+            Self::SentAgain => put("status", Value::Word("sending")),
+        }
+    }
+}
+
 /// Results that did not reach the collector of the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotCollected {

@@ -58,6 +58,9 @@ pub struct PresentedCertificate {
     pub subject: String,
     /// Who made it, likewise.
     pub issuer: String,
+    /// The organization that made it, if its issuer names one.
+    #[serde(default)]
+    pub authority: Option<String>,
     /// The TLSA record that would match it: 3 1 1 for the server's own, 2 1 1 for another. It is the digest of the key.
     pub record: Option<String>,
     /// The first moment at which it is valid.

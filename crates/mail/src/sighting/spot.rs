@@ -93,6 +93,10 @@ pub enum Ending {
     Tested,
     /// It was not seen for a long time, and no mail waits for it.
     NotSeen,
+    /// Mail went there over TLS, and nothing more is demanded now.
+    Encrypted,
+    /// It was mended here.
+    Mended,
 }
 
 impl Spot {
@@ -267,6 +271,8 @@ impl Ending {
             Self::Withdrawn => "withdrawn",
             Self::Tested => "tested",
             Self::NotSeen => "not-seen",
+            Self::Encrypted => "encrypted",
+            Self::Mended => "mended",
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What has changed since it last worked, and what that speaks for.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
-use mail::sighting::{Ending, Evidence, Place, Starttls, Trouble};
+use mail::sighting::{Ending, Evidence, Place, PresentedCertificate, Starttls, Trouble};
 use serde::{Deserialize, Serialize};
 use spool::{Before, KnownIncident};
 
@@ -161,9 +163,14 @@ pub(super) fn assess(records: &[KnownIncident], began: &[(Trouble, Timestamp, Do
     let mut finding = alone(known);
     if records.len() > 1 {
         let hosts = records.len();
-        finding
-            .for_mistake
-            .push(format!("{hosts} hosts of the same provider fail in the same way"));
+        let least = if records.iter().any(|one| one.stands_for_more) {
+            "at least "
+        } else {
+            ""
+        };
+        finding.for_mistake.push(format!(
+            "{least}{hosts} hosts of the same provider fail in the same way"
+        ));
     }
     let others = elsewhere(known, began);
     if others >= SEVERAL && is_about_tls(known.spot.trouble) {
@@ -186,7 +193,8 @@ fn elsewhere(known: &KnownIncident, began: &[(Trouble, Timestamp, Domain)]) -> u
         let near = at.duration_since(known.first_seen).abs() <= AT_ONCE;
         *trouble == known.spot.trouble && near && *provider != own
     });
-    others.count()
+    let providers: BTreeSet<&Domain> = others.map(|(_, _, provider)| provider).collect();
+    providers.len()
 }
 
 fn is_about_tls(trouble: Trouble) -> bool {
@@ -313,17 +321,13 @@ fn no_match(known: &KnownIncident) -> Finding {
     };
     let mut finding = compared(known, likely);
     if !same_key {
-        of_new_certificate(
-            known,
-            before.evidence.leaf().map(|leaf| leaf.issuer.as_str()),
-            &mut finding,
-        );
+        of_new_certificate(known, before.evidence.leaf(), &mut finding);
     }
     finding
 }
 
 /// What the certificate itself says for either side.
-fn of_new_certificate(known: &KnownIncident, issuer_before: Option<&str>, finding: &mut Finding) {
+fn of_new_certificate(known: &KnownIncident, before: Option<&PresentedCertificate>, finding: &mut Finding) {
     let Some(leaf) = known.evidence.leaf() else {
         return;
     };
@@ -336,20 +340,41 @@ fn of_new_certificate(known: &KnownIncident, issuer_before: Option<&str>, findin
             ));
         }
     }
-    if issuer_before == Some(leaf.issuer.as_str()) && leaf.issuer != leaf.subject {
-        finding
-            .for_mistake
-            .push(format!("its issuer is the same as before: {}", leaf.issuer));
-    } else if let Some(before) = issuer_before {
-        finding.for_attack.push(format!(
-            "its issuer is another: {}, before {before}",
-            if leaf.issuer == leaf.subject {
-                "itself"
-            } else {
-                &leaf.issuer
-            }
-        ));
-        finding.likely = Likely::PossibleAttack;
+    if let Some(before) = before {
+        of_issuer(leaf, before, finding);
+    }
+}
+
+/// Whether the same authority has made it. Another one is no more than a sign: authorities are changed, and authorities change
+/// the names by which they sign.
+fn of_issuer(leaf: &PresentedCertificate, before: &PresentedCertificate, finding: &mut Finding) {
+    let is_self_signed = |one: &PresentedCertificate| one.issuer == one.subject;
+    let issuer = |one: &PresentedCertificate| {
+        if is_self_signed(one) {
+            "itself".to_owned()
+        } else {
+            one.issuer.clone()
+        }
+    };
+    let same = if is_self_signed(leaf) && is_self_signed(before) {
+        (leaf.subject == before.subject).then(|| format!("it is self-signed, as before: {}", leaf.subject))
+    } else if leaf.issuer == before.issuer {
+        Some(format!("its issuer is the same as before: {}", leaf.issuer))
+    } else {
+        let authority = leaf.authority.as_ref().filter(|_| leaf.authority == before.authority);
+        authority.map(|authority| format!("it was made by the same authority as before: {authority}"))
+    };
+    match same {
+        Some(same) => finding.for_mistake.push(same),
+        None if is_self_signed(leaf) && is_self_signed(before) => finding.for_attack.push(format!(
+            "it is self-signed, as before, but for another name: {}, before {}",
+            leaf.subject, before.subject
+        )),
+        None => finding.for_attack.push(format!(
+            "its issuer is another: {}, before {}",
+            issuer(leaf),
+            issuer(before)
+        )),
     }
 }
 
@@ -435,21 +460,60 @@ fn bogus(known: &KnownIncident) -> Finding {
             moment(before.until)
         ));
     }
+    finding.for_mistake.push("most often signatures have expired, or keys do not fit the DS records".to_owned());
+    finding
+        .for_attack
+        .push("forged answers look the same, unless expired signatures are the reason above".to_owned());
     finding
 }
 
 fn demanded(known: &KnownIncident) -> Finding {
-    if known.before.is_some() {
+    let mut finding = if known.before.is_some() {
         // They had it, and have it no longer.
-        let mut finding = compared(known, Likely::WrongRecords);
-        finding
-            .for_mistake
-            .push("that there are none is proven by signatures of their zone".to_owned());
-        return finding;
-    }
-    let mut finding = compared(known, Likely::PolicyDemand);
+        compared(known, Likely::WrongRecords)
+    } else {
+        compared(known, Likely::PolicyDemand)
+    };
     finding
-        .for_mistake
+        .changes
         .push("our policy says strict; under opportunistic this mail would be delivered".to_owned());
+    if known.before.is_some() {
+        finding.for_mistake.extend(lost(known.spot.trouble).map(str::to_owned));
+    }
     finding
+}
+
+/// What they have no longer.
+fn lost(trouble: Trouble) -> Option<&'static str> {
+    Some(match trouble {
+        Trouble::InsecureMx => {
+            "the domain's zone is not signed any more: DNSSEC was switched off, or its DS records were removed"
+        }
+        Trouble::InsecureHost => {
+            "the host's zone is not signed any more: DNSSEC was switched off, or its DS records were removed"
+        }
+        Trouble::NoSecureTlsa => {
+            "the TLSA records that were there were removed, or their zone is not signed any more"
+        }
+        Trouble::NoUsableTlsa => "the TLSA records that are there now cannot be used for mail",
+        Trouble::AddressName => "the MX record names an address now, for which there can be no TLSA records",
+        Trouble::MxBogus
+        | Trouble::AddressBogus
+        | Trouble::TlsaBogus
+        | Trouble::TlsaLookup
+        | Trouble::NoMatchingTlsa
+        | Trouble::NameMismatch
+        | Trouble::CertificateExpired
+        | Trouble::CertificateUntrusted
+        | Trouble::UnsupportedKey
+        | Trouble::WrongSignature
+        | Trouble::WebPki
+        | Trouble::StarttlsNotOffered
+        | Trouble::StarttlsRefused
+        | Trouble::Injection
+        | Trouble::Handshake
+        | Trouble::MtaStsMismatch
+        | Trouble::ResolverFails
+        | Trouble::LoginFails => return None,
+    })
 }

@@ -13,11 +13,12 @@ use super::group;
 use super::incident::{Cause, Incident, Kind, OwnTrouble, Status};
 use super::ours::Ours;
 use super::words::said;
+use crate::provider;
 
 /// How many domains of an incident are named.
 const DOMAINS_NAMED: usize = 20;
 /// How many hosts of an incident are shown with their evidence.
-const MEMBERS_SHOWN: usize = 8;
+pub(super) const MEMBERS_SHOWN: usize = 8;
 
 /// What is needed beside the records.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +60,8 @@ pub fn compose(known: Vec<KnownIncident>, ours: &Ours, terms: Terms) -> Vec<Comp
             | OwnTrouble::Configuration
             | OwnTrouble::ListHeldBack
             | OwnTrouble::ListTooOld
-            | OwnTrouble::Clock => None,
+            | OwnTrouble::Clock
+            | OwnTrouble::TlsReports => None,
         };
         let waiting = waiting.map(|at| composed.remove(at).incident);
         composed.push(Composed {
@@ -93,6 +95,7 @@ fn with_mail(own: Incident, waiting: Option<Incident>) -> Incident {
     };
     Incident {
         domains: waiting.domains,
+        domains_at_least: waiting.domains_at_least,
         some_domains: waiting.some_domains,
         messages: waiting.messages,
         recipients: waiting.recipients,
@@ -127,10 +130,11 @@ fn incident(records: &[KnownIncident], began: &[(Trouble, Timestamp, Domain)], t
         .min();
     let returned = waiting.clone().filter_map(|one| one.oldest).min();
     let finding = change::assess(records, began);
+    let stands_for_more = records.iter().any(|one| one.stands_for_more);
     Incident {
         id: first.number.0.to_string(),
         kind,
-        summary: sentence(trouble, kind, &name),
+        summary: sentence(trouble, (kind, &name), stands_for_more),
         name,
         cause: Cause::Mail(trouble),
         status: if is_open { Status::Open } else { Status::Ended },
@@ -152,6 +156,7 @@ fn incident(records: &[KnownIncident], began: &[(Trouble, Timestamp, Domain)], t
             .map(|before| before.until)
             .max(),
         domains: domains.len() as u64,
+        domains_at_least: stands_for_more,
         some_domains: domains.into_iter().take(DOMAINS_NAMED).cloned().collect(),
         messages: waiting.clone().map(|one| one.messages).sum(),
         recipients: waiting.map(|one| one.recipients).sum(),
@@ -159,8 +164,15 @@ fn incident(records: &[KnownIncident], began: &[(Trouble, Timestamp, Domain)], t
         oldest_age: oldest.map(|oldest| age(oldest, terms.now)),
         first_return: returned.and_then(|oldest| after(oldest, terms.max_age)),
         finding,
-        members: records.iter().take(MEMBERS_SHOWN).map(Member::of).collect(),
+        members: members(records),
     }
+}
+
+/// The first of those that fail still, then the others.
+fn members(records: &[KnownIncident]) -> Vec<Member> {
+    let (open, ended): (Vec<_>, Vec<_>) = records.iter().partition(|one| one.ended.is_none());
+    let records = open.into_iter().chain(ended);
+    records.take(MEMBERS_SHOWN).map(Member::of).collect()
 }
 
 fn age(since: Timestamp, now: Timestamp) -> u64 {
@@ -172,8 +184,12 @@ fn after(time: Timestamp, span: Duration) -> Option<Timestamp> {
 }
 
 /// An incident in one sentence.
-fn sentence(trouble: Trouble, kind: Kind, name: &str) -> String {
+fn sentence(trouble: Trouble, (kind, name): (Kind, &str), stands_for_more: bool) -> String {
     let whose = match kind {
+        Kind::Host | Kind::Domain if stands_for_more => match Domain::parse(name) {
+            Ok(domain) => format!("{name} and others below {}", provider::of(&domain)),
+            Err(_) => name.to_owned(),
+        },
         Kind::Host | Kind::Domain | Kind::Ours => name.to_owned(),
         Kind::Provider => format!("hosts of {name}"),
     };

@@ -1,8 +1,8 @@
 //! What an incident is.
 
 use jiff::Timestamp;
-use mail::Domain;
 use mail::sighting::{Ending, Trouble};
+use mail::{Domain, count};
 use serde::{Deserialize, Serialize};
 
 use super::change::{Finding, Member};
@@ -34,6 +34,9 @@ pub struct Incident {
     pub last_worked: Option<Timestamp>,
     /// How many domains it concerns.
     pub domains: u64,
+    /// Whether these are the least: it stands for others, too, for which there is no room.
+    #[serde(default)]
+    pub domains_at_least: bool,
     /// The first of them.
     pub some_domains: Vec<Domain>,
     /// How many messages wait because of it.
@@ -124,6 +127,7 @@ impl Incident {
             ending: None,
             last_worked: None,
             domains: 0,
+            domains_at_least: false,
             some_domains: Vec::new(),
             messages: 0,
             recipients: 0,
@@ -148,6 +152,16 @@ impl Incident {
     /// Whether it is on our own side.
     pub fn is_ours(&self) -> bool {
         self.kind == Kind::Ours
+    }
+
+    /// How many domains it concerns: `1 domain`, `at least 1024 domains`.
+    pub fn domains_in_words(&self) -> String {
+        let domains = count(self.domains, "domain");
+        if self.domains_at_least {
+            format!("at least {domains}")
+        } else {
+            domains
+        }
     }
 
     /// The MX hosts or the domain that it is about.
@@ -176,6 +190,8 @@ pub enum OwnTrouble {
     ListTooOld,
     /// The clock went back.
     Clock,
+    /// TLS reports cannot be sent.
+    TlsReports,
 }
 
 impl OwnTrouble {
@@ -190,6 +206,7 @@ impl OwnTrouble {
             Self::ListHeldBack => "list-held-back",
             Self::ListTooOld => "list-too-old",
             Self::Clock => "clock",
+            Self::TlsReports => "tls-reports",
         }
     }
 
@@ -202,6 +219,7 @@ impl OwnTrouble {
             Self::Configuration => "our configuration",
             Self::ListHeldBack | Self::ListTooOld => "our copy of the list",
             Self::Clock => "our clock",
+            Self::TlsReports => "our TLS reports",
         }
     }
 
@@ -214,6 +232,9 @@ impl OwnTrouble {
             Self::Configuration => "our configuration is wrong: the earlier one stays in force",
             Self::Clock => {
                 "our clock went back: waiting mail is tried again within the longest retry interval; signatures may not count"
+            }
+            Self::TlsReports => {
+                "our TLS reports cannot be sent: they wait, for 24 hours each; mail is not affected"
             }
             Self::ListHeldBack => {
                 "what its server gives now is not believed: the last good copy stays in force"

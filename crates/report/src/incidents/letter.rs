@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use mail::Domain;
+use mail::{Domain, count};
 use mail::printable::Printable;
 use mail::sighting::{Evidence, Starttls, Trouble};
 use serde::{Deserialize, Serialize};
 
 use super::change::{Likely, Member};
 use super::incident::{Cause, Incident, Kind};
-use super::words::{count, moment, place_name, said};
+use super::words::{moment, place_name, said};
 use crate::provider;
 
 /// Letters are wrapped at this many characters; records are not.
@@ -33,18 +33,19 @@ pub fn write(incident: &Incident, relay: &str) -> Option<Letter> {
     let Cause::Mail(trouble) = incident.cause else {
         return None;
     };
-    let member = incident.members.first().filter(|_| !incident.is_ours())?;
+    let failing = incident.members.iter().find(|member| member.ended.is_none());
+    let member = failing.or(incident.members.first()).filter(|_| !incident.is_ours())?;
     let named = member.place.domain()?;
     let domain = match incident.kind {
         Kind::Host | Kind::Provider => provider::of(named),
         Kind::Domain | Kind::Ours => named.clone(),
     };
-    let subject = format!(
-        "Mail to {} waits since {}: {}",
-        incident.name,
-        moment(incident.first_seen),
-        topic(trouble)
-    );
+    let (name, since) = (&incident.name, moment(incident.first_seen));
+    let subject = if waits(incident) {
+        format!("Mail to {name} waits since {since}: {}", topic(trouble))
+    } else {
+        format!("{name} fails our checks since {since}: {}", topic(trouble))
+    };
     Some(Letter {
         to: format!("postmaster@{domain}"),
         subject,
@@ -65,9 +66,20 @@ fn text(incident: &Incident, (trouble, member): (Trouble, &Member), relay: &str)
     paragraph(
         &mut text,
         &format!(
-            "our mail relay {relay} verifies the mail servers of others by DANE (RFC 7672). It cannot deliver to \
-             {whose}: {}. So the mail waits in our queue.",
-            said(trouble)
+            "our mail relay {relay} verifies the mail servers of others by {}. {}",
+            means(trouble).0,
+            if waits(incident) {
+                format!(
+                    "It cannot deliver to {whose}: {}. So the mail waits in our queue.",
+                    said(trouble)
+                )
+            } else {
+                format!(
+                    "It cannot verify {whose}: {}. For now the mail is delivered all the same; where we demand that check, \
+                     it will wait.",
+                    said(trouble)
+                )
+            }
         ),
     );
     text.push_str("What we see\n\n");
@@ -79,7 +91,7 @@ fn text(incident: &Incident, (trouble, member): (Trouble, &Member), relay: &str)
         }
     }
     text.push_str("\nWhat it means\n\n");
-    paragraph(&mut text, &meaning(incident));
+    paragraph(&mut text, &meaning(incident, trouble));
     text.push_str("How to mend it\n\n");
     for step in steps(trouble, incident, member) {
         item(&mut text, &step);
@@ -87,11 +99,56 @@ fn text(incident: &Incident, (trouble, member): (Trouble, &Member), relay: &str)
     if let Some(check) = check(trouble, member) {
         let _ = write!(text, "\nHow to check it\n\n  {check}\n");
     }
-    let _ = write!(
-        text,
-        "\nOur relay tries again by itself, and delivers as soon as this is mended.\n\nKind regards,\npostmaster of {relay}\n"
-    );
+    if waits(incident) {
+        text.push_str("\nOur relay tries again by itself, and delivers as soon as this is mended.\n");
+    }
+    let _ = write!(text, "\nKind regards,\npostmaster of {relay}\n");
     text
+}
+
+/// Whether mail waits because of it: under soft-fail, and where another host takes it, none does.
+fn waits(incident: &Incident) -> bool {
+    incident.messages > 0
+}
+
+/// By what servers are verified that fail in this way, and what other senders notice.
+fn means(trouble: Trouble) -> (&'static str, &'static str) {
+    match trouble {
+        Trouble::WebPki | Trouble::MtaStsMismatch => (
+            "their certificates and MTA-STS (RFC 8461)",
+            "Other senders that honour MTA-STS have the same problem; the others notice nothing.",
+        ),
+        Trouble::MxBogus | Trouble::AddressBogus => (
+            "DNSSEC and DANE (RFC 7672)",
+            "Other senders whose resolvers validate have the same problem, and cannot deliver at all; the others notice \
+             nothing.",
+        ),
+        Trouble::InsecureMx
+        | Trouble::AddressName
+        | Trouble::InsecureHost
+        | Trouble::NoSecureTlsa
+        | Trouble::NoUsableTlsa => (
+            "DANE (RFC 7672), and demands that of yours",
+            "Most other senders notice nothing: they do not demand it of you.",
+        ),
+        Trouble::TlsaBogus
+        | Trouble::TlsaLookup
+        | Trouble::NoMatchingTlsa
+        | Trouble::NameMismatch
+        | Trouble::CertificateExpired
+        | Trouble::CertificateUntrusted
+        | Trouble::UnsupportedKey
+        | Trouble::WrongSignature
+        | Trouble::StarttlsNotOffered
+        | Trouble::StarttlsRefused
+        | Trouble::Injection
+        | Trouble::Handshake
+        | Trouble::ResolverFails
+        | Trouble::LoginFails => (
+            "DANE (RFC 7672)",
+            "Other senders that verify DANE have the same problem; those that do not verify it notice nothing.",
+        ),
+    }
 }
 
 /// The cause in a subject.
@@ -174,11 +231,15 @@ fn owner(evidence: &Evidence) -> String {
     format!("_{port}._tcp.{base}. IN")
 }
 
-fn meaning(incident: &Incident) -> String {
+fn meaning(incident: &Incident, trouble: Trouble) -> String {
+    let (_, others) = means(trouble);
+    if !waits(incident) {
+        return format!("No mail waits here because of it at present. {others}");
+    }
     let mut text = format!(
         "{} of {} here cannot be delivered",
         count(incident.messages, "message"),
-        count(incident.domains, "domain")
+        incident.domains_in_words()
     );
     if let Some(oldest) = incident.oldest {
         let _ = write!(text, "; the oldest waits since {}", moment(oldest));
@@ -191,9 +252,7 @@ fn meaning(incident: &Incident) -> String {
             moment(end)
         );
     }
-    text.push_str(
-        " Other senders that verify DANE have the same problem; those that do not verify it notice nothing.",
-    );
+    let _ = write!(text, " {others}");
     text
 }
 
@@ -281,13 +340,17 @@ fn check(trouble: Trouble, member: &Member) -> Option<String> {
         | Trouble::StarttlsRefused
         | Trouble::Injection
         | Trouble::Handshake => {
+            let mut command = format!("openssl s_client -starttls smtp -connect {name}:{port}");
             let base = member.now.base.as_ref().unwrap_or(name);
-            let record = member.now.published.first();
-            let record = record.map(|record| format!(" -dane_tlsa_rrdata '{record}'"));
-            let record = record.unwrap_or_default();
-            Some(format!(
-                "openssl s_client -starttls smtp -connect {name}:{port} -dane_tlsa_domain {base}{record}"
-            ))
+            if member.now.published.is_empty() {
+                let _ = write!(command, " -verify_hostname {name} -verify_return_error");
+            } else {
+                let _ = write!(command, " -dane_tlsa_domain {base}");
+            }
+            for record in &member.now.published {
+                let _ = write!(command, " -dane_tlsa_rrdata '{record}'");
+            }
+            Some(command)
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use spool::{KnownIncident, Told};
+use spool::{KnownIncident, Step, Told, Way};
 
 use super::compose::Composed;
 use super::incident::Incident;
@@ -60,6 +60,45 @@ pub fn of_own(incident: &Incident, told: Told, now: Timestamp) -> Option<(Option
     of(incident, told, now, true)
 }
 
+/// What to tell people of an incident on one way beside the log, and how far they know it then. `None` for the news if there
+/// are none, and for all of it if nothing changes. What they were not told in time they are told later, by what has come of it.
+pub fn notice(composed: &Composed, way: Way, now: Timestamp) -> Option<(Option<News>, Step)> {
+    let Composed { incident, records } = composed;
+    let known = step(records, way);
+    if incident.is_open() {
+        return step_of_open(incident, known, now);
+    }
+    let is_told = known == Step::Closed || !quiet(records, now);
+    (!is_told).then(|| (last_news(known, told(records)), Step::Closed))
+}
+
+/// The same for what has no records. `known`: how far they know it.
+pub fn notice_of_own(incident: &Incident, (known, told): (Step, Told), now: Timestamp) -> Option<(Option<News>, Step)> {
+    if incident.is_open() {
+        return step_of_open(incident, known, now);
+    }
+    (known != Step::Closed).then(|| (last_news(known, told), Step::Closed))
+}
+
+fn step_of_open(incident: &Incident, known: Step, now: Timestamp) -> Option<(Option<News>, Step)> {
+    let then = if is_half(incident, now) {
+        Step::Half
+    } else {
+        Step::Opened
+    };
+    match (known, then) {
+        // They believe that it is over.
+        (Step::Nothing | Step::Closed, then) => Some((Some(News::Opened), then)),
+        (Step::Opened, Step::Half) => Some((Some(News::Half), then)),
+        (Step::Opened | Step::Half, _) => None,
+    }
+}
+
+/// What was over before anybody heard of it, the log included, is no news.
+fn last_news(known: Step, told: Told) -> Option<News> {
+    (known != Step::Nothing || told.open.is_some()).then_some(News::Closed)
+}
+
 fn of(incident: &Incident, told: Told, now: Timestamp, is_quiet: bool) -> Option<(Option<News>, Told)> {
     if incident.is_open() {
         return of_open(incident, told, now);
@@ -108,13 +147,22 @@ fn is_half(incident: &Incident, now: Timestamp) -> bool {
     })
 }
 
-/// What people have been told of any of these.
+/// What the log has said of any of these. Those of which it has said that they are over do not count while others are not.
 fn told(records: &[KnownIncident]) -> Told {
+    let ended = records.iter().all(|one| one.told.ended);
+    let counting = records.iter().filter(|one| ended || !one.told.ended);
     Told {
-        open: records.iter().filter_map(|one| one.told.open).max(),
-        half: records.iter().any(|one| one.told.half),
-        ended: records.iter().all(|one| one.told.ended),
+        open: counting.clone().filter_map(|one| one.told.open).max(),
+        half: counting.map(|one| one.told.half).any(|half| half),
+        ended,
     }
+}
+
+/// The same of what people were told on this way.
+fn step(records: &[KnownIncident], way: Way) -> Step {
+    let steps = records.iter().map(|one| one.noticed.on(way));
+    let unended = steps.filter(|step| *step != Step::Closed);
+    unended.max().unwrap_or(Step::Closed)
 }
 
 /// Whether the end is not only a pause.

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use mail::event::Event;
 use mail::event::resolver::{Finding as Test, Resolver};
 use mail::event::settings::{ListNews, ListState, Mended, PolicyLoaded, Refused, Subject};
-use mail::event::{Event, spool as spool_event, store};
+use mail::event::spool::Spool;
+use mail::event::store::{Failed, Store};
+use mail::event::tlsrpt::TlsReports;
 
 use super::change::Finding;
 use super::incident::{Cause, Incident, OwnTrouble};
@@ -85,62 +88,16 @@ const ONLY: &str = "";
 
 fn seen(event: &Event) -> Option<Seen<'_>> {
     match event {
-        Event::Resolver(Resolver::Tested { finding, .. }) => Some(match finding {
-            Test::Failing(fault) => Seen::Begins(OwnTrouble::Resolver, ONLY, fault.clone()),
-            Test::Fine(_) => Seen::Ends(&[OwnTrouble::Resolver], ONLY),
-        }),
-        Event::Spool(spool_event::Spool::Full { error, .. }) => {
-            Some(Seen::Begins(OwnTrouble::SpoolFull, ONLY, error.clone()))
-        }
-        Event::Spool(spool_event::Spool::Accepting { .. }) => {
-            Some(Seen::Ends(&[OwnTrouble::SpoolFull, OwnTrouble::SpoolFails], ONLY))
-        }
-        Event::Store(store::Store::Failed(store::Failed::Write, error)) => {
-            Some(Seen::Begins(OwnTrouble::SpoolFails, ONLY, error.clone()))
-        }
-        Event::Store(store::Store::Writable) => Some(Seen::Ends(&[OwnTrouble::SpoolFails], ONLY)),
-        Event::Refused(Refused { about, reason }) => match about {
-            Subject::Policy => Some(Seen::Begins(OwnTrouble::Policy, ONLY, reason.clone())),
-            Subject::Config => Some(Seen::Begins(OwnTrouble::Configuration, ONLY, reason.clone())),
-            Subject::Clients | Subject::Descriptors | Subject::Limits | Subject::Resolver => None,
-        },
+        Event::Resolver(resolver) => of_resolver(resolver),
+        Event::Spool(spool) => of_spool(spool),
+        Event::Store(store) => of_store(store),
+        Event::Refused(refused) => of_refused(refused),
         Event::List(ListNews { url, news }) => list(url, news),
-        Event::PolicyLoaded(PolicyLoaded { mended, .. }) => match mended {
-            Mended::Everything => Some(Seen::Ends(&[OwnTrouble::Policy, OwnTrouble::Configuration], ONLY)),
-            Mended::Policy => Some(Seen::Ends(&[OwnTrouble::Policy], ONLY)),
-            Mended::Nothing => None,
-        },
-        Event::ClockWentBack(_) => Some(Seen::Begins(
-            OwnTrouble::Clock,
-            ONLY,
-            "the system's clock went back".to_owned(),
-        )),
-        Event::Resolver(
-            Resolver::Servers { .. }
-            | Resolver::ServersRefused { .. }
-            | Resolver::PassedOver { .. }
-            | Resolver::Unvalidated { .. }
-            | Resolver::TrustAnchors { .. },
-        )
-        | Event::Spool(
-            spool_event::Spool::Failed { .. }
-            | spool_event::Spool::Message { .. }
-            | spool_event::Spool::Unread(_)
-            | spool_event::Spool::Incidents(_)
-            | spool_event::Spool::TlsReports(_)
-            | spool_event::Spool::Unreadable { .. },
-        )
-        | Event::Store(
-            store::Store::Failed(..)
-            | store::Store::NotRemoved { .. }
-            | store::Store::LogKept
-            | store::Store::LogCarriedOver
-            | store::Store::DurableUnclear
-            | store::Store::Vanished { .. }
-            | store::Store::CaretakerGone(_)
-            | store::Store::Swept(_),
-        )
-        | Event::Delivery(_)
+        Event::PolicyLoaded(PolicyLoaded { mended, .. }) => of_mended(*mended),
+        Event::ClockWentBack(_) => Some(begins(OwnTrouble::Clock, "the system's clock went back")),
+        Event::TlsReports(TlsReports::NotSent(reason)) => Some(begins(OwnTrouble::TlsReports, reason)),
+        Event::TlsReports(TlsReports::SentAgain) => Some(Seen::Ends(&[OwnTrouble::TlsReports], ONLY)),
+        Event::Delivery(_)
         | Event::Undeliverable(_)
         | Event::ReportMade(_)
         | Event::DestinationHeldUp(_)
@@ -171,6 +128,69 @@ fn seen(event: &Event) -> Option<Seen<'_>> {
         | Event::Log(_)
         | Event::Throttled(_)
         | Event::Library(_) => None,
+    }
+}
+
+/// Something of which there is only one.
+fn begins(trouble: OwnTrouble, reason: &str) -> Seen<'static> {
+    Seen::Begins(trouble, ONLY, reason.to_owned())
+}
+
+fn of_resolver(event: &Resolver) -> Option<Seen<'static>> {
+    match event {
+        Resolver::Tested { finding, .. } => Some(match finding {
+            Test::Failing(fault) => begins(OwnTrouble::Resolver, fault),
+            Test::Fine(_) => Seen::Ends(&[OwnTrouble::Resolver], ONLY),
+        }),
+        Resolver::Servers { .. }
+        | Resolver::ServersRefused { .. }
+        | Resolver::PassedOver { .. }
+        | Resolver::Unvalidated { .. }
+        | Resolver::TrustAnchors { .. } => None,
+    }
+}
+
+fn of_spool(event: &Spool) -> Option<Seen<'static>> {
+    match event {
+        Spool::Full { error, .. } => Some(begins(OwnTrouble::SpoolFull, error)),
+        Spool::Accepting { .. } => Some(Seen::Ends(&[OwnTrouble::SpoolFull, OwnTrouble::SpoolFails], ONLY)),
+        Spool::Failed { .. }
+        | Spool::Message { .. }
+        | Spool::Unread(_)
+        | Spool::Incidents(_)
+        | Spool::TlsReports(_)
+        | Spool::Unreadable { .. } => None,
+    }
+}
+
+fn of_store(event: &Store) -> Option<Seen<'static>> {
+    match event {
+        Store::Failed(Failed::Write, error) => Some(begins(OwnTrouble::SpoolFails, error)),
+        Store::Writable => Some(Seen::Ends(&[OwnTrouble::SpoolFails], ONLY)),
+        Store::Failed(..)
+        | Store::NotRemoved { .. }
+        | Store::LogKept
+        | Store::LogCarriedOver
+        | Store::DurableUnclear
+        | Store::Vanished { .. }
+        | Store::CaretakerGone(_)
+        | Store::Swept(_) => None,
+    }
+}
+
+fn of_refused(event: &Refused) -> Option<Seen<'static>> {
+    match event.about {
+        Subject::Policy => Some(begins(OwnTrouble::Policy, &event.reason)),
+        Subject::Config => Some(begins(OwnTrouble::Configuration, &event.reason)),
+        Subject::Clients | Subject::Descriptors | Subject::Limits | Subject::Resolver => None,
+    }
+}
+
+fn of_mended(mended: Mended) -> Option<Seen<'static>> {
+    match mended {
+        Mended::Everything => Some(Seen::Ends(&[OwnTrouble::Policy, OwnTrouble::Configuration], ONLY)),
+        Mended::Policy => Some(Seen::Ends(&[OwnTrouble::Policy], ONLY)),
+        Mended::Nothing => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use mail::Domain;
+use mail::{Domain, count};
 use mail::printable::Printable;
 use mail::sighting::Ending;
 
@@ -11,7 +11,7 @@ use super::change::Member;
 use super::incident::Incident;
 use super::letter::{self, Letter, facts, item};
 use super::remedy::{self, Remedy};
-use super::words::{count, moment, place_name, span};
+use super::words::{moment, place_name, span};
 
 /// How many domains are named.
 const NAMED: usize = 5;
@@ -32,7 +32,11 @@ pub fn write(incident: &Incident, relay: &str, now: Timestamp) -> String {
         &incident.finding.for_attack,
     );
     for member in incident.members.iter().filter(|member| !member.place.is_ours()) {
-        let _ = write!(text, "\n{}, now\n", place_name(&member.place));
+        let when = match member.ended {
+            Some(ended) => format!("as it failed until {}", moment(ended)),
+            None => "now".to_owned(),
+        };
+        let _ = write!(text, "\n{}, {when}\n", place_name(&member.place));
         facts(&mut text, incident, member);
         before(&mut text, member);
     }
@@ -104,6 +108,8 @@ fn ended(ending: Ending) -> &'static str {
         Ending::Verified => ", when a delivery was verified again",
         Ending::Withdrawn => ", when its records were withdrawn",
         Ending::Tested => ", when a test was passed",
+        Ending::Encrypted => ", when mail went there over TLS, and no more was demanded",
+        Ending::Mended => ", when it was mended here",
         Ending::NotSeen => ": it was not seen for long, and nothing waits",
     }
 }
@@ -116,7 +122,7 @@ fn concerned(incident: &Incident) -> String {
         .map(Domain::as_str)
         .collect();
     let rest = incident.domains.saturating_sub(named.len() as u64);
-    let mut text = count(incident.domains, "domain");
+    let mut text = incident.domains_in_words();
     if !named.is_empty() {
         let _ = write!(text, ": {}", named.join(", "));
     }

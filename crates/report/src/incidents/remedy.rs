@@ -8,9 +8,15 @@ use mail::sighting::Trouble;
 use serde::{Deserialize, Serialize};
 
 use super::change::Likely;
+use super::compose::MEMBERS_SHOWN;
 use super::incident::{Cause, Incident, Kind};
 use super::words::{day, said};
 
+const SOFT_FAIL: &str = "dane = \"soft-fail\"";
+/// Where that is done which an exception from DNSSEC does here.
+const BY_RESOLVER: &str =
+    "behind a resolver that validates (dns.mode = \"trust-ad\") it has no effect: `danerelay explain` prints the line for that \
+     resolver";
 /// For how many days an exception is proposed to last.
 const DAYS: i32 = 30;
 
@@ -41,19 +47,21 @@ pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
         Cause::Mail(trouble) => trouble,
         Cause::Own(_) => return none("mend it here: no exception helps"),
     };
-    let key = match incident.kind {
-        Kind::Host | Kind::Provider => "mx",
-        Kind::Domain | Kind::Ours => "domain",
-    };
-    let (what, option) = match way(trouble) {
-        Way::SoftFail => ("dane = \"soft-fail\"", "--dane soft-fail"),
-        Way::WithoutDnssec => ("dnssec = \"off\"", "--dnssec-off"),
-        Way::None(advice) => return none(advice),
+    let (key, what, option, names) = match (way(trouble), incident.kind) {
+        (Way::SoftFail, Kind::Host | Kind::Provider) => ("mx", SOFT_FAIL, "--dane soft-fail", hosts(incident)),
+        (Way::SoftFail, Kind::Domain | Kind::Ours) => {
+            ("domain", SOFT_FAIL, "--dane soft-fail", failing(incident))
+        }
+        // Signatures are those of a zone, whoever's mail goes there.
+        (Way::WithoutDnssec, _) => ("domain", "dnssec = \"off\"", "--dnssec-off", failing(incident)),
+        (Way::None(advice), _) => return none(advice),
     };
     let until = now.to_zoned(TimeZone::UTC).date().saturating_add(DAYS.days());
     let reason = format!("{} since {}", said(trouble), day(incident.first_seen));
-    // Names of ours only: nothing here was chosen by the other side but names that are valid ones.
-    let names = excepted(incident);
+    if names.is_empty() {
+        return none("it is over");
+    }
+    // Words of ours only: nothing here was chosen by the other side but names that are valid ones.
     let tables = names.iter().map(|name| table(key, name, what, (until, &reason)));
     Remedy {
         exception: Some(tables.collect::<Vec<_>>().join("\n")),
@@ -61,7 +69,10 @@ pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
             .iter()
             .map(|name| command(key, name, option, (until, &reason)))
             .collect(),
-        advice: advice(incident).to_owned(),
+        advice: match way(trouble) {
+            Way::WithoutDnssec => format!("{}; {BY_RESOLVER}", advice(incident)),
+            Way::SoftFail | Way::None(_) => advice(incident).to_owned(),
+        },
     }
 }
 
@@ -106,12 +117,23 @@ fn way(trouble: Trouble) -> Way {
     }
 }
 
-/// The names that an exception has to have: all hosts of a provider by its domain and below, one host or domain by itself.
-fn excepted(incident: &Incident) -> Vec<String> {
-    match incident.kind {
-        Kind::Provider => vec![format!(".{}", incident.name)],
-        Kind::Host | Kind::Domain | Kind::Ours => incident.names().map(Domain::to_string).collect(),
+/// The hosts or the domain that fail still, as far as they are known.
+fn failing(incident: &Incident) -> Vec<String> {
+    let open = incident.members.iter().filter(|member| member.ended.is_none());
+    open.filter_map(|member| member.place.domain())
+        .map(Domain::to_string)
+        .collect()
+}
+
+/// The hosts that fail; if they are many, all of the provider: hosts that are fine are not to be excepted with them.
+fn hosts(incident: &Incident) -> Vec<String> {
+    let mut failing = failing(incident);
+    if failing.len() >= MEMBERS_SHOWN {
+        let all = format!(".{}", incident.name);
+        failing.retain(|name| *name == incident.name);
+        failing.push(all);
     }
+    failing
 }
 
 fn table(key: &str, name: &str, what: &str, (until, reason): (Date, &str)) -> String {
@@ -136,7 +158,7 @@ fn advice(incident: &Incident) -> &'static str {
         | Likely::Ours
         | Likely::Unknown => {
             "an exception lets this mail pass without authentication, ends by itself, and shows when the other side \
-             has healed; without one the mail waits"
+             has healed"
         }
     }
 }

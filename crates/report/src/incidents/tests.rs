@@ -10,7 +10,7 @@ use mail::event::resolver::{Finding as Test, Resolver};
 use mail::event::settings::{ListNews, ListState, Mended, PolicyLoaded, Refused, Subject};
 use mail::event::{Event, spool as spool_event};
 use mail::sighting::{Ending, Evidence, Place, PresentedCertificate, Spot, Starttls, Trouble};
-use spool::{Before, IncidentNumber, KnownIncident, Told, Waiting};
+use spool::{Before, IncidentNumber, KnownIncident, Noticed, Step, Told, Waiting, Way};
 
 use super::change::Likely;
 use super::news::{self, News};
@@ -37,6 +37,7 @@ fn evidence(key: &str, issuer: &str, at: Timestamp) -> Evidence {
     let certificate = PresentedCertificate {
         subject: "CN=mx.provider.example".to_owned(),
         issuer: issuer.to_owned(),
+        authority: None,
         record: Some(format!("3 1 1 {key}")),
         not_before: Some(at - 2.hours()),
         not_after: Some(at + 2000.hours()),
@@ -79,7 +80,9 @@ fn known(number: u64, host: &str, trouble: Trouble) -> KnownIncident {
             oldest: Some(began() - 1.minutes()),
             oldest_report: Some(began() - 5.hours()),
         },
+        stands_for_more: false,
         told: Told::default(),
+        noticed: Noticed::default(),
     }
 }
 
@@ -128,8 +131,9 @@ fn what_differs_otherwise_is_something_else() {
         change(&mut known);
         incident(known).finding.likely
     };
+    // Authorities are changed: that alone is no attack.
     let stranger = |known: &mut KnownIncident| known.evidence = evidence("bb", "CN=other", began());
-    assert_eq!(likely(&stranger), Likely::PossibleAttack);
+    assert_eq!(likely(&stranger), Likely::ForgottenRollover);
     let records = |known: &mut KnownIncident| {
         known.evidence = evidence("aaaaaaaaaaaaaaaa", "CN=CA", began());
         known.evidence.published = vec!["3 1 1 cc".to_owned()];
@@ -159,6 +163,76 @@ fn what_differs_otherwise_is_something_else() {
         known.before = None;
     };
     assert_eq!(likely(&strict), Likely::PolicyDemand);
+}
+
+#[test]
+fn an_ordinary_renewal_is_a_forgotten_roll_over_whoever_signs_it() {
+    let found = |before: (&str, &str, Option<&str>), after: (&str, &str, Option<&str>)| {
+        let mut known = rollover();
+        let of = |evidence: &mut Evidence, (subject, issuer, authority): (&str, &str, Option<&str>)| {
+            let leaf = evidence.presented.first_mut().unwrap();
+            (leaf.subject, leaf.issuer) = (subject.to_owned(), issuer.to_owned());
+            leaf.authority = authority.map(str::to_owned);
+        };
+        of(&mut known.before.as_mut().unwrap().evidence, before);
+        of(&mut known.evidence, after);
+        incident(known).finding
+    };
+    let lets_encrypt = Some("Let's Encrypt");
+    let renewed = found(
+        ("CN=mx", "C=US, O=Let's Encrypt, CN=R10", lets_encrypt),
+        ("CN=mx", "C=US, O=Let's Encrypt, CN=R11", lets_encrypt),
+    );
+    assert_eq!((renewed.likely, renewed.for_attack.len()), (Likely::ForgottenRollover, 0));
+    assert!(renewed.for_mistake[1].ends_with("the same authority as before: Let's Encrypt"), "{renewed:?}");
+    let self_signed = found(("CN=mx", "CN=mx", None), ("CN=mx", "CN=mx", None));
+    assert_eq!((self_signed.likely, self_signed.for_attack.len()), (Likely::ForgottenRollover, 0));
+    assert!(self_signed.for_mistake[1].starts_with("it is self-signed, as before"), "{self_signed:?}");
+    let moved = found(("CN=mx", "CN=mx", None), ("CN=mx", "C=US, O=Let's Encrypt, CN=R11", lets_encrypt));
+    assert_eq!((moved.likely, moved.for_attack.len()), (Likely::ForgottenRollover, 1));
+}
+
+#[test]
+fn where_no_mail_waits_the_letter_says_so() {
+    let mut known = rollover();
+    known.waiting = Waiting::default();
+    let letter = letter::write(&incident(known), "relay.example").unwrap();
+    assert!(letter.subject.contains("fails our checks since"), "{}", letter.subject);
+    for words in ["waits in our queue", "cannot be delivered", "tries again", "0 messages"] {
+        assert!(!letter.text.contains(words), "{words}\n{}", letter.text);
+    }
+    assert!(letter.text.contains("No mail waits here because of it"), "{}", letter.text);
+}
+
+#[test]
+fn the_letter_and_the_remedy_are_about_what_fails_still() {
+    let hosts = ["mx1.provider.example", "mx2.provider.example"];
+    let [mut healed, failing] = hosts.map(|host| known(17, host, Trouble::NoMatchingTlsa));
+    healed.ended = Some((began() + 1.hours(), Ending::Verified));
+    let incident = one(vec![healed, failing], began() + 3.hours()).incident;
+    let letter = letter::write(&incident, "relay.example").unwrap();
+    assert!(letter.text.contains("mx2.provider.example [192.0.2.1]"), "{}", letter.text);
+    assert!(!letter.text.contains("mx1.provider.example ["), "{}", letter.text);
+    let remedy = remedy::propose(&incident, began());
+    assert_eq!(remedy.commands.len(), 1);
+    let page = page::write(&incident, "relay.example", began() + 3.hours());
+    assert!(page.contains("mx1.provider.example, as it failed until 2026-11-28 07:00 UTC"), "{page}");
+}
+
+#[test]
+fn the_test_for_them_has_all_records_or_none() {
+    let command = |published: &[&str]| {
+        let mut known = rollover();
+        known.evidence.published = published.iter().map(|record| (*record).to_owned()).collect();
+        let letter = letter::write(&incident(known), "relay.example").unwrap();
+        let line = letter.text.lines().find(|line| line.contains("openssl")).unwrap();
+        line.trim().split_once(":25 ").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        command(&["2 1 1 bb", "3 1 1 aa"]),
+        "-dane_tlsa_domain mx.provider.example -dane_tlsa_rrdata '2 1 1 bb' -dane_tlsa_rrdata '3 1 1 aa'"
+    );
+    assert_eq!(command(&[]), "-verify_hostname mx.provider.example -verify_return_error");
 }
 
 #[test]
@@ -347,6 +421,75 @@ fn what_comes_and_goes_is_over_only_after_an_hour() {
 }
 
 #[test]
+fn on_each_way_people_are_told_once_of_each_step_however_late() {
+    let mut known = rollover();
+    let notice = |known: &KnownIncident, hours: i64| {
+        let now = began() + hours.hours();
+        news::notice(&one(vec![known.clone()], now), Way::Mail, now)
+    };
+    let opened = Some((Some(News::Opened), Step::Opened));
+    assert_eq!(notice(&known, 0), opened);
+    // What is told late says how it stands.
+    assert_eq!(notice(&known, 61), Some((Some(News::Opened), Step::Half)));
+    known.noticed.note(Way::Command, Step::Opened);
+    assert_eq!(notice(&known, 0), opened, "the other way has its own");
+    known.noticed.note(Way::Mail, Step::Opened);
+    assert_eq!(notice(&known, 59), None);
+    let half = Some((Some(News::Half), Step::Half));
+    assert_eq!(notice(&known, 61), half);
+    known.noticed.note(Way::Mail, Step::Half);
+    assert_eq!(notice(&known, 119), None);
+    known.ended = Some((began() + 120.hours(), Ending::Verified));
+    let closed = Some((Some(News::Closed), Step::Closed));
+    assert_eq!(notice(&known, 120), closed);
+    known.noticed.note(Way::Mail, Step::Closed);
+    assert_eq!(notice(&known, 121), None);
+    // It has ended before they were told of it: that is news if the log has it.
+    known.noticed = Noticed::default();
+    assert_eq!(notice(&known, 120), Some((None, Step::Closed)));
+    known.told.open = Some(began());
+    assert_eq!(notice(&known, 120), closed);
+}
+
+#[test]
+fn a_host_that_fails_again_is_told_anew_beside_another_that_has_healed() {
+    let hosts = ["mx1.provider.example", "mx2.provider.example"];
+    let [mut again, mut healed] = hosts.map(|host| known(17, host, Trouble::NoMatchingTlsa));
+    healed.number = IncidentNumber(18);
+    healed.ended = Some((began() + 1.hours(), Ending::Verified));
+    healed.told = Told {
+        open: Some(began()),
+        half: false,
+        ended: true,
+    };
+    healed.noticed.note(Way::Mail, Step::Closed);
+    again.reopened = 1;
+    let now = began() + 90.minutes();
+    let composed = one(vec![again, healed], now);
+    assert!(composed.incident.is_open());
+    let (news, _) = news::due(&composed, now).unwrap();
+    assert_eq!(news, Some(News::Opened));
+    let (news, _) = news::notice(&composed, Way::Mail, now).unwrap();
+    assert_eq!(news, Some(News::Opened));
+}
+
+#[test]
+fn what_stands_for_more_says_at_least() {
+    let mut more = rollover();
+    more.stands_for_more = true;
+    let now = began() + 3.hours();
+    let shown = page::write(&one(vec![more.clone()], now).incident, "relay.example", now);
+    assert!(shown.contains("at least 300 domains"), "{shown}");
+    let first = "mx.provider.example and others below provider.example: ";
+    assert!(shown.contains(first), "{shown}");
+    let mut second = known(18, "mx2.provider.example", Trouble::NoMatchingTlsa);
+    second.domains.clear();
+    let shown = page::write(&one(vec![more, second], now).incident, "relay.example", now);
+    assert!(shown.contains("at least 2 hosts of the same provider"), "{shown}");
+    assert!(shown.contains("hosts of provider.example: "), "{shown}");
+}
+
+#[test]
 fn the_exception_is_for_the_host_the_provider_or_the_domain() {
     let now = at("2026-11-29T12:00:00Z");
     let host = remedy::propose(&incident(rollover()), now);
@@ -361,6 +504,10 @@ fn the_exception_is_for_the_host_the_provider_or_the_domain() {
         .zip(hosts)
         .map(|(number, host)| known(number, host, Trouble::NoMatchingTlsa));
     let provider = remedy::propose(&one(all.collect(), began()).incident, now);
+    assert_eq!(provider.commands.len(), 2, "hosts that are fine are not excepted");
+    let many = (1..=9).map(|number| known(number, &format!("mx{number}.provider.example"), Trouble::NoMatchingTlsa));
+    let many = many.chain([known(10, "provider.example", Trouble::NoMatchingTlsa)]);
+    let provider = remedy::propose(&one(many.collect(), began()).incident, now);
     assert!(provider.exception.unwrap().contains("mx = \".provider.example\""));
     let mut bogus = rollover();
     bogus.spot = Spot {

@@ -89,12 +89,6 @@ pub fn span(seconds: u64) -> String {
     }
 }
 
-/// A number and its noun: `1 message`, `3 messages`.
-pub(crate) fn count(number: u64, noun: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{s}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,10 +106,6 @@ mod tests {
         assert_eq!(
             (span(0), span(3661), span(90_000)),
             ("0s".to_owned(), "1h 1m".to_owned(), "1d 1h".to_owned())
-        );
-        assert_eq!(
-            (count(1, "domain"), count(2, "domain")),
-            ("1 domain".to_owned(), "2 domains".to_owned())
         );
     }
 }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use mail::sighting::{Ending, Evidence, Failing, Place, Proven, Spot};
 use mail::{Domain, Sighting};
 use rusqlite::{Connection, OptionalExtension, params};
-use spool::{IncidentNumber, Told};
+use spool::{IncidentNumber, Step, Told, Way};
 
 use super::room::{self, before};
 
@@ -17,8 +17,10 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 const OPEN: &str = "SELECT id FROM incident WHERE kind = ?1 AND name = ?2 AND trouble = ?3 AND ended IS NULL";
 const SEEN: &str = "UPDATE incident SET last = max(last, ?2), evidence = ?3 WHERE id = ?1";
+// People who were told that it is over are told anew: 3 becomes 0.
 const REOPEN: &str = "UPDATE incident SET ended = NULL, ending = NULL, reopened = reopened + 1, last = ?4, evidence = ?5, \
-    told = CASE WHEN told_ended THEN NULL ELSE told END, told_half = told_half AND NOT told_ended, told_ended = 0 \
+    told = CASE WHEN told_ended THEN NULL ELSE told END, told_half = told_half AND NOT told_ended, told_ended = 0, \
+    mailed = mailed % 3, commanded = commanded % 3, posted = posted % 3 \
     WHERE id = (SELECT id FROM incident WHERE kind = ?1 AND name = ?2 AND trouble = ?3 AND ended > ?6 \
     ORDER BY id DESC LIMIT 1) RETURNING id";
 const INSERT: &str = "INSERT INTO incident \
@@ -31,10 +33,15 @@ const WORKS: &str =
     "UPDATE incident SET ended = ?3, ending = ?4 WHERE kind = ?1 AND name = ?2 AND ended IS NULL";
 const END: &str = "UPDATE incident SET ended = ?2, ending = ?3 WHERE id = ?1 AND ended IS NULL";
 const TOLD: &str = "UPDATE incident SET told = ?2, told_half = ?3, told_ended = ?4 WHERE id = ?1";
+const MAILED: &str = "UPDATE incident SET mailed = ?2 WHERE id = ?1";
+const COMMANDED: &str = "UPDATE incident SET commanded = ?2 WHERE id = ?1";
+const POSTED: &str = "UPDATE incident SET posted = ?2 WHERE id = ?1";
+const COLLECTS: &str = "UPDATE incident SET collects = 1 WHERE id = ?1 AND NOT collects";
 const PROOF: &str = "SELECT evidence, since, until FROM proof WHERE host = ?1";
 const WRITE_PROOF: &str =
     "INSERT OR REPLACE INTO proof (host, evidence, since, until) VALUES (?1, ?2, ?3, ?4)";
 const TRIM_PROOFS: &str = "DELETE FROM proof WHERE rowid <= (SELECT max(rowid) FROM proof) - ?1";
+
 /// A change apart from settlements.
 #[derive(Debug)]
 pub(crate) enum Change {
@@ -42,8 +49,10 @@ pub(crate) enum Change {
     Note(Vec<Sighting>),
     /// These have ended.
     End(Vec<(IncidentNumber, Ending)>),
-    /// People have been told.
+    /// The log has said so much.
     Told(Vec<(IncidentNumber, Told)>),
+    /// People have been told so much on this way.
+    Noticed(Way, Vec<(IncidentNumber, Step)>),
 }
 
 impl Change {
@@ -53,6 +62,7 @@ impl Change {
             Self::Note(sightings) => sightings.len(),
             Self::End(ended) => ended.len(),
             Self::Told(told) => told.len(),
+            Self::Noticed(_, steps) => steps.len(),
         }
     }
 }
@@ -76,6 +86,16 @@ pub(crate) fn change(connection: &Connection, change: &Change, now: Timestamp) -
                 let open = told.open.map(Timestamp::as_millisecond);
                 let columns = params![number.0.cast_signed(), open, told.half, told.ended];
                 connection.prepare_cached(TOLD)?.execute(columns)?;
+            }
+        }
+        Change::Noticed(way, steps) => {
+            let mut update = connection.prepare_cached(match way {
+                Way::Mail => MAILED,
+                Way::Command => COMMANDED,
+                Way::Webhook => POSTED,
+            })?;
+            for (number, step) in steps {
+                update.execute(params![number.0.cast_signed(), step_column(*step)])?;
             }
         }
     }
@@ -131,7 +151,10 @@ fn fails(connection: &Connection, failing: &Failing, now: Timestamp) -> rusqlite
             None => match open(connection, failing, &evidence, now)? {
                 Some(id) => id,
                 None => match number(connection, &failing.spot)? {
-                    Some(id) => id,
+                    Some(id) => {
+                        connection.prepare_cached(COLLECTS)?.execute([id])?;
+                        id
+                    }
                     None => return Ok(()),
                 },
             },
@@ -259,6 +282,8 @@ fn ending_column(ending: Ending) -> i64 {
         Ending::Withdrawn => 1,
         Ending::Tested => 2,
         Ending::NotSeen => 3,
+        Ending::Encrypted => 4,
+        Ending::Mended => 5,
     }
 }
 
@@ -269,7 +294,26 @@ pub(super) fn ending(column: i64) -> Option<Ending> {
         Ending::Withdrawn,
         Ending::Tested,
         Ending::NotSeen,
+        Ending::Encrypted,
+        Ending::Mended,
     ]
     .into_iter()
     .find(|one| ending_column(*one) == column)
+}
+
+/// The columns `mailed`, `commanded` and `posted`.
+pub(super) const fn step_column(step: Step) -> i64 {
+    match step {
+        Step::Nothing => 0,
+        Step::Opened => 1,
+        Step::Half => 2,
+        Step::Closed => 3,
+    }
+}
+
+/// Back from [`step_column`].
+pub(super) fn step(column: i64) -> Option<Step> {
+    [Step::Nothing, Step::Opened, Step::Half, Step::Closed]
+        .into_iter()
+        .find(|one| step_column(*one) == column)
 }

@@ -6,17 +6,18 @@ use jiff::Timestamp;
 use mail::Domain;
 use mail::sighting::{Evidence, FailingPlace, Spot, Trouble};
 use rusqlite::{Connection, Row};
-use spool::{Before, IncidentNumber, KnownIncident, Told, Waiting};
+use spool::{Before, IncidentNumber, KnownIncident, Noticed, Told, Waiting};
 
-use super::incidents::{ending, place};
+use super::incidents::{ending, place, step};
 use super::schema;
 use crate::error::Result;
 
 /// The first schema version with these tables.
-const SINCE: i32 = 6;
+const SINCE: i32 = 9;
 
 const INCIDENTS: &str = "SELECT id, kind, name, trouble, first, last, evidence, before, before_since, before_until, \
-    ended, ending, told, told_half, told_ended, reopened FROM incident ORDER BY id";
+    ended, ending, told, told_half, told_ended, reopened, \
+    mailed, commanded, posted, collects FROM incident ORDER BY id";
 const DOMAINS: &str = "SELECT incident, domain FROM incident_domain ORDER BY incident, domain";
 // The index has them in this order, and only those that wait for an incident.
 const WAITING: &str = "SELECT r.incident, count(DISTINCT r.message_id), count(*), \
@@ -91,11 +92,17 @@ fn incident(row: &Row<'_>) -> Option<KnownIncident> {
         ended: time(10).zip(number(11).and_then(ending)),
         reopened: number(15)?.cast_unsigned(),
         domains: Vec::new(),
+        stands_for_more: number(19)? != 0,
         waiting: Waiting::default(),
         told: Told {
             open: time(12),
             half: number(13)? != 0,
             ended: number(14)? != 0,
+        },
+        noticed: Noticed {
+            mail: step(number(16)?)?,
+            command: step(number(17)?)?,
+            webhook: step(number(18)?)?,
         },
     })
 }

@@ -2,7 +2,8 @@
 //!
 //! A stranger can make as many hosts and domains fail as their DNS has names. So nobody's failures may push out those of all
 //! others: what belongs to one registrable domain has a share, and beyond it only its own records make room. Across several
-//! domains, what goes first has ended, or holds up the least mail; what is ours is never forgotten before its time.
+//! domains, what goes first has ended, or holds up the least mail; what is ours is never forgotten before its time. What has ended
+//! goes only once people have been told so, or a day later.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -15,18 +16,22 @@ pub(crate) const SHARE: i64 = 1024;
 const AT_ONCE: i64 = 64;
 /// Mail beyond so many recipients makes no incident more worth keeping: counting it takes time.
 const COUNTED: i64 = 32;
-/// By this time after its end people have been told of it, and it does not come back as the same incident.
-const TOLD: SignedDuration = SignedDuration::from_mins(65);
+/// By this time after its end it does not come back as the same incident any more.
+const OVER: SignedDuration = SignedDuration::from_mins(65);
+/// For so long after its end an incident waits until people have been told: nobody may be there to be told.
+const UNTOLD: SignedDuration = SignedDuration::from_hours(24);
 /// For so long an incident is kept after its end.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 pub(crate) const OLD: &str = "SELECT id FROM incident WHERE ended < ?1 LIMIT ?2";
 const COUNT: &str = "SELECT count(*) FROM incident";
 pub(crate) const HELD: &str = "SELECT count(*) FROM incident WHERE holder = ?1";
-pub(crate) const OWN_ENDED: &str =
-    "SELECT id FROM incident WHERE holder = ?1 AND ended < ?2 ORDER BY ended LIMIT 1";
-pub(crate) const ENDED: &str =
-    "SELECT id FROM incident WHERE ended < ?2 AND holder IS NOT NULL ORDER BY ended LIMIT ?1";
+pub(crate) const OWN_ENDED: &str = "SELECT id FROM incident WHERE holder = ?1 AND ended < ?2 \
+    AND (ended < ?3 OR told_ended AND min(mailed, commanded, posted) = 3) ORDER BY ended LIMIT 1";
+pub(crate) const ENDED: &str = "SELECT id FROM incident WHERE holder IS NOT NULL AND ended < ?2 \
+    AND (ended < ?3 OR told_ended AND min(mailed, commanded, posted) = 3) ORDER BY ended LIMIT ?1";
+const UNTOLD_ENDED: &str =
+    "SELECT id FROM incident WHERE holder IS NOT NULL AND ended IS NOT NULL ORDER BY ended LIMIT ?1";
 const NEWEST: &str = "SELECT max(id) FROM incident WHERE holder = ?1 AND ended IS NULL AND trouble = ?2";
 // Of those that hold up the same mail, the holder of most gives way, and what came last.
 const LEAST: &str = "SELECT id FROM ( \
@@ -53,9 +58,13 @@ pub(super) fn make(connection: &Connection, holder: Option<&str>, now: Timestamp
     if count(connection, COUNT, params![])? < INCIDENTS {
         return Ok(true);
     }
-    let mut leaving = ids(connection, ENDED, params![AT_ONCE, before(now, TOLD)])?;
+    let ended = params![AT_ONCE, before(now, OVER), before(now, UNTOLD)];
+    let mut leaving = ids(connection, ENDED, ended)?;
     if leaving.is_empty() {
         leaving = ids(connection, LEAST, params![AT_ONCE, COUNTED])?;
+    }
+    if leaving.is_empty() {
+        leaving = ids(connection, UNTOLD_ENDED, params![AT_ONCE])?;
     }
     forget(connection, &leaving)?;
     Ok(!leaving.is_empty())
@@ -68,7 +77,7 @@ fn is_within_share(connection: &Connection, holder: &str, now: Timestamp) -> rus
     }
     let ended = connection
         .prepare_cached(OWN_ENDED)?
-        .query_row(params![holder, before(now, TOLD)], |row| row.get(0))
+        .query_row(params![holder, before(now, OVER), before(now, UNTOLD)], |row| row.get(0))
         .optional()?;
     forget(connection, ended.as_slice())?;
     Ok(ended.is_some())

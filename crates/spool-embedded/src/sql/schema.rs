@@ -11,10 +11,10 @@ use crate::error::Result;
 pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
-pub(crate) const KNOWN_VERSION: i32 = 8;
+pub(crate) const KNOWN_VERSION: i32 = 9;
 /// Each entry migrates from the version given by its index to the next one.
-pub(crate) const MIGRATIONS: [&str; 8] = [
-    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8,
+pub(crate) const MIGRATIONS: [&str; 9] = [
+    VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9,
 ];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
@@ -230,6 +230,18 @@ const VERSION_8: &str = "
         octets INTEGER NOT NULL,
         left_out INTEGER NOT NULL
     ) STRICT;
+";
+
+// `incident.told`, `told_half` and `told_ended` are what the log has said; `mailed`, `commanded` and `posted` what people have been
+// told by mail, by the command and by the webhook: 0 nothing, 1 that it has begun, 2 that half of the time has passed, 3 that it
+// is over. `collects`: 1 if it stands for others too.
+const VERSION_9: &str = "
+    ALTER TABLE incident ADD COLUMN mailed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE incident ADD COLUMN commanded INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE incident ADD COLUMN posted INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE incident ADD COLUMN collects INTEGER NOT NULL DEFAULT 0;
+    UPDATE incident SET mailed = CASE WHEN told_ended THEN 3 WHEN told_half THEN 2 WHEN told IS NOT NULL THEN 1 ELSE 0 END;
+    UPDATE incident SET commanded = mailed, posted = mailed;
 ";
 
 /// Refuses databases of other programs, and of newer versions.

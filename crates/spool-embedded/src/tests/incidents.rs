@@ -9,7 +9,9 @@ use mail::sighting::{Ending, Evidence, Failing, Place, Spot, Trouble};
 use mail::{Domain, Sighting, Status};
 use rusqlite::Connection;
 use spool::contract::{commit, message, now, settlement, take};
-use spool::{Incidents, KeepIncidents, Outcomes, Running, Settlement, Spool, registrable};
+use spool::{
+    Incidents, KeepIncidents, KnownIncident, Outcomes, Running, Settlement, Spool, Step, Told, Way, registrable,
+};
 
 use super::open;
 use crate::EmbeddedSpool;
@@ -36,6 +38,24 @@ fn fails(spot: Spot, at: Timestamp) -> Sighting {
 async fn many_fail(spool: &EmbeddedSpool, domain: &str, count: i64, at: Timestamp) {
     let sightings = (0..count).map(|number| fails(spot(&format!("mx{number}.{domain}")), at));
     spool.note(sightings.collect(), at).await.unwrap();
+}
+
+/// People have been told everything about these.
+async fn tell_all(spool: &EmbeddedSpool, which: impl Fn(&KnownIncident) -> bool, ways: &[Way]) {
+    let all = spool.incidents().await.unwrap();
+    let numbers: Vec<_> = all.iter().filter(|one| which(one)).map(|one| one.number).collect();
+    let told = Told {
+        ended: true,
+        ..Told::default()
+    };
+    spool
+        .told(numbers.iter().map(|number| (*number, told)).collect())
+        .await
+        .unwrap();
+    for way in ways {
+        let closed = numbers.iter().map(|number| (*number, Step::Closed));
+        spool.noticed(*way, closed.collect()).await.unwrap();
+    }
 }
 
 /// How many incidents each holder has; an empty name for what is ours.
@@ -65,8 +85,18 @@ async fn one_registrable_domain_does_not_silence_the_others() {
     let more = ["new.hostile.example", "newer.hostile.example"].map(|host| fails(spot(host), later));
     // People may not know yet that it has ended.
     spool.note(more.to_vec(), now() + 5.minutes()).await.unwrap();
-    let all = spool.incidents().await.unwrap();
-    assert!(all.iter().all(|one| one.spot != spot("new.hostile.example")));
+    let is_new_there = async || {
+        let all = spool.incidents().await.unwrap();
+        all.iter().any(|one| one.spot == spot("new.hostile.example"))
+    };
+    assert!(!is_new_there().await);
+    spool.note(more.to_vec(), later).await.unwrap();
+    assert!(!is_new_there().await);
+    let ended = |one: &KnownIncident| one.ended.is_some();
+    tell_all(&spool, ended, &[Way::Mail, Way::Webhook]).await;
+    spool.note(more.to_vec(), later).await.unwrap();
+    assert!(!is_new_there().await, "the command was not told");
+    tell_all(&spool, ended, &Way::ALL).await;
     spool.note(more.to_vec(), later).await.unwrap();
     assert_eq!(held(&spool).await, BTreeMap::from(expected));
     let all = spool.incidents().await.unwrap();
@@ -119,12 +149,18 @@ async fn what_holds_up_mail_and_what_is_ours_stays_when_there_is_no_room() {
     assert!(held.values().sum::<i64>() <= INCIDENTS, "{held:?}");
     // The last one that came is there.
     assert!(count("five.example") > 0, "{held:?}");
-    // What has ended goes before all that.
+    // What has ended goes before all that, but not before people know that it has.
     let works = Sighting::Works(spot("mx.held.example").place, Ending::Verified);
     spool.note(vec![works], now()).await.unwrap();
+    let is_there = async || {
+        let all = spool.incidents().await.unwrap();
+        all.iter().any(|one| one.spot == spot("mx.held.example"))
+    };
     many_fail(&spool, "six.example", 100, now() + 2.hours()).await;
-    let all = spool.incidents().await.unwrap();
-    assert!(all.iter().all(|one| one.spot != spot("mx.held.example")));
+    assert!(is_there().await);
+    // Nor for ever, if nobody can be told.
+    many_fail(&spool, "seven.example", 100, now() + 25.hours()).await;
+    assert!(!is_there().await);
     spool.close().await.unwrap();
     // No pair of a domain and an incident that is gone is left.
     let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
@@ -144,6 +180,11 @@ async fn mail_beyond_the_share_waits_for_another_incident_of_the_same_domain() {
     let directory = tempfile::tempdir().unwrap();
     let spool = open(directory.path()).await.unwrap();
     many_fail(&spool, "provider.example", SHARE, now()).await;
+    let stands_for_more = async || {
+        let all = spool.incidents().await.unwrap();
+        all.iter().filter(|one| one.stands_for_more).count()
+    };
+    assert_eq!(stands_for_more().await, 0);
     let accepted = commit(&spool, message(&["r@b.example"]), b"x").await.unwrap();
     let part = accepted.pending.first().unwrap();
     let beyond = spot("tenant.provider.example");
@@ -160,6 +201,7 @@ async fn mail_beyond_the_share_waits_for_another_incident_of_the_same_domain() {
     spool.settle(lease, outcomes, now()).await.unwrap();
     let all = spool.incidents().await.unwrap();
     assert_eq!(all.iter().map(|one| one.waiting.messages).sum::<u64>(), 1);
+    assert_eq!(stands_for_more().await, 1);
     spool.close().await.unwrap();
 }
 

@@ -10,8 +10,8 @@ use mail::{Domain, ReversePath, Sighting, Status};
 
 use super::scene::{Harness, close, commit, message, now, settlement, take};
 use crate::{
-    IncidentNumber, Incidents, KeepIncidents, KnownIncident, NewMessage, Outcomes, Pending, Settlement,
-    Spool, Told,
+    IncidentNumber, Incidents, KeepIncidents, KnownIncident, NewMessage, Noticed, Outcomes, Pending,
+    Settlement, Spool, Step, Told, Way,
 };
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
@@ -44,6 +44,7 @@ fn evidence(key: &str, at: Timestamp) -> Evidence {
         presented: vec![PresentedCertificate {
             subject: "CN=mx.b.example".to_owned(),
             issuer: "CN=\u{fc}".to_owned(),
+            authority: None,
             record: Some(format!("3 1 1 {key}")),
             not_before: Some(at),
             not_after: None,
@@ -232,7 +233,7 @@ async fn what_people_were_told_is_kept<H: Harness>(harness: &H) {
     let seen = fails(spot(), "b.example", now());
     store.note(vec![seen], now()).await.unwrap();
     let incident = only(&*store).await;
-    assert_eq!(incident.told, Told::default());
+    assert_eq!((incident.told, incident.noticed), (Told::default(), Noticed::default()));
     let told = Told {
         open: Some(now()),
         half: true,
@@ -243,16 +244,28 @@ async fn what_people_were_told_is_kept<H: Harness>(harness: &H) {
         .told(vec![(incident.number, told), (unknown, told)])
         .await
         .unwrap();
+    let noticed = |way, step| store.noticed(way, vec![(incident.number, step), (unknown, step)]);
+    noticed(Way::Command, Step::Opened).await.unwrap();
+    noticed(Way::Webhook, Step::Half).await.unwrap();
     close(store).await;
     let store = Arc::new(harness.open().await);
     assert_eq!(only(&*store).await.told, told);
+    let steps = |mail, command, webhook| Noticed { mail, command, webhook };
+    let noticed = steps(Step::Nothing, Step::Opened, Step::Half);
+    assert_eq!(only(&*store).await.noticed, noticed);
     // If people believe that it is over, they are told again when it comes back.
     let works = Sighting::Works(spot().place, Ending::Verified);
     store.note(vec![works], now()).await.unwrap();
     let over = Told { ended: true, ..told };
     store.told(vec![(incident.number, over)]).await.unwrap();
+    let closed = vec![(incident.number, Step::Closed)];
+    store.noticed(Way::Webhook, closed).await.unwrap();
     let again = fails(spot(), "b.example", now() + 1.minutes());
     store.note(vec![again], now() + 1.minutes()).await.unwrap();
-    assert_eq!(only(&*store).await.told, Told::default());
+    let incident = only(&*store).await;
+    assert_eq!(incident.told, Told::default());
+    // Who was told of its beginning alone is not told again.
+    let noticed = steps(Step::Nothing, Step::Opened, Step::Nothing);
+    assert_eq!(incident.noticed, noticed);
     close(store).await;
 }

@@ -174,10 +174,14 @@ impl fmt::Display for Remark {
                 "the mail says that {mail} submits it, but the contact in the report is at {report}; the report counts (RFC \
                  8460 section 5.6)"
             ),
+            Self::MoreReports(1) => {
+                f.write_str("only the first report was read, and there is 1 more: give each of them by itself")
+            }
             Self::MoreReports(more) => write!(
                 f,
                 "only the first report was read, and there are {more} more: give each of them by itself"
             ),
+            Self::Unread(1) => f.write_str("there is 1 entry more in it than were read"),
             Self::Unread(entries) => write!(f, "there are {entries} entries more in it than were read"),
             Self::NothingCounted => f.write_str("no session is counted in it"),
         }

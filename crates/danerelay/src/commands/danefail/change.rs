@@ -1,5 +1,7 @@
 //! Adds and removes exceptions.
 
+use std::collections::{BTreeMap, HashSet};
+
 use clap::{ArgGroup, Args, ValueEnum};
 use jiff::civil::Date;
 use jiff::{ToSpan as _, Zoned};
@@ -107,11 +109,12 @@ fn reason(text: &str) -> Result<String, &'static str> {
 }
 
 fn until(text: &str) -> Result<Date, &'static str> {
-    let allowed = "allowed: a date from today on, like 2027-01-31, or a number of days, like 30d";
+    let allowed = "allowed: a date from today on, like 2027-01-31, or a number of days, like 30d, at least 1d";
     let today = Zoned::now().date();
     let date = match text.parse::<Interval>() {
         Ok(Interval(time)) => {
-            let days = i32::try_from(time.as_secs() / 86_400).map_err(|_| allowed)?;
+            let days = i32::try_from(time.as_secs() / 86_400).ok().filter(|days| *days > 0);
+            let days = days.ok_or(allowed)?;
             today.checked_add(days.days()).map_err(|_| allowed)?
         }
         Err(_) => text.parse().map_err(|_| allowed)?,
@@ -166,7 +169,7 @@ pub(super) fn add(arguments: &AddArguments, loaded: &Loaded) -> Result<Verdict, 
     if arguments.dnssec_off {
         (exception.dane, exception.without_dnssec) = (None, true);
     }
-    let is_changed = insert(loaded, vec![exception])? > 0;
+    let is_changed = insert(loaded, vec![exception])?.changed > 0;
     let in_force = take_up(loaded)?;
     let changed = Changed {
         done: if is_changed { "changed" } else { "added" },
@@ -179,19 +182,27 @@ pub(super) fn add(arguments: &AddArguments, loaded: &Loaded) -> Result<Verdict, 
     Ok(Verdict::Good)
 }
 
-/// Adds exceptions, each in place of what is there for the same names; returns how many of them were there.
-pub(super) fn insert(loaded: &Loaded, new: Vec<ListedException>) -> Result<usize, Failure> {
-    let changed = exceptions::change(&loaded.config, |all| {
-        let mut changed = 0;
-        for exception in new {
-            let before = all.len();
-            all.retain(|one| !is_about(one, exception.kind, &exception.names));
-            changed += usize::from(all.len() < before);
-            all.push(exception);
-        }
-        changed
-    })?;
-    Ok(changed)
+/// How many exceptions were new, and how many were there already.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Inserted {
+    pub(super) added: usize,
+    pub(super) changed: usize,
+}
+
+/// Adds exceptions, each in place of what is there for the same names; of several for the same names the last.
+pub(super) fn insert(loaded: &Loaded, new: Vec<ListedException>) -> Result<Inserted, Failure> {
+    Ok(exceptions::change(&loaded.config, |all| put(all, new))?)
+}
+
+fn put(all: &mut Vec<ListedException>, new: Vec<ListedException>) -> Inserted {
+    // Kind and names, as they are written.
+    let known: HashSet<String> = all.iter().map(ToString::to_string).collect();
+    let new: BTreeMap<String, ListedException> = new.into_iter().map(|one| (one.to_string(), one)).collect();
+    let changed = new.keys().filter(|names| known.contains(*names)).count();
+    let added = new.len() - changed;
+    all.retain(|one| !new.contains_key(&one.to_string()));
+    all.extend(new.into_values());
+    Inserted { added, changed }
 }
 
 fn is_about(exception: &ListedException, kind: ExceptedKind, names: &Pattern) -> bool {
@@ -308,8 +319,30 @@ mod tests {
             "2026-02-30",
             "99999999999999999d",
             "-1d",
+            "12h",
         ] {
             assert!(until(text).is_err(), "{text}");
         }
+    }
+
+    /// A list of others may have tens of thousands of names, and some of them twice.
+    #[test]
+    fn very_many_are_put_in_place_of_what_is_there() {
+        let terms = Terms {
+            until: jiff::civil::date(2999, 1, 31),
+            dane: Weaker::Off,
+            override_strict: false,
+        };
+        let of = |number: usize, reason: &str| {
+            let names = format!("d{number}.example").parse().unwrap();
+            terms.exception(names, ExceptedKind::Domain, reason)
+        };
+        let mut all: Vec<_> = (0..30_000).map(|number| of(number, "old")).collect();
+        let new = (20_000..50_000).map(|number| of(number, "new"));
+        let inserted = put(&mut all, new.chain([of(49_999, "last")]).collect());
+        assert_eq!((inserted.added, inserted.changed), (20_000, 10_000));
+        assert_eq!(all.len(), 50_000);
+        let last = all.iter().find(|one| one.names.to_string() == "d49999.example");
+        assert_eq!(&*last.unwrap().entry.reason, "last");
     }
 }

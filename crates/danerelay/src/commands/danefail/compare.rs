@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use jiff::{Timestamp, ToSpan as _, Zoned, tz::TimeZone};
 use mail::ledger::{DaneResult, DeliverySecurity};
-use mail::{DomainPart, LedgerKey};
+use mail::{DomainPart, LedgerKey, count};
 use parking_lot::Mutex;
 use policy::list::DomainList;
 use policy::pattern::Pattern;
@@ -130,7 +130,8 @@ fn traffic(loaded: &Loaded, days: i32) -> Result<(Names, Names), Failure> {
     };
     let unread = block_on(ledger.sums(first..=today, visit))??;
     if unread > 0 {
-        output::notice(&format!("{unread} entries of the ledger cannot be read"));
+        let entries = count(unread, "entry");
+        output::notice(&format!("{entries} of the ledger cannot be read"));
     }
     let seen = std::mem::take(&mut *seen.lock());
     Ok(seen)
@@ -152,10 +153,12 @@ fn note(key: &LedgerKey, (failing, verified): &mut (Names, Names)) {
         | DaneResult::Skip => {}
     }
     match key.security {
-        DeliverySecurity::Dane | DeliverySecurity::DaneHostOnly => {
+        DeliverySecurity::Dane => {
             verified.insert(name.to_string());
         }
-        DeliverySecurity::MtaSts
+        // A host that an unsigned MX record names may be anybody's.
+        DeliverySecurity::DaneHostOnly
+        | DeliverySecurity::MtaSts
         | DeliverySecurity::Verified
         | DeliverySecurity::Encrypted
         | DeliverySecurity::Clear
@@ -197,7 +200,7 @@ fn groups(seen: &Seen) -> Vec<(&'static str, Group)> {
 }
 
 fn table(groups: &[(&'static str, Group)], days: i32) -> String {
-    let mut table = format!("traffic of {days} days\n");
+    let mut table = format!("traffic of {}\n", count(days.unsigned_abs().into(), "day"));
     for (key, group) in groups {
         let label = key.replace('_', " ");
         let shown: Vec<&str> = group.names.iter().take(SHOWN).map(String::as_str).collect();

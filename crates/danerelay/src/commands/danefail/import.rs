@@ -8,7 +8,7 @@ use policy::pattern::Pattern;
 use policy::{ExceptedKind, ListedException};
 use serde::Serialize;
 
-use super::change::{Terms, insert, take_up};
+use super::change::{Inserted, Terms, insert, take_up};
 use crate::commands::output;
 use crate::config::Loaded;
 use crate::exit::Verdict;
@@ -88,14 +88,13 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
             arguments.terms.exception(names, ExceptedKind::Domain, reason)
         })
         .collect();
-    let count = exceptions.len();
-    let (changed, in_force) = if count == 0 {
-        (0, false)
+    let (Inserted { added, changed }, in_force) = if exceptions.is_empty() {
+        (Inserted::default(), false)
     } else {
         (insert(loaded, exceptions)?, take_up(loaded)?)
     };
     let answer = Answer {
-        added: count - changed,
+        added,
         changed,
         faults: imported.faults,
         rules: imported.rules,

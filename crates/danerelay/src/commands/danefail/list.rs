@@ -5,15 +5,15 @@ use std::fmt::Write as _;
 use clap::Args;
 use jiff::civil::Date;
 use jiff::{Timestamp, Zoned};
+use mail::count;
 use policy::schema::ListKind;
 use policy::settings::DaneMode;
 use policy::{ListedException, Missing, Policy};
 use serde::Serialize;
 
-use crate::admin::protocol::Request;
-use crate::commands::client::{AdminError, Client};
+use crate::commands::client;
 use crate::commands::output::{self, printable};
-use crate::config::{Config, Loaded};
+use crate::config::Loaded;
 use crate::exceptions;
 use crate::exit::Verdict;
 use crate::failure::Failure;
@@ -68,19 +68,13 @@ pub(super) fn run(arguments: &ListArguments, loaded: &Loaded) -> Result<Verdict,
     let policy = wiring::policy::load(loaded, Missing::Warned)?.policy;
     let added = exceptions::path(&loaded.config).display().to_string();
     let mut excepted = Excepted::of(&policy, &added, Zoned::now().date());
-    excepted.trouble = ask(&loaded.config).ok();
+    excepted.trouble = client::standing(&loaded.config).ok();
     if arguments.json {
         output::write_json(&excepted)?;
     } else {
         output::write(&table(&excepted))?;
     }
     Ok(Verdict::Good)
-}
-
-fn ask(config: &Config) -> Result<PolicyTrouble, AdminError> {
-    let mut client = Client::connect(config)?;
-    client.ask(&Request::Standing)?;
-    client.end()
 }
 
 impl Excepted {
@@ -154,10 +148,10 @@ fn table(excepted: &Excepted) -> String {
     for list in &excepted.lists {
         let _ = writeln!(
             table,
-            "list {}  dane {}  {} entries",
+            "list {}  dane {}  {}",
             printable(&list.source),
             list.dane,
-            list.entries
+            count(list.entries as u64, "entry")
         );
     }
     if let Some(trouble) = &excepted.trouble {
@@ -192,7 +186,23 @@ fn write_trouble(table: &mut String, trouble: &PolicyTrouble) {
             printable(&list.reason)
         );
     }
-    for one in &trouble.healed {
+    let tested = trouble.tests.tested.map(day);
+    let _ = writeln!(
+        table,
+        "the daily test was last complete: {}",
+        tested.as_deref().unwrap_or("never yet")
+    );
+    for one in &trouble.tests.closed {
+        let _ = writeln!(
+            table,
+            "{} {} worked again and was removed on {}: {}",
+            one.kind,
+            printable(&one.name),
+            day(one.since),
+            printable(&one.reason)
+        );
+    }
+    for one in &trouble.tests.healed {
         let _ = writeln!(
             table,
             "{} {} works again since {}: {}  {}",

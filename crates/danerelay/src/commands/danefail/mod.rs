@@ -54,8 +54,9 @@ pub(crate) enum DanefailCommand {
     /// exceptions of the policy file, those added here, and every entry of the danefail lists, twenty at a time; on a
     /// terminal, standard error shows the progress.
     ///
-    /// Exit status: 0 all are still needed, or those that are not were removed; 1 an exception or entry is no longer
-    /// needed; 2 the configuration or the policy is wrong; 3 our own resolver fails, and nothing was tested.
+    /// Exit status: 0 all are still needed, or those that are not were removed; 1 something works again that is still
+    /// excepted; 2 the configuration or the policy is wrong, or a NAME is not excepted; 3 nothing works again, but something
+    /// could not be decided, because DNS or the network failed; or our own resolver fails, and nothing was tested.
     Recheck(recheck::RecheckArguments),
     /// Propose exceptions for the failures that hold mail up now, as commands to paste, each after its evidence.
     ///

@@ -1,6 +1,6 @@
 //! `danefail recheck`: tests what is excepted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,12 +74,16 @@ pub(super) fn run(arguments: &RecheckArguments, loaded: &Loaded) -> Result<Verdi
     let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
     let mut all = subjects(&policy, Zoned::now().date());
     if !arguments.names.is_empty() {
-        all.retain(|one| {
-            arguments
-                .names
-                .iter()
-                .any(|name| one.tested.name() == name.as_str())
-        });
+        let wanted: BTreeSet<&str> = arguments.names.iter().map(Domain::as_str).collect();
+        all.retain(|one| wanted.contains(&*one.tested.name()));
+        let there: BTreeSet<String> = all.iter().map(|one| one.tested.name()).collect();
+        let unknown = arguments.names.iter().find(|name| !there.contains(name.as_str()));
+        if let Some(unknown) = unknown {
+            output::notice(&format!(
+                "{unknown} is not excepted: no exception and no danefail list has just this name"
+            ));
+            return Ok(Verdict::Unusable);
+        }
     }
     let tested = block_on(test(&loaded, &policy, all))??;
     let Some(mut tested) = tested else {
@@ -97,9 +101,17 @@ pub(super) fn run(arguments: &RecheckArguments, loaded: &Loaded) -> Result<Verdi
     } else {
         output::write(&table(&answer))?;
     }
-    let healed = answer.entries.iter().filter(|one| one.state == State::Healed);
-    let is_left = healed.into_iter().any(|one| !one.removed);
-    Ok(if is_left { Verdict::Bad } else { Verdict::Good })
+    let is_any = |state: State| {
+        let mut entries = answer.entries.iter();
+        entries.any(|one| one.state == state && !one.removed)
+    };
+    Ok(if is_any(State::Healed) {
+        Verdict::Bad
+    } else if is_any(State::Undecided) {
+        Verdict::Undecided
+    } else {
+        Verdict::Good
+    })
 }
 
 type Found = Vec<(Subject, Finding)>;

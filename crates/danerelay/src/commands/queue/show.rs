@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use jiff::Timestamp;
-use mail::QueueId;
+use mail::{QueueId, TlsTag};
 use spool::{Declared, DeclaredRecipient};
 
 use super::table;
@@ -100,6 +100,7 @@ fn declared(declared: &Declared) -> String {
     let flags = [
         (declared.eight_bit, "BODY=8BITMIME"),
         (declared.smtputf8, "SMTPUTF8"),
+        (declared.tls == TlsTag::Required, "REQUIRETLS"),
     ];
     let flags = flags.into_iter().filter(|(set, _)| *set);
     let mut words: Vec<String> = flags.map(|(_, word)| word.to_owned()).collect();

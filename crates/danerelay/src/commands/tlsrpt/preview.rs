@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use mail::{Domain, QueueId};
+use mail::{Domain, QueueId, count};
 use tlsrpt::Report;
 
 use super::show::collected;
@@ -49,8 +49,8 @@ pub(super) fn run(arguments: &PreviewArguments, named: Option<&Path>) -> Result<
     let written = report.write();
     if written.left_out > 0 {
         notice(&format!(
-            "{} entries are left out, because the report would be too large",
-            written.left_out
+            "the report would be too large, and is without {}",
+            count(written.left_out as u64, "entry")
         ));
     }
     let mut text = String::from_utf8_lossy(&written.json).into_owned();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::Args;
-use mail::{Domain, TlsDetail, TlsPolicy, TlsTally};
+use mail::{Domain, TlsDetail, TlsPolicy, TlsTally, count};
 use spool::{TlsDay, TlsTallies};
 
 use crate::admin::protocol::{Line, Request};
@@ -140,8 +140,9 @@ fn add_tally(text: &mut String, tally: &TlsTally) {
     let domain = tally.policy.domain();
     let _ = writeln!(
         text,
-        "  {kind} {domain}: {} sessions met it, {} failed",
-        tally.successes, tally.failures
+        "  {kind} {domain}: {} met it, {} failed",
+        count(tally.successes, "session"),
+        tally.failures
     );
     for string in strings {
         let _ = writeln!(text, "    {}", printable(string));

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use mail::count;
 use mail::printable::Printable;
 use tlsrpt::meaning;
 use tlsrpt::read::{Carrier, Detail, Policy, PolicyType, Reading};
@@ -164,11 +165,8 @@ pub(super) fn sum(details: &[&Detail]) -> u64 {
         .fold(0, |sum: u64, detail| sum.saturating_add(detail.count))
 }
 
-fn sessions(count: u64) -> String {
-    match count {
-        1 => "1 session".to_owned(),
-        _ => format!("{count} sessions"),
-    }
+fn sessions(number: u64) -> String {
+    count(number, "session")
 }
 
 /// The share of failures in tenths of a percent.
