@@ -5,7 +5,9 @@ pub fn count(number: u64, noun: &str) -> String {
     if number == 1 {
         return format!("1 {noun}");
     }
-    let before_y = noun.strip_suffix('y').filter(|rest| !rest.ends_with(['a', 'e', 'o', 'u']));
+    let before_y = noun
+        .strip_suffix('y')
+        .filter(|rest| !rest.ends_with(['a', 'e', 'o', 'u']));
     match before_y {
         Some(rest) => format!("{number} {rest}ies"),
         None => format!("{number} {noun}s"),

@@ -67,8 +67,13 @@ fn measure(entries: usize) {
     }
     let start = Instant::now();
     black_box(policy(&rules, &text));
-    println!("  a policy with {RULES} rules beside it: read in {:.2?}", start.elapsed());
-    let Some(policy) = policy(POLICY, &text) else { return };
+    println!(
+        "  a policy with {RULES} rules beside it: read in {:.2?}",
+        start.elapsed()
+    );
+    let Some(policy) = policy(POLICY, &text) else {
+        return;
+    };
     let hops: Vec<NextHop> = names
         .into_iter()
         .map(|domain| NextHop::Domain { domain, port: None })

@@ -129,7 +129,10 @@ pub struct Declared {
     pub recipients: Vec<DeclaredRecipient>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "this is what a field is handed over as")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "this is what a field is handed over as"
+)]
 fn is_usual(tag: &TlsTag) -> bool {
     *tag == TlsTag::Usual
 }

@@ -139,7 +139,9 @@ fn not_needed(config: &Config) -> String {
     match healed {
         0 => String::new(),
         1 => "\n1 exception is not needed any more: `danerelay danefail list` names it\n".to_owned(),
-        many => format!("\n{many} exceptions are not needed any more: `danerelay danefail list` names them\n"),
+        many => {
+            format!("\n{many} exceptions are not needed any more: `danerelay danefail list` names them\n")
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use mail::Domain;
 use mail::event::incident::Incident as IncidentEvent;
 use mail::event::{Event, EventLog};
-use mail::Domain;
 use mail::sighting::Ending;
 use spool::Told;
 
@@ -48,7 +48,9 @@ impl Lines {
         self.holders.retain(|_, bucket| !bucket.is_full(now));
         let (mut told, mut lines) = (Vec::new(), Vec::new());
         for case in cases {
-            let Some((news, then)) = case.due(now) else { continue };
+            let Some((news, then)) = case.due(now) else {
+                continue;
+            };
             match news {
                 Some(news) => {
                     let incident = case.incident();

@@ -337,7 +337,10 @@ async fn a_web_server_that_fails_is_tried_again_and_told_later() {
         names.collect()
     };
     assert_eq!(names(&posted[4]), ["mx.b.example", "mx.c.example"]);
-    assert_eq!(piped.iter().map(names).collect::<Vec<_>>(), [["mx.b.example"], ["mx.c.example"]]);
+    assert_eq!(
+        piped.iter().map(names).collect::<Vec<_>>(),
+        [["mx.b.example"], ["mx.c.example"]]
+    );
     assert_eq!(scene.mailed.lock().len(), 2);
 }
 
@@ -377,7 +380,11 @@ async fn many_incidents_are_told_together() {
     scene.own.note(&Event::Store(fault));
     scene.look(when(60)).await;
     let subjects = |mails: &[(String, String)]| -> Vec<String> {
-        mails.iter().skip(10).map(|(subject, _)| subject.clone()).collect()
+        mails
+            .iter()
+            .skip(10)
+            .map(|(subject, _)| subject.clone())
+            .collect()
     };
     let together = "[relay.test] 30 incidents opened, 1 closed";
     assert_eq!(subjects(&scene.mails().await), [together]);
@@ -385,12 +392,21 @@ async fn many_incidents_are_told_together() {
     assert!(text.starts_with("30 incidents opened, 1 closed.\r\n"), "{text}");
     assert!(text.contains("The soonest deadlines"), "{text}");
     for number in 10..39 {
-        assert!(text.contains(&format!(" mx.d{number}.example: ")), "{number}: {text}");
+        assert!(
+            text.contains(&format!(" mx.d{number}.example: ")),
+            "{number}: {text}"
+        );
     }
     let [posted, piped] = scene.heard(11).await;
     for notice in [&posted[10], &piped[10]] {
-        assert_eq!(notice["counts"], serde_json::json!({"opened": 30, "half": 0, "closed": 1}));
-        assert_eq!((notice["incidents"].as_array().unwrap().len(), &notice["more"]), (20, &11.into()));
+        assert_eq!(
+            notice["counts"],
+            serde_json::json!({"opened": 30, "half": 0, "closed": 1})
+        );
+        assert_eq!(
+            (notice["incidents"].as_array().unwrap().len(), &notice["more"]),
+            (20, &11.into())
+        );
         assert_eq!(notice["incidents"][0]["incident"]["kind"], "ours");
     }
     // Half of the time has passed for all of them.
@@ -434,7 +450,12 @@ async fn after_a_restart_nothing_is_told_twice_and_nothing_is_left_out() {
     scene.restart();
     scene.look(now() + 2.minutes()).await;
     let subjects = async |scene: &Scene<_>| -> Vec<String> {
-        scene.mails().await.into_iter().map(|(subject, _)| subject).collect()
+        scene
+            .mails()
+            .await
+            .into_iter()
+            .map(|(subject, _)| subject)
+            .collect()
     };
     let opened = "[relay.test] 2 incidents opened".to_owned();
     let closed = "[relay.test] incident closed: mx.b.example".to_owned();
@@ -476,10 +497,18 @@ async fn what_is_well_again_is_told_once_when_the_daily_test_is_complete() {
     scene.look(now() + 2.minutes()).await;
     scene.look(now() + 3.minutes()).await;
     let mails = scene.mails().await;
-    let [(subject, text)] = &mails[..] else { panic!("{mails:?}") };
+    let [(subject, text)] = &mails[..] else {
+        panic!("{mails:?}")
+    };
     assert_eq!(subject, "[relay.test] 2 exceptions are not needed any more");
-    assert!(text.contains("domain a.example  fail.list:7  DANE is verified\r\n"), "{text}");
-    assert!(text.contains("domain b.example  fail.list:7  DANE is verified; removed\r\n"), "{text}");
+    assert!(
+        text.contains("domain a.example  fail.list:7  DANE is verified\r\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("domain b.example  fail.list:7  DANE is verified; removed\r\n"),
+        "{text}"
+    );
     for heard in scene.heard(1).await {
         assert_eq!(heard[0]["healed"][0]["name"], "b.example");
         assert_eq!(heard[0]["healed"][0]["removed"], true);

@@ -270,7 +270,11 @@ fn not_needed(tests: &Tests, since: Option<Timestamp>) -> Vec<NotNeeded<'_>> {
         return Vec::new();
     };
     let of = |removed| move |healed| NotNeeded { healed, removed };
-    let all = tests.closed.iter().map(of(true)).chain(tests.healed.iter().map(of(false)));
+    let all = tests
+        .closed
+        .iter()
+        .map(of(true))
+        .chain(tests.healed.iter().map(of(false)));
     all.filter(|one| one.healed.since <= tested && since.is_none_or(|since| since < one.healed.since))
         .collect()
 }

@@ -205,7 +205,10 @@ fn of_probes(probes: &[HostProbe<'_>]) -> Finding {
             ..failing
         },
         (Some(good), None, None) => {
-            let (mut words, silent) = (verified(&good.verdict), probes.iter().find(|one| good_try(one).is_none()));
+            let (mut words, silent) = (
+                verified(&good.verdict),
+                probes.iter().find(|one| good_try(one).is_none()),
+            );
             if let Some(failure) = silent.and_then(|host| host.failures().last()) {
                 words = format!("{words}; not reached: {}", failure.reason);
             }

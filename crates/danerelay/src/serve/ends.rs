@@ -153,7 +153,10 @@ mod tests {
             let today = date(2026, 12, 1).saturating_add((day - 1).days());
             // Others were added before it or removed.
             let line = usize::try_from(day).unwrap();
-            let all = [exception("policy.toml", line), exception("exceptions.toml", 30 - line)];
+            let all = [
+                exception("policy.toml", line),
+                exception("exceptions.toml", 30 - line),
+            ];
             let mut ends = Ends::read(directory.join("announced"));
             for _ in 0..2 {
                 let near = all.iter().filter_map(|one| Some((one, one.end(today)?)));

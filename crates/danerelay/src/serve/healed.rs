@@ -59,7 +59,8 @@ impl Memory {
 
     /// Begins a test, or goes on with one that was interrupted. Returns how many were tested already.
     pub(super) fn begin(&mut self, now: Timestamp) -> usize {
-        let goes_on = |running: &Running| (SignedDuration::ZERO..ONE_TEST).contains(&now.duration_since(running.began));
+        let goes_on =
+            |running: &Running| (SignedDuration::ZERO..ONE_TEST).contains(&now.duration_since(running.began));
         let running = self.running.filter(goes_on);
         let running = running.unwrap_or(Running { began: now, done: 0 });
         self.running = Some(running);

@@ -69,7 +69,10 @@ pub(super) fn start<S: Ledger + Manage>(
 }
 
 /// What was learned about these names is forgotten, and their mail delivered now.
-fn wake(scheduler: &SchedulerHandle, resolver: &Resolver) -> Box<dyn Fn(&[Domain], Vec<Pending>) + Send + Sync> {
+fn wake(
+    scheduler: &SchedulerHandle,
+    resolver: &Resolver,
+) -> Box<dyn Fn(&[Domain], Vec<Pending>) + Send + Sync> {
     let (scheduler, resolver) = (scheduler.clone(), resolver.clone());
     Box::new(move |domains, pending| {
         let mut names = Names::default();

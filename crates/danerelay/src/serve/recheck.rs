@@ -11,15 +11,15 @@ use arc_swap::ArcSwap;
 use delivery::{DeliveryConfig, TlsClient};
 use dns::{Resolver, self_test};
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
-use mail::{Alarm, Domain, DomainPart, Pace, count};
 use mail::event::settings::{Rechecked, Subject as About, Warning};
 use mail::event::{Event, EventLog};
+use mail::{Alarm, Domain, DomainPart, Pace, count};
 use parking_lot::Mutex;
 use policy::schema::ListKind;
 use policy::{ListedException, Policy};
 use spool::{
-    Action, Ledger, Manage, Pending, QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState, Selected,
-    SpoolError, Tally,
+    Action, Ledger, Manage, Pending, QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState,
+    Selected, SpoolError, Tally,
 };
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
@@ -121,7 +121,8 @@ impl<S: Ledger + Manage> Daily<S> {
                     }
                     Err(error) => {
                         if failing.raise((), Instant::now().into_std()) {
-                            let reason = format!("the daily test of exceptions and danefail lists waits: {error}");
+                            let reason =
+                                format!("the daily test of exceptions and danefail lists waits: {error}");
                             self.warn(reason);
                         }
                     }
@@ -175,7 +176,9 @@ impl<S: Ledger + Manage> Daily<S> {
         if !well.is_empty()
             && let Err(error) = self.try_again(well).await
         {
-            self.warn(format!("mail for what works again could not be tried at once: {error}"));
+            self.warn(format!(
+                "mail for what works again could not be tried at once: {error}"
+            ));
         }
         Ok(())
     }
@@ -185,7 +188,9 @@ impl<S: Ledger + Manage> Daily<S> {
         memory.retain(&self.policy.load());
         self.standing.tested(memory.tests.clone());
         if let Err(error) = memory.write(&self.config) {
-            self.warn(format!("what the daily test has found cannot be written down: {error}"));
+            self.warn(format!(
+                "what the daily test has found cannot be written down: {error}"
+            ));
         }
     }
 
@@ -223,7 +228,8 @@ impl<S: Ledger + Manage> Daily<S> {
 
     async fn test(&self, policy: &Policy, subjects: Vec<Subject>) -> Result<Found, NotTested> {
         // Without the exceptions from DNSSEC, which are tested, too.
-        let plan = resolver::plan(&self.config, &self.config.dns.domain_insecure).map_err(WiringError::from)?;
+        let plan =
+            resolver::plan(&self.config, &self.config.dns.domain_insecure).map_err(WiringError::from)?;
         let resolver = Resolver::new(plan.config).map_err(WiringError::from)?;
         let names = resolver::names(&self.config.dns);
         let tested = self_test::run(&resolver, &names).await;
@@ -275,7 +281,9 @@ impl<S: Ledger + Manage> Daily<S> {
         }
         if let Some(more @ 1..) = entries.checked_sub(NAMED) {
             let entries = count(more as u64, "further entry");
-            self.warn(format!("working again on danefail lists: {entries}; see `danerelay danefail list`"));
+            self.warn(format!(
+                "working again on danefail lists: {entries}; see `danerelay danefail list`"
+            ));
         }
         well
     }
@@ -339,7 +347,11 @@ impl Well {
                 Tested::Many(..) => {}
             }
         }
-        Self { domains, hosts, names }
+        Self {
+            domains,
+            hosts,
+            names,
+        }
     }
 
     /// The deferred recipients whose mail goes there.

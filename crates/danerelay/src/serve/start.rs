@@ -193,9 +193,8 @@ pub(super) async fn start(
     };
     let (scheduler, delivery) =
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(WiringError::Ehlo)?;
-    let keeping =
-        keeping::start((config, &spool, &scheduler), &explainer, files, &events, &stopped)
-            .map_err(WiringError::from)?;
+    let keeping = keeping::start((config, &spool, &scheduler), &explainer, files, &events, &stopped)
+        .map_err(WiringError::from)?;
     let board = Board::new(Arc::clone(&spool), &own, config.delivery.max_age.0);
     let sender = tlsrpt::sender(config, &hostname, (&spool, &scheduler), (&resolver, &events))?;
     if let Some(sender) = sender.clone().filter(|_| config.tlsrpt.send) {

@@ -316,7 +316,9 @@ async fn reports_wait_for_a_key_that_can_be_read() {
     play.publish("mail.test", "mailto:reports@elsewhere.test");
     count(&*spool, &["mail.test"]).await;
     let sender = play.sender(&spool);
-    sender.signing.store(Arc::new(Signing::Unreadable("tlsrpt.pem: no permission".to_owned())));
+    sender.signing.store(Arc::new(Signing::Unreadable(
+        "tlsrpt.pem: no permission".to_owned(),
+    )));
     let mut schedule = Schedule::new(Arc::clone(&sender), "relay.test".to_owned());
     schedule.look(after(4)).await.unwrap();
     assert_eq!(play.ends(), ["mail.test failed"]);

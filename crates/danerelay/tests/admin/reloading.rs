@@ -14,8 +14,14 @@ const RELOADS: usize = 20;
 fn policy(number: usize) -> (&'static str, i32) {
     match number % 4 {
         0 => ("version = 1\ndefault.dane = \"strict\"\n", 0),
-        1 => ("version = 1\n[[domain]]\nmatch = \"good.test\"\nconnections = 2\n", 0),
-        2 => ("version = 1\n[[domain]]\nmatch = \"good.test\"\ndane = \"opportunistic\"\n", 0),
+        1 => (
+            "version = 1\n[[domain]]\nmatch = \"good.test\"\nconnections = 2\n",
+            0,
+        ),
+        2 => (
+            "version = 1\n[[domain]]\nmatch = \"good.test\"\ndane = \"opportunistic\"\n",
+            0,
+        ),
         _ => ("version = 1\ndefault.dane = \"sometimes\"\n", 2),
     }
 }

@@ -254,7 +254,8 @@ mod tests {
     #[test]
     fn what_is_said_of_the_end_is_when_it_comes() {
         let schedule = schedule();
-        let gives_up = |created, attempts, now| schedule.gives_up(created, (&sender(), TlsTag::Usual), attempts, now);
+        let gives_up =
+            |created, attempts, now| schedule.gives_up(created, (&sender(), TlsTag::Usual), attempts, now);
         let days = |days: u64| at(days * 24 * 60 * MINUTE);
         assert_eq!(gives_up(at(0), 0, at(0)), days(5));
         assert_eq!(gives_up(at(0), 9, days(1)), days(5));

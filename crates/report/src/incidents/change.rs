@@ -361,7 +361,10 @@ fn of_issuer(leaf: &PresentedCertificate, before: &PresentedCertificate, finding
     } else if leaf.issuer == before.issuer {
         Some(format!("its issuer is the same as before: {}", leaf.issuer))
     } else {
-        let authority = leaf.authority.as_ref().filter(|_| leaf.authority == before.authority);
+        let authority = leaf
+            .authority
+            .as_ref()
+            .filter(|_| leaf.authority == before.authority);
         authority.map(|authority| format!("it was made by the same authority as before: {authority}"))
     };
     match same {
@@ -460,7 +463,9 @@ fn bogus(known: &KnownIncident) -> Finding {
             moment(before.until)
         ));
     }
-    finding.for_mistake.push("most often signatures have expired, or keys do not fit the DS records".to_owned());
+    finding
+        .for_mistake
+        .push("most often signatures have expired, or keys do not fit the DS records".to_owned());
     finding
         .for_attack
         .push("forged answers look the same, unless expired signatures are the reason above".to_owned());
@@ -478,7 +483,9 @@ fn demanded(known: &KnownIncident) -> Finding {
         .changes
         .push("our policy says strict; under opportunistic this mail would be delivered".to_owned());
     if known.before.is_some() {
-        finding.for_mistake.extend(lost(known.spot.trouble).map(str::to_owned));
+        finding
+            .for_mistake
+            .extend(lost(known.spot.trouble).map(str::to_owned));
     }
     finding
 }

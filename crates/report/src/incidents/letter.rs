@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use mail::{Domain, count};
 use mail::printable::Printable;
 use mail::sighting::{Evidence, Starttls, Trouble};
+use mail::{Domain, count};
 use serde::{Deserialize, Serialize};
 
 use super::change::{Likely, Member};
@@ -34,7 +34,9 @@ pub fn write(incident: &Incident, relay: &str) -> Option<Letter> {
         return None;
     };
     let failing = incident.members.iter().find(|member| member.ended.is_none());
-    let member = failing.or(incident.members.first()).filter(|_| !incident.is_ours())?;
+    let member = failing
+        .or(incident.members.first())
+        .filter(|_| !incident.is_ours())?;
     let named = member.place.domain()?;
     let domain = match incident.kind {
         Kind::Host | Kind::Provider => provider::of(named),

@@ -73,7 +73,11 @@ pub fn notice(composed: &Composed, way: Way, now: Timestamp) -> Option<(Option<N
 }
 
 /// The same for what has no records. `known`: how far they know it.
-pub fn notice_of_own(incident: &Incident, (known, told): (Step, Told), now: Timestamp) -> Option<(Option<News>, Step)> {
+pub fn notice_of_own(
+    incident: &Incident,
+    (known, told): (Step, Told),
+    now: Timestamp,
+) -> Option<(Option<News>, Step)> {
     if incident.is_open() {
         return step_of_open(incident, known, now);
     }

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use mail::{Domain, count};
 use mail::printable::Printable;
 use mail::sighting::Ending;
+use mail::{Domain, count};
 
 use super::change::Member;
 use super::incident::Incident;

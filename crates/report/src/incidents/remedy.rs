@@ -14,8 +14,7 @@ use super::words::{day, said};
 
 const SOFT_FAIL: &str = "dane = \"soft-fail\"";
 /// Where that is done which an exception from DNSSEC does here.
-const BY_RESOLVER: &str =
-    "behind a resolver that validates (dns.mode = \"trust-ad\") it has no effect: `danerelay explain` prints the line for that \
+const BY_RESOLVER: &str = "behind a resolver that validates (dns.mode = \"trust-ad\") it has no effect: `danerelay explain` prints the line for that \
      resolver";
 /// For how many days an exception is proposed to last.
 const DAYS: i32 = 30;
@@ -48,7 +47,9 @@ pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
         Cause::Own(_) => return none("mend it here: no exception helps"),
     };
     let (key, what, option, names) = match (way(trouble), incident.kind) {
-        (Way::SoftFail, Kind::Host | Kind::Provider) => ("mx", SOFT_FAIL, "--dane soft-fail", hosts(incident)),
+        (Way::SoftFail, Kind::Host | Kind::Provider) => {
+            ("mx", SOFT_FAIL, "--dane soft-fail", hosts(incident))
+        }
         (Way::SoftFail, Kind::Domain | Kind::Ours) => {
             ("domain", SOFT_FAIL, "--dane soft-fail", failing(incident))
         }

@@ -183,13 +183,31 @@ fn an_ordinary_renewal_is_a_forgotten_roll_over_whoever_signs_it() {
         ("CN=mx", "C=US, O=Let's Encrypt, CN=R10", lets_encrypt),
         ("CN=mx", "C=US, O=Let's Encrypt, CN=R11", lets_encrypt),
     );
-    assert_eq!((renewed.likely, renewed.for_attack.len()), (Likely::ForgottenRollover, 0));
-    assert!(renewed.for_mistake[1].ends_with("the same authority as before: Let's Encrypt"), "{renewed:?}");
+    assert_eq!(
+        (renewed.likely, renewed.for_attack.len()),
+        (Likely::ForgottenRollover, 0)
+    );
+    assert!(
+        renewed.for_mistake[1].ends_with("the same authority as before: Let's Encrypt"),
+        "{renewed:?}"
+    );
     let self_signed = found(("CN=mx", "CN=mx", None), ("CN=mx", "CN=mx", None));
-    assert_eq!((self_signed.likely, self_signed.for_attack.len()), (Likely::ForgottenRollover, 0));
-    assert!(self_signed.for_mistake[1].starts_with("it is self-signed, as before"), "{self_signed:?}");
-    let moved = found(("CN=mx", "CN=mx", None), ("CN=mx", "C=US, O=Let's Encrypt, CN=R11", lets_encrypt));
-    assert_eq!((moved.likely, moved.for_attack.len()), (Likely::ForgottenRollover, 1));
+    assert_eq!(
+        (self_signed.likely, self_signed.for_attack.len()),
+        (Likely::ForgottenRollover, 0)
+    );
+    assert!(
+        self_signed.for_mistake[1].starts_with("it is self-signed, as before"),
+        "{self_signed:?}"
+    );
+    let moved = found(
+        ("CN=mx", "CN=mx", None),
+        ("CN=mx", "C=US, O=Let's Encrypt, CN=R11", lets_encrypt),
+    );
+    assert_eq!(
+        (moved.likely, moved.for_attack.len()),
+        (Likely::ForgottenRollover, 1)
+    );
 }
 
 #[test]
@@ -197,11 +215,24 @@ fn where_no_mail_waits_the_letter_says_so() {
     let mut known = rollover();
     known.waiting = Waiting::default();
     let letter = letter::write(&incident(known), "relay.example").unwrap();
-    assert!(letter.subject.contains("fails our checks since"), "{}", letter.subject);
-    for words in ["waits in our queue", "cannot be delivered", "tries again", "0 messages"] {
+    assert!(
+        letter.subject.contains("fails our checks since"),
+        "{}",
+        letter.subject
+    );
+    for words in [
+        "waits in our queue",
+        "cannot be delivered",
+        "tries again",
+        "0 messages",
+    ] {
         assert!(!letter.text.contains(words), "{words}\n{}", letter.text);
     }
-    assert!(letter.text.contains("No mail waits here because of it"), "{}", letter.text);
+    assert!(
+        letter.text.contains("No mail waits here because of it"),
+        "{}",
+        letter.text
+    );
 }
 
 #[test]
@@ -211,12 +242,19 @@ fn the_letter_and_the_remedy_are_about_what_fails_still() {
     healed.ended = Some((began() + 1.hours(), Ending::Verified));
     let incident = one(vec![healed, failing], began() + 3.hours()).incident;
     let letter = letter::write(&incident, "relay.example").unwrap();
-    assert!(letter.text.contains("mx2.provider.example [192.0.2.1]"), "{}", letter.text);
+    assert!(
+        letter.text.contains("mx2.provider.example [192.0.2.1]"),
+        "{}",
+        letter.text
+    );
     assert!(!letter.text.contains("mx1.provider.example ["), "{}", letter.text);
     let remedy = remedy::propose(&incident, began());
     assert_eq!(remedy.commands.len(), 1);
     let page = page::write(&incident, "relay.example", began() + 3.hours());
-    assert!(page.contains("mx1.provider.example, as it failed until 2026-11-28 07:00 UTC"), "{page}");
+    assert!(
+        page.contains("mx1.provider.example, as it failed until 2026-11-28 07:00 UTC"),
+        "{page}"
+    );
 }
 
 #[test]
@@ -232,7 +270,10 @@ fn the_test_for_them_has_all_records_or_none() {
         command(&["2 1 1 bb", "3 1 1 aa"]),
         "-dane_tlsa_domain mx.provider.example -dane_tlsa_rrdata '2 1 1 bb' -dane_tlsa_rrdata '3 1 1 aa'"
     );
-    assert_eq!(command(&[]), "-verify_hostname mx.provider.example -verify_return_error");
+    assert_eq!(
+        command(&[]),
+        "-verify_hostname mx.provider.example -verify_return_error"
+    );
 }
 
 #[test]
@@ -505,7 +546,13 @@ fn the_exception_is_for_the_host_the_provider_or_the_domain() {
         .map(|(number, host)| known(number, host, Trouble::NoMatchingTlsa));
     let provider = remedy::propose(&one(all.collect(), began()).incident, now);
     assert_eq!(provider.commands.len(), 2, "hosts that are fine are not excepted");
-    let many = (1..=9).map(|number| known(number, &format!("mx{number}.provider.example"), Trouble::NoMatchingTlsa));
+    let many = (1..=9).map(|number| {
+        known(
+            number,
+            &format!("mx{number}.provider.example"),
+            Trouble::NoMatchingTlsa,
+        )
+    });
     let many = many.chain([known(10, "provider.example", Trouble::NoMatchingTlsa)]);
     let provider = remedy::propose(&one(many.collect(), began()).incident, now);
     assert!(provider.exception.unwrap().contains("mx = \".provider.example\""));

@@ -77,7 +77,9 @@ fn is_within_share(connection: &Connection, holder: &str, now: Timestamp) -> rus
     }
     let ended = connection
         .prepare_cached(OWN_ENDED)?
-        .query_row(params![holder, before(now, OVER), before(now, UNTOLD)], |row| row.get(0))
+        .query_row(params![holder, before(now, OVER), before(now, UNTOLD)], |row| {
+            row.get(0)
+        })
         .optional()?;
     forget(connection, ended.as_slice())?;
     Ok(ended.is_some())

@@ -10,7 +10,8 @@ use mail::{Domain, Sighting, Status};
 use rusqlite::Connection;
 use spool::contract::{commit, message, now, settlement, take};
 use spool::{
-    Incidents, KeepIncidents, KnownIncident, Outcomes, Running, Settlement, Spool, Step, Told, Way, registrable,
+    Incidents, KeepIncidents, KnownIncident, Outcomes, Running, Settlement, Spool, Step, Told, Way,
+    registrable,
 };
 
 use super::open;
@@ -43,7 +44,11 @@ async fn many_fail(spool: &EmbeddedSpool, domain: &str, count: i64, at: Timestam
 /// People have been told everything about these.
 async fn tell_all(spool: &EmbeddedSpool, which: impl Fn(&KnownIncident) -> bool, ways: &[Way]) {
     let all = spool.incidents().await.unwrap();
-    let numbers: Vec<_> = all.iter().filter(|one| which(one)).map(|one| one.number).collect();
+    let numbers: Vec<_> = all
+        .iter()
+        .filter(|one| which(one))
+        .map(|one| one.number)
+        .collect();
     let told = Told {
         ended: true,
         ..Told::default()

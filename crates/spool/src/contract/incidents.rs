@@ -233,7 +233,10 @@ async fn what_people_were_told_is_kept<H: Harness>(harness: &H) {
     let seen = fails(spot(), "b.example", now());
     store.note(vec![seen], now()).await.unwrap();
     let incident = only(&*store).await;
-    assert_eq!((incident.told, incident.noticed), (Told::default(), Noticed::default()));
+    assert_eq!(
+        (incident.told, incident.noticed),
+        (Told::default(), Noticed::default())
+    );
     let told = Told {
         open: Some(now()),
         half: true,
@@ -250,7 +253,11 @@ async fn what_people_were_told_is_kept<H: Harness>(harness: &H) {
     close(store).await;
     let store = Arc::new(harness.open().await);
     assert_eq!(only(&*store).await.told, told);
-    let steps = |mail, command, webhook| Noticed { mail, command, webhook };
+    let steps = |mail, command, webhook| Noticed {
+        mail,
+        command,
+        webhook,
+    };
     let noticed = steps(Step::Nothing, Step::Opened, Step::Half);
     assert_eq!(only(&*store).await.noticed, noticed);
     // If people believe that it is over, they are told again when it comes back.

@@ -109,11 +109,14 @@ fn reason(text: &str) -> Result<String, &'static str> {
 }
 
 fn until(text: &str) -> Result<Date, &'static str> {
-    let allowed = "allowed: a date from today on, like 2027-01-31, or a number of days, like 30d, at least 1d";
+    let allowed =
+        "allowed: a date from today on, like 2027-01-31, or a number of days, like 30d, at least 1d";
     let today = Zoned::now().date();
     let date = match text.parse::<Interval>() {
         Ok(Interval(time)) => {
-            let days = i32::try_from(time.as_secs() / 86_400).ok().filter(|days| *days > 0);
+            let days = i32::try_from(time.as_secs() / 86_400)
+                .ok()
+                .filter(|days| *days > 0);
             let days = days.ok_or(allowed)?;
             today.checked_add(days.days()).map_err(|_| allowed)?
         }

@@ -126,14 +126,20 @@ mod tests {
     /// At a host, at some hosts of a provider, at very many, and at a domain.
     fn incidents(trouble: Trouble) -> Vec<Incident> {
         let host = |number: u64| Place::Host(Domain::parse(&format!("mx{number}.p.example")).unwrap());
-        let hosts = |count| (1..=count).map(|number| known(number, host(number), trouble)).collect();
+        let hosts = |count| {
+            (1..=count)
+                .map(|number| known(number, host(number), trouble))
+                .collect()
+        };
         let domain = known(1, Place::Domain(Domain::parse("d.example").unwrap()), trouble);
         let terms = Terms {
             max_age: Duration::from_hours(1),
             now: Timestamp::now(),
         };
         let all = [hosts(1), hosts(3), hosts(20), vec![domain]];
-        let all = all.into_iter().flat_map(|known| compose(known, &Ours::default(), terms));
+        let all = all
+            .into_iter()
+            .flat_map(|known| compose(known, &Ours::default(), terms));
         all.map(|one| one.incident).collect()
     }
 
@@ -142,7 +148,10 @@ mod tests {
         let (head, reason) = command.split_once(" --reason \"").unwrap();
         let words = head.split(' ').map(str::to_owned);
         words
-            .chain(["--reason".to_owned(), reason.strip_suffix('"').unwrap().to_owned()])
+            .chain([
+                "--reason".to_owned(),
+                reason.strip_suffix('"').unwrap().to_owned(),
+            ])
             .collect()
     }
 
@@ -158,7 +167,9 @@ mod tests {
             read_login: &|_| Err(io::ErrorKind::NotFound.into()),
             today: jiff::Zoned::now().date(),
         };
-        Policy::compile(&sources).map(drop).map_err(|error| error.to_string())
+        Policy::compile(&sources)
+            .map(drop)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -169,7 +180,11 @@ mod tests {
                 let remedy = remedy::propose(&incident, Timestamp::now());
                 for command in &remedy.commands {
                     let parsed = Cli::try_parse_from(words(command));
-                    assert!(parsed.is_ok(), "{trouble:?}: {command}\n{}", parsed.err().unwrap());
+                    assert!(
+                        parsed.is_ok(),
+                        "{trouble:?}: {command}\n{}",
+                        parsed.err().unwrap()
+                    );
                     proposed += 1;
                 }
                 let table = remedy.exception.unwrap_or_default();

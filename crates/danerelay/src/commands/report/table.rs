@@ -22,7 +22,10 @@ pub(super) fn text(report: &Report, view: View) -> String {
 
 fn period(head: &Head) -> String {
     let Period { from, to } = head.period;
-    let mut text = format!("{from} to {to}, {} in UTC", counted(head.period.days().unsigned_abs(), "day", "days"));
+    let mut text = format!(
+        "{from} to {to}, {} in UTC",
+        counted(head.period.days().unsigned_abs(), "day", "days")
+    );
     if let Some(before) = head.before {
         let _ = write!(text, "; before: {} to {}", before.from, before.to);
     }

@@ -5,8 +5,8 @@ use std::ops::Deref;
 
 use mail::Status;
 use policy::Missing;
-use spool::{Spool as _, Store};
 use spool::contract::{commit, message, settlement, take};
+use spool::{Spool as _, Store};
 use tempfile::TempDir;
 use testworld::dns::{DnsFault, Questions, World};
 use testworld::mail::{Ca, Identity, Receiver};
@@ -172,9 +172,16 @@ async fn what_is_well_again_is_closed_and_what_is_not_stays() {
     let daily = daily(&directory, &log).await;
     daily.round().await.unwrap();
     let all = added(&daily);
-    assert_eq!(all.len(), 6, "what works for the first time may not last: {all:?}");
+    assert_eq!(
+        all.len(),
+        6,
+        "what works for the first time may not last: {all:?}"
+    );
     let named = |names: &[(&str, bool)]| -> Vec<(String, bool)> {
-        names.iter().map(|(name, is_closed)| ((*name).to_owned(), *is_closed)).collect()
+        names
+            .iter()
+            .map(|(name, is_closed)| ((*name).to_owned(), *is_closed))
+            .collect()
     };
     let first = [
         // As an exception, as one from DNSSEC, and on each list.
@@ -189,7 +196,10 @@ async fn what_is_well_again_is_closed_and_what_is_not_stays() {
     ];
     let first = named(&first);
     let told_first = told(&log);
-    let told_first: Vec<_> = told_first.into_iter().filter(|(name, _)| name != "test").collect();
+    let told_first: Vec<_> = told_first
+        .into_iter()
+        .filter(|(name, _)| name != "test")
+        .collect();
     assert_eq!(told_first, first[..6]);
     let on_lists = [
         "good.test off.list:2",
@@ -212,12 +222,21 @@ async fn what_is_well_again_is_closed_and_what_is_not_stays() {
     ];
     assert_eq!(added(&daily), left);
     let told_again = told(&log);
-    assert!(told_again.contains(&("good.test".to_owned(), true)), "{told_again:?}");
-    assert!(told_again.iter().all(|(name, _)| name != "listed.test"), "{told_again:?}");
+    assert!(
+        told_again.contains(&("good.test".to_owned(), true)),
+        "{told_again:?}"
+    );
+    assert!(
+        told_again.iter().all(|(name, _)| name != "listed.test"),
+        "{told_again:?}"
+    );
     assert_eq!(healed(&daily), on_lists);
     let closed = daily.standing.tests().closed;
     assert_eq!(closed.len(), 1);
-    assert_eq!((closed[0].name.as_str(), closed[0].meaning.as_str()), ("good.test", "off"));
+    assert_eq!(
+        (closed[0].name.as_str(), closed[0].meaning.as_str()),
+        ("good.test", "off")
+    );
     // Now what was fine is broken, and the other way round.
     receiver.set_identity(&other);
     daily.round().await.unwrap();
@@ -238,12 +257,19 @@ async fn mail_for_what_is_well_again_is_tried_at_once() {
         let accepted = commit(&*daily.spool, message(&[recipient]), b"x").await.unwrap();
         let lease = take(&*daily.spool, &accepted.pending[0]).await;
         let later = settlement(0, Status::Deferred, Some(Timestamp::now() + 5.hours()));
-        daily.spool.settle(lease, vec![later], Timestamp::now()).await.unwrap();
+        daily
+            .spool
+            .settle(lease, vec![later], Timestamp::now())
+            .await
+            .unwrap();
         waiting.push(accepted.id);
     }
     daily.round().await.unwrap();
     let woken = daily.woken.lock().clone();
-    assert!(!woken.is_empty() && woken.iter().all(|pending| pending.id == waiting[0]), "{woken:?}");
+    assert!(
+        !woken.is_empty() && woken.iter().all(|pending| pending.id == waiting[0]),
+        "{woken:?}"
+    );
 }
 
 /// A test that was interrupted goes on where it was, and what was found before is kept.
