@@ -192,6 +192,15 @@ impl SessionFailure {
         }
     }
 
+    /// The server refused because of this.
+    pub(crate) fn because_of(self, cause: Cause) -> Self {
+        Self {
+            reason: format!("{cause}; without TLS the server takes no mail: {}", self.reason).into(),
+            cause,
+            ..self
+        }
+    }
+
     /// What it means for the message and the log.
     pub(crate) fn into_failure(self, standing: Standing) -> Failure {
         Failure {

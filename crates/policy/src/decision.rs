@@ -125,7 +125,7 @@ pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
         Destination::NoSuchDomain { security, missing } => {
             asked.stop_for_good(NoWay::NoSuchDomain(missing), security)
         }
-        Destination::OwnAddress => stop(Cause::Destination(NoWay::OwnMx)),
+        Destination::OwnAddress => asked.stop_for_good(NoWay::OwnMx, Security::Secure),
         Destination::OwnMx { mx, host } => match (strict, mx, host) {
             (true, Security::Insecure, _) => stop(Cause::Policy(Demand::InsecureMx)),
             (true, Security::Secure, Security::Insecure) => stop(Cause::Policy(Demand::InsecureHost)),
@@ -179,8 +179,8 @@ impl Asked<'_> {
         }
     }
 
-    /// D3, D4 and D11 end a message. Under `strict`, and while an MTA-STS policy is enforced or may be, only if the answer is
-    /// secure, because a forged answer must not bounce mail.
+    /// D3, D4 and D11 end a message, unless it is a route that leads nowhere. Under `strict`, and while an MTA-STS policy is
+    /// enforced or may be, only if the answer is secure, because a forged answer must not bounce mail.
     fn stop_for_good<H>(&self, no_way: NoWay, security: Security) -> Decision<H> {
         match security {
             Security::Insecure if self.mode() == DaneMode::Strict => stop(Cause::Policy(Demand::InsecureMx)),
@@ -188,7 +188,17 @@ impl Asked<'_> {
                 stop(Cause::Policy(Demand::MtaStsUnproven))
             }
             Security::Insecure if self.mta_sts == DomainMtaSts::Awaited => stop(NOT_FETCHED),
-            Security::Insecure | Security::Secure => stop(Cause::Destination(no_way)),
+            Security::Insecure | Security::Secure => Decision::Stop(self.leads_nowhere(no_way), Vec::new()),
+        }
+    }
+
+    /// There is no way to the next hop. A mistake in a route must not return mail that its sender addressed rightly.
+    fn leads_nowhere(&self, no_way: NoWay) -> Failure {
+        let failure = Failure::from(Cause::Destination(no_way));
+        if self.wanted.is_route {
+            failure.of_route()
+        } else {
+            failure
         }
     }
 
@@ -208,7 +218,7 @@ impl Asked<'_> {
                 Action::PassOver(_) | Action::Connect { .. } => return Decision::Try(candidates),
             }
         }
-        let failure = conclude(failures).unwrap_or_else(|| Cause::Destination(NoWay::NoAddresses).into());
+        let failure = conclude(failures).unwrap_or_else(|| self.leads_nowhere(NoWay::NoAddresses));
         Decision::PassOver(failure, candidates)
     }
 
@@ -284,7 +294,7 @@ impl Rules<'_> {
             {
                 self.without_dane(self.skip_reason())
             }
-            Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure if self.ignores_tlsa() => {
+            Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure if self.ignores_tlsa() && !strict => {
                 self.without_dane(SkipReason::InsecureMx)
             }
             Addresses::Insecure if strict => pass_over(Cause::Policy(Demand::InsecureHost)),
@@ -295,7 +305,8 @@ impl Rules<'_> {
 
     /// H2.
     fn ends(&self, security: Security, no_way: NoWay) -> HostDecision {
-        pass_over(self.may_be_forged(security).unwrap_or(Cause::Destination(no_way)))
+        self.may_be_forged(security)
+            .map_or_else(|| pass_over(self.asked.leads_nowhere(no_way)), pass_over)
     }
 
     /// H2 while an MTA-STS policy is enforced, or may be: only an answer that is secure, about a host that is named
@@ -486,9 +497,9 @@ fn floor(tls: TlsFloor) -> Requirement {
     }
 }
 
-fn pass_over(cause: Cause) -> HostDecision {
+fn pass_over(failure: impl Into<Failure>) -> HostDecision {
     HostDecision {
-        action: Action::PassOver(cause.into()),
+        action: Action::PassOver(failure.into()),
         soft_fail: None,
     }
 }

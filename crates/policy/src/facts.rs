@@ -61,6 +61,8 @@ pub struct Wanted {
     pub insecure_mx: InsecureMx,
     /// The floor where neither DANE nor MTA-STS applies.
     pub tls: TlsFloor,
+    /// Whether the administrator has named the next hop, and not the recipient's address (D10).
+    pub is_route: bool,
 }
 
 /// The destination, by the result of the MX look-up.
@@ -178,19 +180,19 @@ pub enum MtaSts {
 
 impl MessageTls {
     /// What remains of what a message with this tag asks for, under this policy. A waiver never concerns
-    /// [`DaneMode::Strict`].
+    /// [`DaneMode::Strict`], nor a route with a login: a login goes only to a server that is authenticated, and that is the
+    /// administrator's demand, not the receiver's.
     pub fn of(tag: TlsTag, sender: &ReversePath, policy: &DestinationPolicy) -> Self {
+        let has_login = policy.route.as_ref().is_some_and(|route| route.login.is_some());
         match (tag, sender) {
             (TlsTag::Required, ReversePath::Null) => Self::RequiredOfReport,
             (TlsTag::Required, ReversePath::Mailbox(_)) => Self::Required,
+            (TlsTag::NotRequired | TlsTag::OwnReport, _) if has_login => Self::Usual,
             (TlsTag::NotRequired, _) if policy.honor_tls_required_no && policy.dane != DaneMode::Strict => {
                 Self::Waived
             }
-            // A login goes only to a server that is authenticated; that is the terms of the route, not of the receiver.
-            (TlsTag::OwnReport, _) if policy.route.as_ref().is_none_or(|route| route.login.is_none()) => {
-                Self::Exempt
-            }
-            (TlsTag::NotRequired | TlsTag::Usual | TlsTag::OwnReport, _) => Self::Usual,
+            (TlsTag::OwnReport, _) => Self::Exempt,
+            (TlsTag::NotRequired | TlsTag::Usual, _) => Self::Usual,
         }
     }
 

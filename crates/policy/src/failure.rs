@@ -24,6 +24,8 @@ pub struct Failure {
 pub enum Standing {
     /// There was no connection.
     Apart,
+    /// Nor was there one for this: the administrator's own route leads nowhere.
+    Misrouted,
     /// The connection had not met its requirement.
     Uncleared {
         /// What the connection had to achieve.
@@ -49,6 +51,15 @@ pub enum Finality {
 }
 
 impl Failure {
+    /// The same about a next hop that the administrator has named.
+    pub(crate) fn of_route(self) -> Self {
+        Self {
+            reason: format!("{}; a route of the policy leads there", self.cause).into(),
+            standing: Standing::Misrouted,
+            ..self
+        }
+    }
+
     /// What it means for the message. Before the requirement is met, only one reply can fail the message for good: a
     /// 521 greeting where no authentication was required (RFC 7504 §3).
     pub fn finality(&self) -> Finality {
@@ -74,6 +85,8 @@ impl Failure {
             | Cause::Tls(_) => Finality::Security,
             Cause::Dns(Lookup::Mx | Lookup::Address, failure) if failure.is_bogus() => Finality::Security,
             Cause::Smtp(fault) if self.is_final(fault) => Finality::Permanent,
+            // The route can be mended while the mail waits.
+            Cause::Destination(_) if self.standing == Standing::Misrouted => Finality::Transient,
             Cause::Policy(Demand::SecurePath)
             | Cause::Destination(
                 NoWay::NullMx
@@ -109,7 +122,7 @@ impl Failure {
                     ..
                 },
             ) => code.get() == 521 && requirement.allows_plain_text(),
-            (Standing::Apart | Standing::Uncleared { .. }, _) => false,
+            (Standing::Apart | Standing::Misrouted | Standing::Uncleared { .. }, _) => false,
             (
                 Standing::Cleared(_),
                 SmtpFault::Refused {
@@ -146,7 +159,7 @@ impl Failure {
     fn lacks_what_is_required(&self, fault: &TlsFault) -> bool {
         let is_required = match &self.standing {
             Standing::Uncleared { message, .. } => *message == MessageTls::Required,
-            Standing::Apart | Standing::Cleared(_) => false,
+            Standing::Apart | Standing::Misrouted | Standing::Cleared(_) => false,
         };
         is_required
             && match fault {
@@ -184,7 +197,9 @@ impl Failure {
     pub fn is_of_message(&self) -> bool {
         match (&self.standing, &self.cause) {
             (Standing::Uncleared { message, .. }, Cause::Tls(_)) => message.is_required(),
-            (Standing::Apart | Standing::Uncleared { .. } | Standing::Cleared(_), _) => false,
+            (Standing::Apart | Standing::Misrouted | Standing::Uncleared { .. } | Standing::Cleared(_), _) => {
+                false
+            }
         }
     }
 
@@ -207,7 +222,7 @@ impl Failure {
     /// stands, unless the server had to authenticate and never got that far.
     pub fn verdict(&self) -> DaneVerdict {
         match &self.standing {
-            Standing::Apart => match self.cause {
+            Standing::Apart | Standing::Misrouted => match self.cause {
                 Cause::Policy(Demand::AddressLiteral | Demand::AddressName) => {
                     DaneVerdict::Skip(SkipReason::AddressLiteral)
                 }

@@ -98,6 +98,7 @@ fn facts(dane: DaneMode, insecure_mx: InsecureMx, tls: TlsFloor, destination: De
             dane,
             insecure_mx,
             tls,
+            is_route: false,
         },
         message: MessageTls::Usual,
         mta_sts: DomainMtaSts::Absent,
@@ -497,5 +498,25 @@ fn what_depends_on_a_policy_that_is_still_to_be_fetched_waits() {
             !name.ends_with("MX, insecure") || cell.starts_with("stop: defer"),
             "{name}: {cell}"
         );
+    }
+}
+
+/// A mistake in a route must not return mail that its sender addressed rightly.
+#[test]
+fn a_route_that_leads_nowhere_keeps_the_mail() {
+    for dane in [DaneMode::Off, DaneMode::Opportunistic, DaneMode::Strict] {
+        let nowhere = HostFindings::Named {
+            addresses: Addresses::Absent(Security::Secure),
+            tlsa: Tlsa::NotAsked,
+        };
+        let by_host = ways()
+            .into_iter()
+            .map(|(_, _, destination)| destination(host(dane, nowhere.clone(), None)));
+        for destination in ends().into_iter().map(|(_, end)| end).chain(by_host) {
+            let mut facts = facts(dane, InsecureMx::Dane, TlsFloor::May, destination);
+            facts.wanted.is_route = true;
+            let cell = describe(&decide(facts.clone()));
+            assert!(cell.starts_with("stop: defer 4."), "{facts:?}: {cell}");
+        }
     }
 }

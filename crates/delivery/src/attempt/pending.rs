@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mail::cause::{Cause, OurFault};
+use mail::Stage;
+use mail::cause::{Cause, OurFault, SmtpFault};
 use policy::conclude::conclude;
 use policy::failure::Failure;
 use spool::{Lease, LeasedRecipient, RecipientIndex};
@@ -11,6 +12,7 @@ use spool::{Lease, LeasedRecipient, RecipientIndex};
 use super::record::HostRecord;
 use super::result::{Ending, RecipientResult};
 use super::target::Target;
+use crate::failure::SessionFailure;
 use crate::route::Route;
 use crate::transaction::{Judged, Verdict};
 
@@ -149,7 +151,11 @@ impl<'a> Pending<'a> {
                 success_report: judged.success_report,
             },
             Verdict::Failed(failure) => {
-                let failure = Arc::new(failure.into_failure(target.cleared()));
+                let failure = match broken_tls(&failure, target, record) {
+                    Some(cause) => failure.because_of(cause).into_failure(target.uncleared()),
+                    None => failure.into_failure(target.cleared()),
+                };
+                let failure = Arc::new(failure);
                 if !failure.is_permanent() || failure.cause.reply_code().is_none() {
                     let record = Arc::clone(record);
                     self.failed(RecipientFailure { failure, record });
@@ -175,6 +181,19 @@ impl<'a> Pending<'a> {
             record: Arc::clone(record),
         });
     }
+}
+
+/// Why there is no TLS, if the server takes no mail without it (530, RFC 3207 §4). That is no refusal of the message: whoever
+/// breaks the handshake must not return mail. A message that waives TLS is returned (RFC 8689 §4.2.2).
+fn broken_tls(failure: &SessionFailure, target: &Target<'_>, record: &HostRecord) -> Option<Cause> {
+    let Cause::Smtp(SmtpFault::Refused { stage, code, .. }) = &failure.cause else {
+        return None;
+    };
+    let insists = code.get() == 530 && matches!(stage, Stage::Mail | Stage::Rcpt | Stage::Data);
+    if !insists || target.route.message.is_waived() {
+        return None;
+    }
+    record.connection.as_ref()?.tls.fail.clone()
 }
 
 #[cfg(test)]

@@ -118,9 +118,10 @@ impl Attempt<'_, '_> {
 fn spot(failure: &Failure, host: Option<&Domain>, next_hop: &NextHop) -> Option<Spot> {
     match (&failure.standing, &failure.cause) {
         (Standing::Uncleared { requirement, .. }, Cause::Tls(_)) if requirement.allows_plain_text() => None,
-        (Standing::Apart | Standing::Uncleared { .. } | Standing::Cleared(_), cause) => {
-            Spot::of(cause, host, next_hop)
-        }
+        (
+            Standing::Apart | Standing::Misrouted | Standing::Uncleared { .. } | Standing::Cleared(_),
+            cause,
+        ) => Spot::of(cause, host, next_hop),
     }
 }
 

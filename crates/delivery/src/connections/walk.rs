@@ -277,6 +277,11 @@ impl Connections {
     ) -> Result<Secured, SessionFailure> {
         let (source, requirement) = (want.source, want.requirement);
         match self.with_some_hello(peer, want, dialled).await {
+            Ok(secured) if secured.is_over_tls() => {
+                // If it breaks again, that is news.
+                self.marks.forget(peer.address());
+                Ok(secured)
+            }
             Err(failure) if requirement == Requirement::Opportunistic && failure.cause.broke_handshake() => {
                 let Some(in_clear) = in_clear else {
                     return Err(failure);

@@ -106,6 +106,7 @@ pub(super) async fn find_again(sought: Sought<'_>, means: Means<'_>, earlier: Op
         dane: policy.dane,
         insecure_mx: policy.insecure_mx,
         tls: target.floor(&policy),
+        is_route: target.is_configured,
     };
     let decision = decide(Facts {
         wanted,

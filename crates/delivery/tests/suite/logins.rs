@@ -2,8 +2,12 @@
 
 use std::net::SocketAddr;
 
-use crate::scene::common::{DEFERRED, OPPORTUNISTIC, SENT, VERIFIED, plain, reply, unsigned_mx};
-use crate::scene::{Scene, Setting};
+use crate::scene::common::{
+    DEFERRED, LETTER, OPPORTUNISTIC, SENT, VERIFIED, assert_line, plain, reply, unsigned_mx,
+};
+use crate::scene::{Scene, Setting, envelope};
+use jiff::Timestamp;
+use mail::TlsTag;
 use testworld::mail::{MailFault, Receiver, Stage};
 
 /// `\0relay\0pass word`, as `smart.login` has them.
@@ -170,6 +174,18 @@ async fn no_password_goes_to_a_server_that_is_not_authenticated() {
     receiver.set_identity(&scene.identity("mx.plain.test"));
     scene.set_policy(&over("[mx.plain.test]", "tls = \"verify\"\n"));
     scene.expect("a@far.test", &[SENT]).await;
+    assert_eq!(last(&receiver)[1], PLAIN);
+}
+
+/// What the receiver publishes may be waived by a message; that a login goes to an authenticated server alone may not.
+#[tokio::test]
+async fn a_message_that_waives_tls_is_sent_with_the_login_all_the_same() {
+    let scene = Scene::new(&over("[mx.smart.test]", "")).await;
+    let receiver = smarthost(&scene, "AUTH PLAIN", vec![]).await;
+    let mut message = envelope("sender@origin.test", &["a@far.test"], LETTER);
+    message.parameters.tls = TlsTag::NotRequired;
+    let id = scene.queue_envelope(message, LETTER, Timestamp::now()).await;
+    assert_line(&scene.lines(id, 1).await[0], &[SENT, VERIFIED]);
     assert_eq!(last(&receiver)[1], PLAIN);
 }
 

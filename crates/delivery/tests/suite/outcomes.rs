@@ -72,6 +72,47 @@ async fn a_broken_handshake_goes_in_clear_only_where_nothing_is_required_and_not
 }
 
 #[tokio::test]
+async fn a_handshake_that_worked_in_between_makes_a_broken_one_news_again() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = unsigned(&scene, "shaky").await;
+    for _ in 0..2 {
+        receiver.set_faults(vec![MailFault::CloseInHandshake]);
+        scene.expect("a@shaky.test", &[DEFERRED]).await;
+        receiver.set_faults(vec![MailFault::CloseAfter(1)]);
+        let line = scene.expect("a@shaky.test", &[SENT]).await;
+        assert!(line["tls"].starts_with("TLSv1.3:"), "{line:?}");
+    }
+}
+
+/// Whoever breaks TLS, or takes the offer away, must not return mail by it (RFC 3207 §4: 530).
+#[tokio::test]
+async fn a_server_that_insists_on_tls_which_cannot_be_had_returns_nothing() {
+    let setting = Setting {
+        retry: vec![Duration::from_mins(5)],
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let receiver = unsigned(&scene, "insists").await;
+    for (fault, stage, enhanced) in [
+        (MailFault::NoStartTls, Stage::Mail, "4.7.4"),
+        (reply(Stage::StartTls, "454 4.7.0 not now"), Stage::Rcpt, "4.7.5"),
+        (MailFault::CloseInHandshake, Stage::Data, "4.7.5"),
+    ] {
+        let insists = reply(stage, "530 5.7.0 Must issue a STARTTLS command first");
+        receiver.set_faults(vec![fault, insists]);
+        let line = scene.send_aged("a@insists.test", Duration::from_mins(10)).await;
+        assert_line(&line, &[DEFERRED, ("tls", "-"), ("enhanced", enhanced)]);
+        let words = line.get("reason").or(line.get("reply"));
+        assert!(words.is_some_and(|words| words.contains("530 5.7.0")), "{line:?}");
+    }
+    // Over TLS it is a refusal like any other.
+    receiver.set_faults(vec![reply(Stage::Mail, "530 5.7.0 Authentication required")]);
+    scene
+        .expect("a@insists.test", &[BOUNCED, ("enhanced", "5.7.0")])
+        .await;
+}
+
+#[tokio::test]
 async fn an_old_message_does_not_wait_for_tls() {
     let setting = Setting {
         retry: vec![Duration::from_mins(5)],
