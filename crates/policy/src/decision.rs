@@ -294,7 +294,9 @@ impl Rules<'_> {
             {
                 self.without_dane(self.skip_reason())
             }
-            Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure if self.ignores_tlsa() && !strict => {
+            Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure
+                if self.ignores_tlsa() && !strict =>
+            {
                 self.without_dane(SkipReason::InsecureMx)
             }
             Addresses::Insecure if strict => pass_over(Cause::Policy(Demand::InsecureHost)),

@@ -197,9 +197,10 @@ impl Failure {
     pub fn is_of_message(&self) -> bool {
         match (&self.standing, &self.cause) {
             (Standing::Uncleared { message, .. }, Cause::Tls(_)) => message.is_required(),
-            (Standing::Apart | Standing::Misrouted | Standing::Uncleared { .. } | Standing::Cleared(_), _) => {
-                false
-            }
+            (
+                Standing::Apart | Standing::Misrouted | Standing::Uncleared { .. } | Standing::Cleared(_),
+                _,
+            ) => false,
         }
     }
 
