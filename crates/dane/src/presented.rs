@@ -87,6 +87,20 @@ impl TlsaRecord {
         })
     }
 
+    /// The position in `chain`, 0 for the server's own, of the certificate that the record matches. Usages for the server's
+    /// own certificate are compared with that one, the others with the rest (RFC 6698 §2.1.1). Says nothing about dates or
+    /// names.
+    pub fn place_in(&self, chain: &[CertificateDer<'_>]) -> Option<usize> {
+        let mut numbered = chain.iter().enumerate();
+        let (depth, _) = match self.usage {
+            Usage::DaneEe | Usage::PkixEe => numbered.next().filter(|(_, own)| self.matches(own))?,
+            Usage::DaneTa | Usage::PkixTa | Usage::Other(_) => {
+                numbered.skip(1).find(|(_, issuer)| self.matches(issuer))?
+            }
+        };
+        Some(depth)
+    }
+
     /// Whether the record's selector, matching type and data match `certificate`. Says nothing about usage, dates or names:
     /// see [`crate::verify_chain`].
     pub fn matches(&self, certificate: &CertificateDer<'_>) -> bool {

@@ -1,4 +1,7 @@
-//! The steps for one due message: lease, route, attempt, settlement, report.
+//! The steps for one due message: lease, route, attempt, settlement, report. `shown`: what the attempt shows about its
+//! destination.
+
+mod shown;
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,26 +11,25 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use dns::Resolver;
 use jiff::Timestamp;
-use mail::event::delivery::Undeliverable;
-use mail::{DomainPart, Event, EventLog, NextHop, QueueId, ReversePath, Status, event};
+use mail::{DomainPart, Event, EventLog, NextHop, QueueId, event};
 use mta_sts::Policies;
 use policy::Policy;
-use policy::failure::Failure;
 use spool::{Lease, Leasing, Outcomes, Pending, Settlement, Spool, SpoolError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::shown::shown;
 use crate::attempt::{Attempted, Deliverer, Ending, Later, Logins, RecipientResult};
-use crate::clock::{Clock, Millis, local_date, since};
+use crate::clock::{Clock, Millis, local_date};
 use crate::config::{DeliveryConfig, Windows};
 use crate::connections::{Connections, TlsClient};
-use crate::evidence::Evidence;
 use crate::forget::Forget;
 use crate::remembered::Remembered;
 use crate::route::{LookUps, Sought, Way};
 use crate::session_watch::SessionWatch;
 use crate::settle::reports::{DelaysAlone, Reporter, Telling};
-use crate::settle::{Delays, DeliveryLine, Settled, Settler, Uncounted};
+use crate::settle::{Began, Settled, Settler, Uncounted, lines};
+use crate::trace::{Step, Trace, Traces, Unsettled};
 use crate::when::{Course, Job, Share, Shown, Suspension, Turn};
 
 /// What deliveries need from outside.
@@ -50,6 +52,8 @@ pub struct Surroundings<S> {
     pub incidents: Arc<Notify>,
     /// Is shown the results of TLS sessions.
     pub sessions: Arc<dyn SessionWatch>,
+    /// Who has asked to see what happens in deliveries.
+    pub traces: Arc<Traces>,
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -69,6 +73,7 @@ pub(crate) struct Delivery<S> {
     reporter: Reporter<S>,
     uncounted: Uncounted,
     sessions: Arc<dyn SessionWatch>,
+    traces: Arc<Traces>,
 }
 
 /// What remains to be done after a delivery or a report.
@@ -97,14 +102,6 @@ pub(crate) enum Again {
     Report,
     /// The report on the message, when more recipients may be late.
     Gathered,
-}
-
-/// When each phase of an attempt began.
-#[derive(Clone, Copy)]
-struct Began {
-    due: Timestamp,
-    leased: Timestamp,
-    at: Instant,
 }
 
 impl<S: Spool> Delivery<S> {
@@ -136,6 +133,7 @@ impl<S: Spool> Delivery<S> {
             reporter,
             uncounted: Uncounted::default(),
             sessions: surroundings.sessions,
+            traces: surroundings.traces,
             config,
         }
     }
@@ -204,11 +202,13 @@ impl<S: Spool> Delivery<S> {
 
     /// Makes one attempt, and the report if there is something to report.
     pub(crate) async fn deliver(&self, job: Job, turn: Turn) -> Left {
-        let (lease, began) = match self.lease(&job).await {
+        let trace = self.traces.of(job.id, &job.next_hop, &self.events);
+        let (lease, began) = match self.lease(&job, &trace).await {
             Ok(leased) => leased,
             Err(left) => return left,
         };
-        let look_ups = self.look_ups(&lease, began);
+        trace.tell(|| Step::Message(&lease));
+        let look_ups = self.look_ups(&lease, began, &trace);
         let attempted = self.deliverer.attempt(&lease, &look_ups).await;
         let mut shown = shown(&attempted);
         if matches!(shown, Shown::Works) && look_ups.are_waived() {
@@ -217,6 +217,7 @@ impl<S: Spool> Delivery<S> {
         match turn.end(shown).await {
             Course::Settle => {}
             Course::Again => {
+                trace.tell(|| Step::Unsettled(unsettled(attempted.later)));
                 self.deliverer.remembered.unsee(&attempted.trail.sightings);
                 if attempted.later.is_none() {
                     self.uncounted.keep(attempted.trail.tls);
@@ -230,11 +231,11 @@ impl<S: Spool> Delivery<S> {
             }
         }
         let (outcomes, events) = self.attempted(&lease, attempted, began);
-        self.settle(lease, outcomes, events).await
+        self.settle(lease, outcomes, events, &trace).await
     }
 
     /// The look-ups of an attempt.
-    fn look_ups<'a>(&'a self, lease: &'a Lease, began: Began) -> LookUps<'a> {
+    fn look_ups<'a>(&'a self, lease: &'a Lease, began: Began, trace: &'a Trace) -> LookUps<'a> {
         LookUps {
             sought: Sought {
                 next_hop: &lease.next_hop,
@@ -248,6 +249,7 @@ impl<S: Spool> Delivery<S> {
             config: &self.config,
             today: local_date(began.leased),
             sts: OnceLock::new(),
+            trace,
         }
     }
 
@@ -268,21 +270,24 @@ impl<S: Spool> Delivery<S> {
     /// Defers without an attempt, because the destination fails; and makes the report if there is something to report. Mail
     /// that is not concerned by why it fails is tried all the same: its connections are limited like all others.
     pub(crate) async fn defer(&self, job: Job, suspension: &Suspension) -> Left {
-        let (lease, began) = match self.lease(&job).await {
+        let trace = self.traces.watched(job.id, &job.next_hop);
+        let (lease, began) = match self.lease(&job, &trace).await {
             Ok(leased) => leased,
             Err(left) => return left,
         };
+        trace.tell(|| Step::Message(&lease));
         if suspension.is_of_tls() {
-            let look_ups = self.look_ups(&lease, began);
+            let look_ups = self.look_ups(&lease, began, &trace);
             if look_ups.are_waived() {
                 let attempted = self.deliverer.attempt(&lease, &look_ups).await;
                 if attempted.later.is_none() {
                     let (outcomes, events) = self.attempted(&lease, attempted, began);
-                    return self.settle(lease, outcomes, events).await;
+                    return self.settle(lease, outcomes, events, &trace).await;
                 }
                 self.deliverer.remembered.unsee(&attempted.trail.sightings);
             }
         }
+        trace.tell(|| Step::NotTried(&suspension.failure));
         let recipients = lease.recipients.iter();
         let results = recipients.map(|recipient| RecipientResult {
             recipient,
@@ -290,22 +295,30 @@ impl<S: Spool> Delivery<S> {
             record: Arc::clone(&suspension.record),
         });
         let (settlements, events) = self.settled(&lease, results.collect(), began);
-        self.settle(lease, settlements.into(), events).await
+        self.settle(lease, settlements.into(), events, &trace).await
     }
 
     /// The right to deliver, unless the part was put off meanwhile.
-    async fn lease(&self, job: &Job) -> Result<(Lease, Began), Left> {
+    async fn lease(&self, job: &Job, trace: &Trace) -> Result<(Lease, Began), Left> {
         let lease = match self.spool.lease(job.id, &job.next_hop).await {
             Ok(Leasing::Leased(lease)) => *lease,
-            Ok(Leasing::Nothing) => return Err(Left::default()),
+            Ok(Leasing::Nothing) => {
+                trace.tell(|| Step::NothingLeft);
+                trace.settled();
+                return Err(Left::default());
+            }
             // The holder of the lease reports what is left, but not if an action on it fails.
             Ok(Leasing::Taken) => {
+                trace.tell(|| Step::Unsettled(Unsettled::Taken));
                 return Err(Left {
                     again: vec![Again::Taken],
                     ..Left::default()
                 });
             }
-            Err(error) => return Err(self.trouble(job.id, Again::Deliver, &error)),
+            Err(error) => {
+                trace.tell(|| Step::Unsettled(Unsettled::Spool(&error)));
+                return Err(self.trouble(job.id, Again::Deliver, &error));
+            }
         };
         let leased = self.clock.now();
         let due = lease.recipients.iter().map(|recipient| recipient.due).min();
@@ -377,20 +390,23 @@ impl<S: Spool> Delivery<S> {
         (settlements, events)
     }
 
-    async fn settle(&self, lease: Lease, outcomes: Outcomes, events: Vec<Event>) -> Left {
+    async fn settle(&self, lease: Lease, outcomes: Outcomes, events: Vec<Event>, trace: &Trace) -> Left {
         let id = lease.id;
         let (sightings, sessions) = (outcomes.sightings.clone(), outcomes.tls.clone());
         let settled = self.spool.settle(lease, outcomes, self.clock.now()).await;
         for event in events {
             self.events.write(&event);
+            trace.tell(|| Step::Outcome(&event));
         }
         let settled = match settled {
             Ok(settled) => settled,
             Err(error) => {
+                trace.tell(|| Step::Unsettled(Unsettled::Spool(&error)));
                 self.deliverer.remembered.unsee(&sightings);
                 return self.trouble(id, Again::Deliver, &error);
             }
         };
+        trace.settled();
         if !sessions.is_empty() {
             self.sessions.seen(&sessions);
         }
@@ -425,44 +441,12 @@ impl<S: Spool> Delivery<S> {
     }
 }
 
-/// What an attempt shows about its destination.
-fn shown(attempted: &Attempted<'_>) -> Shown {
-    match attempted.later {
-        Some(Later::Paced(at)) => return Shown::Early(at),
-        Some(Later::Crowded) => {
-            // Not all of them at the same time.
-            let seconds = rand::random_range(1.0..=4.0);
-            return Shown::Crowded(Instant::now() + Duration::from_secs_f64(seconds));
-        }
-        None => {}
-    }
-    let (mut down, mut busy, mut all_busy) = (None, None, true);
-    for result in &attempted.results {
-        let failure = match &result.ending {
-            Ending::Sent { .. } => return Shown::Works,
-            Ending::Failed(failure) | Ending::NotTried(failure) => failure,
-        };
-        let evidence = match Evidence::of(&failure.cause) {
-            // Without a connection it is a host that is left alone because it refused every one.
-            Evidence::Busy if result.record.connection.is_none() => Evidence::Down,
-            evidence @ (Evidence::Works | Evidence::Busy | Evidence::Down | Evidence::Nothing) => evidence,
-        };
-        match evidence {
-            Evidence::Works => return Shown::Works,
-            Evidence::Busy if !failure.is_permanent() => busy = Some((failure, result)),
-            // What is final for one message is final for the next one as well, but each learns it for itself.
-            Evidence::Down if !failure.is_permanent() && !failure.is_of_message() => {
-                down = Some((failure, result));
-            }
-            Evidence::Busy | Evidence::Down | Evidence::Nothing => all_busy = false,
-        }
-    }
-    let suspension =
-        |failure: &Failure, result: &RecipientResult<'_>| Suspension::after(failure, &result.record);
-    match (down, busy) {
-        (Some((failure, result)), _) => Shown::Down(suspension(failure, result)),
-        (None, Some((failure, result))) if all_busy => Shown::Busy(suspension(failure, result)),
-        (None, _) => Shown::Nothing,
+/// Why an attempt that settles nothing is made again.
+fn unsettled(later: Option<Later>) -> Unsettled<'static> {
+    match later {
+        None => Unsettled::Busy,
+        Some(Later::Paced(at)) => Unsettled::Paced(at.saturating_duration_since(Instant::now())),
+        Some(Later::Crowded) => Unsettled::Crowded,
     }
 }
 
@@ -489,47 +473,5 @@ fn put_off(lease: &Lease, due: Timestamp) -> Pending {
         due,
         recipients: u32::try_from(lease.recipients.len()).unwrap_or(u32::MAX),
         size: lease.size,
-    }
-}
-
-/// Before the queue manager, in the queue, connection set-up (including look-ups), transmission.
-fn delays(created: Timestamp, began: &Began, result: &RecipientResult<'_>) -> Delays {
-    let before = since(created, began.due);
-    let queued = since(began.due, began.leased);
-    let now = Instant::now();
-    let ready = result.record.times().map_or(now, |(_, ready)| ready);
-    let setup = ready.saturating_duration_since(began.at);
-    let transmission = now.saturating_duration_since(ready);
-    Delays {
-        total: before + queued + setup + transmission,
-        stages: [before, queued, setup, transmission],
-    }
-}
-
-/// The log line of a recipient, and a second one if a report cannot be delivered.
-fn lines(lease: &Lease, settled: &Settled<'_>, began: &Began) -> impl Iterator<Item = Event> {
-    let Settled { result, settlement } = settled;
-    let line = DeliveryLine {
-        id: lease.id,
-        from: &lease.reverse_path,
-        recipient: result.recipient,
-        size: lease.size,
-        record: &result.record,
-        settlement,
-        delays: delays(lease.created, began, result),
-    };
-    std::iter::once(line.event()).chain(undeliverable(lease, &result.recipient.address, settlement))
-}
-
-/// A report that cannot be delivered ends here: nobody is told, except in the log (RFC 5321 §6.1).
-fn undeliverable(lease: &Lease, recipient: &mail::Mailbox, settlement: &Settlement) -> Option<Event> {
-    let outcome = &settlement.outcome;
-    match (&lease.reverse_path, outcome.status) {
-        (ReversePath::Null, Status::Bounced | Status::Expired) => Some(Event::Undeliverable(Undeliverable {
-            id: lease.id,
-            to: recipient.clone(),
-            outcome: outcome.clone(),
-        })),
-        (ReversePath::Null, Status::Sent | Status::Deferred) | (ReversePath::Mailbox(_), _) => None,
     }
 }

@@ -13,7 +13,7 @@
 //! `delivery` runs steps 2 to 6. [`clock`]: the time used for all of this; [`config`]: the administrator's settings.
 //! [`failure`]: what went wrong in a session; what follows from that is derived from its cause ([`mail::cause`]).
 //! `forget`: what an administrator has forgotten. `remembered`: what hosts have shown of their security, for incidents.
-//! `session_watch`: who else is shown the results of TLS sessions.
+//! `session_watch`: who else is shown the results of TLS sessions. `trace`: who is told what happens in a delivery.
 //! `window`: how many connections a receiver is given at once; `evidence`: what a failure shows about it.
 //!
 //! [`probe`] goes as far as `connections` and stops there: it examines a destination without sending.
@@ -35,6 +35,7 @@ mod remembered;
 pub mod route;
 mod session_watch;
 mod settle;
+mod trace;
 pub mod transaction;
 pub mod when;
 mod window;
@@ -55,6 +56,7 @@ pub use connections::{Handshakes, ShakenResult, ShakenVersion, TlsClient};
 pub use delivery::Surroundings;
 pub use forget::{Forget, Names};
 pub use session_watch::SessionWatch;
+pub use trace::{Traces, Watch};
 pub use when::scheduler::SchedulerHandle;
 pub use when::{DestinationStanding, Standings};
 

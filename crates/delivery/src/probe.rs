@@ -4,17 +4,20 @@ use std::net::{IpAddr, SocketAddr};
 
 use dane::VerifyCode;
 use futures_util::future::join_all;
+use mail::event::trace::{TraceStep, Traced};
 use mail::{AddressError, DaneVerdict, Domain, DomainPart, NextHop};
 use policy::decision::{Action, Decision, Requirement};
 use policy::facts::MessageTls;
 use policy::failure::{Failure, Standing};
 use policy::settings::RouteTls;
 use rustls::pki_types::CertificateDer;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::config::DeliveryConfig;
 use crate::connections::{ClearedSession, Connections, NotOpened, Peer, Terms, TlsClient, Want, Witness};
 use crate::failure::SessionFailure;
 use crate::route::{Candidate, Route, RouteHost};
+use crate::trace::{Step, Trace};
 
 /// The result for one host.
 #[derive(Debug, Clone)]
@@ -53,6 +56,8 @@ pub struct Probe {
     /// Whether a message deferred by this failure is sent in plain text once it is older than the first step of
     /// `retry`.
     pub later_in_clear: bool,
+    /// The dialogue with the server, if it was asked for.
+    pub trace: Vec<TraceStep>,
 }
 
 impl HostProbe<'_> {
@@ -77,6 +82,8 @@ pub struct Look {
 /// Opens sessions as a delivery does.
 pub struct Prober {
     connections: Connections,
+    /// Whether the dialogues with servers are kept.
+    is_tracing: bool,
 }
 
 impl Prober {
@@ -84,7 +91,17 @@ impl Prober {
     pub fn new(config: &DeliveryConfig, tls: &TlsClient) -> Result<Self, AddressError> {
         Ok(Self {
             connections: Connections::new(config, DomainPart::parse(&config.hostname)?, tls.clone()),
+            is_tracing: false,
         })
+    }
+
+    /// The same, which keeps the dialogues with servers.
+    #[must_use]
+    pub fn tracing(self) -> Self {
+        Self {
+            is_tracing: true,
+            ..self
+        }
     }
 
     /// Tries every address of every host that the route would connect to, all hosts in parallel; the result has one
@@ -121,6 +138,7 @@ impl Prober {
             tls,
             dane: None,
             witness: Some(&witness),
+            trace: Trace::off(),
         };
         let next_hop = NextHop::Host {
             host: host.clone(),
@@ -193,12 +211,14 @@ impl Prober {
         verdict: &DaneVerdict,
     ) -> Probe {
         let witness = Witness::default();
+        let (trace, steps) = self.trace(route);
         let peer = Peer {
             host: host.name.as_ref(),
             socket: SocketAddr::new(address, route.port),
             tls: route.tls,
             dane: host.dane.as_ref(),
             witness: Some(&witness),
+            trace: trace.at(|| host.relay(address)),
         };
         let terms = Terms {
             requirement,
@@ -219,9 +239,11 @@ impl Prober {
             chain: Vec::new(),
             failure: None,
             later_in_clear: false,
+            trace: Vec::new(),
         };
         match self.open(&peer, &want).await {
             Ok(session) => {
+                trace.tell(|| Step::Verified { requirement, verdict });
                 let facts = session.tls().clone();
                 probe.group = facts.group;
                 (probe.session, probe.valid, probe.matched) = (facts.session, facts.valid, facts.matched);
@@ -234,15 +256,29 @@ impl Prober {
                 probe.unprotected = failure.cause.tlsfail();
                 probe.later_in_clear =
                     requirement == Requirement::Opportunistic && failure.cause.broke_handshake();
-                probe.failure = Some(failure.into_failure(Standing::Uncleared {
+                let failure = failure.into_failure(Standing::Uncleared {
                     requirement,
                     planned: verdict.clone(),
                     message: MessageTls::Usual,
-                }));
+                });
+                trace.tell(|| Step::Failed(&failure));
+                probe.failure = Some(failure);
             }
         }
+        drop((peer, trace));
         probe.chain = witness.into_seen().chain;
+        probe.trace = steps.map_or_else(Vec::new, told);
         probe
+    }
+
+    /// The trace of one connection, and what it tells.
+    fn trace(&self, route: &Route) -> (Trace, Option<UnboundedReceiver<Traced>>) {
+        if self.is_tracing {
+            let (trace, steps) = Trace::examining(&route.next_hop.to_string());
+            (trace, Some(steps))
+        } else {
+            (Trace::off(), None)
+        }
     }
 
     async fn open(&self, peer: &Peer<'_>, want: &Want) -> Result<ClearedSession, SessionFailure> {
@@ -252,4 +288,16 @@ impl Prober {
             NotOpened::Failed(failure) | NotOpened::Full(failure) => failure,
         })
     }
+}
+
+/// All that was told: nothing more can be, when nobody is left who could.
+fn told(mut steps: UnboundedReceiver<Traced>) -> Vec<TraceStep> {
+    let mut told = Vec::new();
+    while let Ok(one) = steps.try_recv() {
+        match one {
+            Traced::Step(step) => told.push(step),
+            Traced::Ended { .. } => {}
+        }
+    }
+    told
 }

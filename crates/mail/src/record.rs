@@ -66,6 +66,8 @@ pub enum Value<'a> {
     Integer(u64),
     /// Seconds with two decimals.
     Seconds(Duration),
+    /// Seconds with three decimals.
+    Milliseconds(Duration),
     /// Seconds with two decimals each, separated by `/`.
     Stages(&'a [Duration]),
 }

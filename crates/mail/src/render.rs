@@ -131,6 +131,7 @@ fn write_text(value: Value<'_>, line: &mut String, room: usize) -> fmt::Result {
         }
         Value::Integer(number) => write!(line, "{number}")?,
         Value::Seconds(duration) => write_seconds(line, duration)?,
+        Value::Milliseconds(time) => write!(line, "{}.{:03}", time.as_secs(), time.subsec_millis())?,
         Value::Stages(stages) => write_stages(line, stages, '/')?,
     }
     Ok(())
@@ -147,6 +148,7 @@ fn write_json(value: Value<'_>, line: &mut String, room: usize) -> fmt::Result {
         }
         Value::Integer(number) => write!(line, "{number}")?,
         Value::Seconds(duration) => write_seconds(line, duration)?,
+        Value::Milliseconds(time) => write!(line, "{}.{:03}", time.as_secs(), time.subsec_millis())?,
         Value::Stages(stages) => {
             line.push('[');
             write_stages(line, stages, ',')?;

@@ -24,6 +24,7 @@ use mail::event::settings::{
 use mail::event::spool::Spool;
 use mail::event::store::{Failed, Gone, Store};
 use mail::event::tlsrpt::{NotCollected, ReportEnd, TlsReport, TlsReports};
+use mail::event::trace::{StepKind, TraceStep};
 use mail::record::Level;
 use mail::{
     DaneVerdict, DeliverySecurity, Domain, Event, FailCause, Mailbox, Outcome, QueueId, ReplyCode,
@@ -128,6 +129,14 @@ fn deliveries(all: &mut Vec<Event>) {
             outcome(Status::Deferred, Some(450), "4.2.0", "450 later"),
         )
     })));
+    all.push(Event::Trace(TraceStep {
+        id: Some(id()),
+        next_hop: "example.nl".to_owned(),
+        host: Some("mx1.example.nl [192.0.2.1]".to_owned()),
+        at: Duration::from_millis(31),
+        step: StepKind::Server,
+        text: "250 \"ok\"".to_owned(),
+    }));
     all.push(Event::Undeliverable(Undeliverable {
         id: id(),
         to: recipient(),

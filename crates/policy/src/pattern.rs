@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use mail::{Domain, DomainError};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use settings_file::forms::{self, Form, Unfit};
 
 /// One name, or all names below it.
@@ -28,6 +28,17 @@ impl Pattern {
 }
 
 impl Pattern {
+    /// Whether it matches this name.
+    pub fn matches(&self, name: &Domain) -> bool {
+        match self {
+            Self::Exactly(same) => name == same,
+            Self::Below(parent) => {
+                let below = name.as_str().strip_suffix(parent.as_str());
+                below.is_some_and(|rest| rest.ends_with('.'))
+            }
+        }
+    }
+
     /// The name, if it is one below which others register theirs, as `nl` or `co.uk`: hardly anybody has mail there, and who
     /// writes it means all names below it.
     pub(crate) fn public_suffix(&self) -> Option<&Domain> {
@@ -65,6 +76,12 @@ impl Form for Pattern {
 impl<'de> Deserialize<'de> for Pattern {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         forms::one::<Self, D>(deserializer)
+    }
+}
+
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -172,6 +189,22 @@ mod tests {
         ] {
             let pattern: Pattern = pattern.parse().unwrap();
             assert_eq!(pattern.public_suffix().is_some(), is_suffix, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_matches_itself_or_what_is_below() {
+        for (pattern, name, expected) in [
+            ("XS4all.nl", "xs4all.NL.", true),
+            ("xs4all.nl", "mail.xs4all.nl", false),
+            (".xs4all.nl", "mail.xs4all.nl", true),
+            (".nl", "mail.xs4all.nl", true),
+            (".xs4all.nl", "xs4all.nl", false),
+            (".xs4all.nl", "badxs4all.nl", false),
+        ] {
+            let pattern: Pattern = pattern.parse().unwrap();
+            let name = Domain::parse(name).unwrap();
+            assert_eq!(pattern.matches(&name), expected, "{pattern} {name}");
         }
     }
 

@@ -1,7 +1,12 @@
 //! What a connection must achieve.
 
-/// What a connection must achieve before MAIL FROM may be sent over it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a connection must achieve before MAIL FROM may be sent over it: one word for programs, a text for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Requirement {
     /// Nothing, and TLS is not tried.
     Clear,
@@ -32,5 +37,21 @@ impl Requirement {
             Self::Clear | Self::Opportunistic => true,
             Self::Encrypted | Self::Pkix | Self::Dane | Self::DaneAndPkix => false,
         }
+    }
+}
+
+/// What the host must do, after the word "must".
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Clear => "nothing, and TLS is not tried",
+            Self::Opportunistic => "nothing (TLS if it is offered)",
+            Self::Encrypted => "speak TLS, with any certificate",
+            Self::Pkix => "prove its name with a certificate of the WebPKI",
+            Self::Dane => "match the TLSA records",
+            Self::DaneAndPkix => {
+                "match the TLSA records, and prove its name with a certificate of the WebPKI"
+            }
+        })
     }
 }

@@ -30,6 +30,23 @@ impl Response {
         "AUTH PLAIN ".len() + self.0.len() + "\r\n".len() <= COMMAND_LINE
     }
 
+    /// A text of the server with `[hidden]` in place of this response, and of the password in it, encoded or not: some servers repeat what
+    /// they were sent.
+    pub fn hide_in(&self, text: &str) -> String {
+        let decoded = BASE64.decode(self.0.as_bytes()).unwrap_or_default();
+        // Of PLAIN the part after the user name.
+        let password = decoded.rsplit(|octet| *octet == 0).next().unwrap_or_default();
+        let encoded = BASE64.encode(password);
+        let password = String::from_utf8_lossy(password);
+        let mut hidden = text.to_owned();
+        for secret in [&self.0, &encoded, &*password] {
+            if !secret.is_empty() {
+                hidden = hidden.replace(secret, "[hidden]");
+            }
+        }
+        hidden
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -66,6 +83,20 @@ mod tests {
         // 499 octets are left behind "AUTH PLAIN ", and base64 comes in fours.
         assert!(Response::plain("user", &"x".repeat(366)).fits_plain());
         assert!(!Response::plain("user", &"x".repeat(367)).fits_plain());
+    }
+
+    #[test]
+    fn what_a_server_repeats_of_a_response_is_hidden() {
+        let plain = Response::plain("user", "pass word");
+        assert_eq!(
+            plain.hide_in("535 AHVzZXIAcGFzcyB3b3Jk of user is no 'pass word', cGFzcyB3b3Jk"),
+            "535 [hidden] of user is no '[hidden]', [hidden]"
+        );
+        assert_eq!(
+            Response::text("pass word").hide_in("no cGFzcyB3b3Jk, pass word"),
+            "no [hidden], [hidden]"
+        );
+        assert_eq!(Response::text("").hide_in("535 no"), "535 no");
     }
 
     #[test]

@@ -48,6 +48,8 @@ struct Work<'a, S> {
     unreadable: Unreadable,
     /// The next hops of which everything was forgotten.
     fresh: BTreeSet<NextHop>,
+    /// The first next hops to which something is due now.
+    due: BTreeSet<NextHop>,
 }
 
 /// `queue retry`, `hold`, `release` and `delete`: page by page through the queue, never all of it at once.
@@ -64,6 +66,25 @@ pub(super) async fn act<S: Manage>(
         let refusal = Refusal::new(RefusalKind::Request, "no selector is given");
         return answers.refuse(refusal).await;
     }
+    match perform(office, (action, &selectors), peer, answers).await? {
+        Ok(performed) => answers.end(&performed.acts).await,
+        Err(refusal) => answers.refuse(refusal).await,
+    }
+}
+
+/// What an action has done, and the next hops to which something is due now.
+pub(super) struct Performed {
+    pub(super) acts: Acts,
+    pub(super) due: BTreeSet<NextHop>,
+}
+
+/// Does it, or says why it was not completed.
+pub(super) async fn perform<S: Manage>(
+    office: &Office<S>,
+    (action, selectors): (Action, &Selectors),
+    peer: &Peer,
+    answers: &mut Answers,
+) -> Result<Result<Performed, Refusal>, BrokenOff> {
     answers.hurry();
     let turn = office.actions.acquire().await;
     // If the client disconnected while it waited for its turn, nothing is to be done any more.
@@ -75,17 +96,21 @@ pub(super) async fn act<S: Manage>(
         acts: Acts::default(),
         unreadable: Unreadable::default(),
         fresh: BTreeSet::new(),
+        due: BTreeSet::new(),
     };
-    let ended = work.through(&selectors, answers).await;
+    let ended = work.through(selectors, answers).await;
     work.acts.unreadable = work.unreadable.messages;
     office.log_unreadable(word(action), &work.unreadable);
-    office.log(&work.event(&selectors, ended.as_ref().err()));
+    office.log(&work.event(selectors, ended.as_ref().err()));
     drop(turn);
     match ended {
-        Ok(()) => answers.end(&work.acts).await,
+        Ok(()) => Ok(Ok(Performed {
+            acts: work.acts,
+            due: work.due,
+        })),
         Err(Trouble::Spool(error)) => {
             answers.add(&Line::<Nothing, Nothing>::Progress(work.acts));
-            answers.refuse(error.into()).await
+            Ok(Err(error.into()))
         }
         Err(Trouble::BrokenOff(why)) => Err(why),
     }
@@ -135,7 +160,10 @@ impl<S: Manage> Work<'_, S> {
         let surroundings = &office.surroundings;
         match self.action {
             // The destinations' DNS and their hosts may have been fixed, so what is known about them is forgotten.
-            Action::Retry => self.forget(acted.pending.iter().map(|one| &one.next_hop)),
+            Action::Retry => {
+                self.note_due(&acted);
+                self.forget(acted.pending.iter().map(|one| &one.next_hop));
+            }
             Action::Release => {}
             // A report about failed recipients may have been waiting for these.
             Action::Hold => surroundings.scheduler.report(acted.messages),
@@ -147,6 +175,13 @@ impl<S: Manage> Work<'_, S> {
             }
         }
         surroundings.scheduler.retry(acted.pending);
+    }
+
+    fn note_due(&mut self, acted: &Acted) {
+        let (room, now) = (MANY.saturating_sub(self.due.len()), Timestamp::now());
+        let due = acted.pending.iter().filter(|one| one.due <= now);
+        self.due
+            .extend(due.take(room).map(|one| one.next_hop.clone()));
     }
 
     /// Forgets what is known about these next hops, once. If they are many, of all, and no more from then on: each costs a

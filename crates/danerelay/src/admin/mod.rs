@@ -6,7 +6,8 @@
 //!   one has to leave for another. [`peer`]: who the client is.
 //! * [`office`]: what all connections share. [`answers`]: writes the answers. [`walk`]: goes through the queue.
 //!   [`looking`]: commands that only read. [`explaining`]: what is done for a destination. [`reporting`]: the
-//!   ledger's figures. [`acting`]: commands that change something; each of these is logged with who sent it.
+//!   ledger's figures. [`acting`]: commands that change something; each of these is logged with who sent it. [`tracing`]: a
+//!   retry whose deliveries are followed.
 //!
 //! Whoever may open the socket may do everything. Nothing received through it can end the daemon, and a client that
 //! reads slowly or disconnects does not hold up others.
@@ -24,6 +25,7 @@ pub(crate) mod protocol;
 mod reporting;
 pub(crate) mod selectors;
 mod server;
+mod tracing;
 pub(crate) mod walk;
 
 pub(crate) use door::Door;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use delivery::{RetrySchedule, SchedulerHandle};
+use delivery::{RetrySchedule, SchedulerHandle, Traces};
 use dns::Resolver;
 use mail::EventLog;
 use mail::event::{self, Event};
@@ -27,6 +27,9 @@ const EXPLANATIONS: usize = 2;
 
 /// Reports that may be made at once: each reads much of the ledger.
 const REPORTS: usize = 1;
+
+/// Retries that may be followed at once: each has a client's place for minutes.
+pub(super) const FOLLOWED: usize = 8;
 
 /// Asks the daemon to read files again, and to send back the result.
 pub(crate) struct ReloadOrder {
@@ -53,6 +56,8 @@ pub(crate) struct Surroundings<S> {
     pub(crate) spool_path: PathBuf,
     /// Is told what to deliver now.
     pub(crate) scheduler: SchedulerHandle,
+    /// Who is told what happens in deliveries.
+    pub(crate) traces: Arc<Traces>,
     /// Its cached answers can be flushed.
     pub(crate) resolver: Resolver,
     /// Explains what is done for a destination.
@@ -78,6 +83,7 @@ pub(super) struct Office<S> {
     pub(super) actions: Semaphore,
     pub(super) explanations: Semaphore,
     pub(super) reports: Semaphore,
+    pub(super) followed: Semaphore,
 }
 
 impl<S> Office<S> {
@@ -88,6 +94,7 @@ impl<S> Office<S> {
             actions: Semaphore::new(ACTIONS),
             explanations: Semaphore::new(EXPLANATIONS),
             reports: Semaphore::new(REPORTS),
+            followed: Semaphore::new(FOLLOWED),
         }
     }
 

@@ -63,6 +63,13 @@ pub(crate) enum Request {
         /// Which messages and recipients.
         selectors: Selectors,
     },
+    /// [`Action::Retry`] of one message: a [`Traced`](mail::event::trace::Traced) for each step of its deliveries, then
+    /// [`TracedRetry`].
+    #[serde(rename = "retry-trace")]
+    RetryTrace {
+        /// Which message, and which of its recipients.
+        selectors: Selectors,
+    },
     /// [`Action::Hold`]: [`Acts`] at the end.
     Hold {
         /// Which messages and recipients.
@@ -186,6 +193,15 @@ pub(crate) struct Acts {
     /// Messages that cannot be read, so that it is not known whether the selectors match.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) unreadable: u64,
+}
+
+/// The end of a retry whose deliveries were followed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TracedRetry {
+    /// What was done.
+    pub(crate) acts: Acts,
+    /// The next hops to which something was due that has not been tried in time.
+    pub(crate) waiting: Vec<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -317,6 +333,7 @@ mod tests {
             r#"{"command":"policy"}"#,
             r#"{"command":"standing"}"#,
             r#"{"command":"incidents"}"#,
+            r#"{"command":"retry-trace","selectors":{"all":true}}"#,
             r#"{"command":"flush","what":"all"}"#,
             r#"{"command":"flush","what":{"name":"a.example"}}"#,
             r#"{"command":"explain","destination":"someone@a.example"}"#,

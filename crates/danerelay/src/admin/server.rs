@@ -22,7 +22,7 @@ use super::peer::Peer;
 use super::places::BrokenOff;
 use super::places::{Awaited, Place, Places};
 use super::protocol::{Greeting, Hello, REQUEST_LIMIT, Refusal, RefusalKind, Request};
-use super::{acting, explaining, looking, reporting};
+use super::{acting, explaining, looking, reporting, tracing};
 use crate::json;
 
 /// The maximum number of clients served at once.
@@ -156,6 +156,9 @@ async fn answer<S: Manage + Ledger + Incidents + KeepTlsTallies>(
         Request::Summary => until(stop, looking::summary(office, answers)).await,
         Request::Incidents => until(stop, looking::incidents(office, answers)).await,
         Request::Retry { selectors } => acting::act(office, (Action::Retry, selectors), peer, answers).await,
+        Request::RetryTrace { selectors } => {
+            tracing::retry(office, &selectors, peer, answers, stop).await
+        }
         Request::Hold { selectors } => acting::act(office, (Action::Hold, selectors), peer, answers).await,
         Request::Release { selectors } => {
             acting::act(office, (Action::Release, selectors), peer, answers).await

@@ -35,6 +35,11 @@ pub(crate) struct ExplainArguments {
     #[arg(long)]
     connect: bool,
 
+    /// With --connect: also show the dialogue with each address, line by line with the seconds since the start, and the
+    /// certificates that the server presented.
+    #[arg(long, requires = "connect")]
+    trace: bool,
+
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -50,6 +55,7 @@ pub(crate) fn run(arguments: &ExplainArguments, named: Option<&Path>) -> Result<
     let inquiry = Inquiry {
         destination: arguments.destination.clone(),
         connect: arguments.connect,
+        trace: arguments.trace,
     };
     let report = if arguments.dns.are_given() {
         explain(arguments, loaded, &inquiry, "DNS options are given".to_owned())?

@@ -2,7 +2,7 @@
 //!
 //! * [`list`], [`show`], [`export`] and [`summary`] read: through the daemon if one answers (`source`), otherwise
 //!   from the spool itself. [`table`] formats the queue for people.
-//! * [`act`] retries, holds, releases and deletes; that needs the daemon.
+//! * [`act`] retries, holds, releases and deletes; that needs the daemon. [`traced`] follows a retry.
 //! * [`select`] has the selectors for all of these.
 
 mod act;
@@ -12,6 +12,7 @@ mod select;
 mod show;
 mod summary;
 mod table;
+mod traced;
 
 use std::path::Path;
 
@@ -48,7 +49,7 @@ pub(crate) enum QueueCommand {
     /// again, so that repairs there are seen.
     /// Held recipients stay held.
     #[command(after_help = ACTING)]
-    Retry(act::ActArguments),
+    Retry(act::RetryArguments),
     /// Keep recipients back until they are released.
     ///
     /// Nothing is sent to them and none of them is given up meanwhile, however old the message grows.
@@ -94,7 +95,7 @@ pub(crate) fn run(command: &QueueCommand, named: Option<&Path>) -> Result<Verdic
     match command {
         QueueCommand::List(arguments) => list::run(&config, arguments),
         QueueCommand::Show(arguments) => show::run(&config, arguments),
-        QueueCommand::Retry(arguments) => act::run(&config, Action::Retry, arguments),
+        QueueCommand::Retry(arguments) => act::retry(&config, arguments),
         QueueCommand::Hold(arguments) => act::run(&config, Action::Hold, arguments),
         QueueCommand::Release(arguments) => act::run(&config, Action::Release, arguments),
         QueueCommand::Delete(arguments) => act::run(&config, Action::Delete, arguments),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use policy::pattern::Pattern;
 use serde::{Deserialize, Serialize, Serializer};
 use settings_file::forms::{self, Form, Unfit};
 
@@ -26,6 +27,12 @@ section! {
 
         /// debug, info, warning or error
         level: LogLevel = LogLevel::Info, "each delivery is one line" => RELOAD;
+
+        /// Domains of which each delivery is logged step by step, as `event=trace`: what the policy and DNS say, and the dialogue with
+        /// the servers, without content and passwords. "example.nl" is this domain alone, ".example.nl" all below it. At most 1 MiB
+        /// at once and 1 KiB a second is written.
+        #[serde(deserialize_with = "forms::list::<Pattern, _>")]
+        trace: Vec<Pattern> = Vec::new(), "none" => RELOAD;
     }
 }
 

@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use mail::{Domain, Mailbox};
+use policy::pattern::Pattern;
 use serde::{Deserializer, Serialize, Serializer};
 use settings_file::forms::{self, Form};
 use settings_file::{Interval, Size, Version};
@@ -124,5 +125,5 @@ macro_rules! something {
 pub(super) use something;
 
 something!(
-    Version, Port, SocketAddr, IpAddr, Domain, Mailbox, ClientKey, Network, Server, UserSender
+    Version, Port, SocketAddr, IpAddr, Domain, Mailbox, ClientKey, Network, Server, UserSender, Pattern
 );

@@ -1,11 +1,11 @@
 //! One host of a destination: what is known about it, what it must achieve, and the result of connecting to it.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use delivery::probe::{HostProbe, Probe};
 use delivery::route::{Candidate, RouteHost};
 use mail::Domain;
+use mail::event::trace::TraceStep;
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::facts::{Addresses, HostFindings, Tlsa};
 use policy::failure::Failure;
@@ -33,13 +33,13 @@ pub(crate) struct HostReport {
     pub(crate) lookups: Vec<Step>,
     pub(crate) tlsa: TlsaReport,
     pub(crate) action: HostAction,
-    pub(crate) requirement: Option<Must>,
+    pub(crate) requirement: Option<Requirement>,
     /// What `dane=` will say if the requirement is met, or what it says about a host that is skipped.
     pub(crate) dane: Option<String>,
     /// Why the host is skipped.
     pub(crate) reason: Option<String>,
     /// With soft-fail: the requirement of the second round.
-    pub(crate) soft_fail: Option<Must>,
+    pub(crate) soft_fail: Option<Requirement>,
     /// With `--connect`: the results.
     pub(crate) connections: Option<Vec<ConnectionReport>>,
 }
@@ -107,7 +107,7 @@ impl TlsaStatus {
 pub(crate) struct ConnectionReport {
     pub(crate) address: IpAddr,
     /// What the connection had to achieve.
-    pub(crate) requirement: Must,
+    pub(crate) requirement: Requirement,
     pub(crate) met: bool,
     pub(crate) dane: String,
     /// Version and cipher suite; `None` in plain text.
@@ -125,6 +125,9 @@ pub(crate) struct ConnectionReport {
     pub(crate) reason: Option<String>,
     /// Whether a message deferred by this is sent in plain text once it is older than the first step of `retry`.
     pub(crate) later_in_clear: bool,
+    /// With `--trace`: the dialogue.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) trace: Vec<TraceStep>,
 }
 
 impl HostReport {
@@ -134,7 +137,7 @@ impl HostReport {
             None => (HostAction::NotTried, None, None, None),
             Some(Action::Connect { requirement, verdict }) => (
                 HostAction::Connect,
-                Some(Must::from(*requirement)),
+                Some(*requirement),
                 Some(verdict.to_string()),
                 None,
             ),
@@ -166,7 +169,7 @@ impl HostReport {
             requirement,
             dane,
             reason,
-            soft_fail: decision.and_then(|decision| decision.soft_fail).map(Must::from),
+            soft_fail: decision.and_then(|decision| decision.soft_fail),
             connections: None,
         }
     }
@@ -194,46 +197,6 @@ pub(crate) fn address_status(findings: &HostFindings) -> AddressStatus {
             Addresses::SecureAlias => AddressStatus::SecureAlias,
             Addresses::Secure => AddressStatus::Secure,
         },
-    }
-}
-
-/// What a connection must achieve, as one word for programs and as text for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Must {
-    Clear,
-    Opportunistic,
-    Encrypted,
-    Pkix,
-    Dane,
-    DaneAndPkix,
-}
-
-impl From<Requirement> for Must {
-    fn from(requirement: Requirement) -> Self {
-        match requirement {
-            Requirement::Clear => Self::Clear,
-            Requirement::Opportunistic => Self::Opportunistic,
-            Requirement::Encrypted => Self::Encrypted,
-            Requirement::Pkix => Self::Pkix,
-            Requirement::Dane => Self::Dane,
-            Requirement::DaneAndPkix => Self::DaneAndPkix,
-        }
-    }
-}
-
-impl fmt::Display for Must {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Clear => "nothing, and TLS is not tried",
-            Self::Opportunistic => "nothing (TLS if it is offered)",
-            Self::Encrypted => "speak TLS, with any certificate",
-            Self::Pkix => "prove its name with a certificate of the WebPKI",
-            Self::Dane => "match the TLSA records",
-            Self::DaneAndPkix => {
-                "match the TLSA records, and prove its name with a certificate of the WebPKI"
-            }
-        })
     }
 }
 
@@ -271,7 +234,7 @@ impl ConnectionReport {
         };
         Self {
             address: probe.address,
-            requirement: probe.requirement.into(),
+            requirement: probe.requirement,
             met: failure.is_none(),
             dane: dane.to_string(),
             tls: probe.session.clone(),
@@ -282,6 +245,7 @@ impl ConnectionReport {
             published,
             reason: failure.map(|failure| failure.reason.to_string()),
             later_in_clear: probe.later_in_clear,
+            trace: probe.trace.clone(),
         }
     }
 }

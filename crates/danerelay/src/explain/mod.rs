@@ -60,6 +60,9 @@ pub(crate) struct Inquiry {
     /// Whether to open a session with each host.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) connect: bool,
+    /// Whether to show the dialogue with each.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) trace: bool,
 }
 
 /// A destination as people write it: a recipient's address, a domain, or an address literal in brackets.
@@ -137,7 +140,10 @@ impl Explainer {
         };
         let route = route::find(Sought::usual(destination), means).await;
         let connecting = match (&self.tls, inquiry.connect) {
-            (Some(tls), true) => Some(Prober::new(&impatient(&self.delivery), tls)?),
+            (Some(tls), true) => {
+                let prober = Prober::new(&impatient(&self.delivery), tls)?;
+                Some(if inquiry.trace { prober.tracing() } else { prober })
+            }
             (None, _) | (Some(_), false) => None,
         };
         let probes = match &connecting {

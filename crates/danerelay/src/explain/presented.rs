@@ -104,19 +104,7 @@ pub(crate) fn published(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Vec<Publ
         .map(|(record, usable)| PublishedRecord {
             record: record.to_string(),
             usable,
-            matches: place_in(chain, record),
+            matches: record.place_in(chain),
         })
         .collect()
-}
-
-/// Usages for the server's own certificate are compared with that one, the others with the rest (RFC 6698 §2.1.1).
-fn place_in(chain: &[CertificateDer<'_>], record: &TlsaRecord) -> Option<usize> {
-    let mut numbered = chain.iter().enumerate();
-    let (depth, _) = match record.usage {
-        Usage::DaneEe | Usage::PkixEe => numbered.next().filter(|(_, own)| record.matches(own))?,
-        Usage::DaneTa | Usage::PkixTa | Usage::Other(_) => {
-            numbered.skip(1).find(|(_, issuer)| record.matches(issuer))?
-        }
-    };
-    Some(depth)
 }

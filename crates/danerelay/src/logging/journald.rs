@@ -50,6 +50,7 @@ fn text_of(value: Value<'_>, room: usize) -> Option<String> {
         }
         Value::Integer(number) => Some(number.to_string()),
         Value::Seconds(duration) => Some(format!("{:.2}", duration.as_secs_f64())),
+        Value::Milliseconds(duration) => Some(format!("{:.3}", duration.as_secs_f64())),
         Value::Stages(stages) => {
             let stages = stages.iter().map(|stage| format!("{:.2}", stage.as_secs_f64()));
             Some(stages.collect::<Vec<_>>().join("/"))

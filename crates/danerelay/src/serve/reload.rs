@@ -96,6 +96,7 @@ impl<S: Store> Daemon<S> {
             .chain(policy.warnings.iter().map(ToString::to_string))
             .collect();
         self.scheduler.reloaded(settings::windows(&loaded.config));
+        self.traces.log(&loaded.config.log.trace);
         self.postmaster.store(settings::postmaster(&loaded.config));
         self.told.store(Arc::new(loaded.config.incidents.clone()));
         self.loaded = loaded;

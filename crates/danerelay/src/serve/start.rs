@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use delivery::{SchedulerHandle, Surroundings, SystemClock};
+use delivery::{SchedulerHandle, Surroundings, SystemClock, Traces};
 use dns::Resolver;
 use listener::{Listener, ListenerConfig};
 use mail::event::admin::Admin;
@@ -50,7 +50,7 @@ pub(super) struct Daemon<S> {
     /// The settings with which the daemon started, for those that cannot change while it runs.
     pub(super) started_with: Config,
     /// The names below which signatures are not required at present.
-    pub(super) unvalidated: Vec<Domain>,
+    pub(super) unvalidated: watch::Sender<Vec<Domain>>,
     pub(super) resolver: Resolver,
     /// Triggers another reading of the system's list of name servers.
     pub(super) servers: Arc<Notify>,
@@ -62,6 +62,8 @@ pub(super) struct Daemon<S> {
     pub(super) told: Arc<ArcSwap<IncidentSettings>>,
     pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) scheduler: SchedulerHandle,
+    /// Who is told what happens in deliveries.
+    pub(super) traces: Arc<Traces>,
     /// The `From` address of reports to senders.
     pub(super) postmaster: Arc<ArcSwapOption<Mailbox>>,
     /// The state of the files used to serve clients, at the time they were read.
@@ -161,11 +163,12 @@ pub(super) async fn start(
 
     let (stop, stopped) = watch::channel(false);
     let policy = Arc::new(ArcSwap::from_pointee(policy.policy));
+    let names = watch::Sender::new(unvalidated.clone());
     // Before the first delivery, whose look-ups wait for the test.
     let watch = Watch::new(
         resolver.clone(),
         plan,
-        &config.dns,
+        (&config.dns, names.subscribe()),
         Arc::clone(&events),
         Arc::clone(&status),
     );
@@ -180,6 +183,8 @@ pub(super) async fn start(
         delivery: delivery_config.clone(),
         tls: Some(tls.clone()),
     };
+    let traces = Arc::new(Traces::default());
+    traces.log(&config.log.trace);
     let surroundings = Surroundings {
         spool: Arc::clone(&spool),
         resolver: resolver.clone(),
@@ -190,6 +195,7 @@ pub(super) async fn start(
         clock: Arc::new(SystemClock),
         incidents: own.changed(),
         sessions: tlsrpt::watch(config, &resolver, &events, &stopped)?,
+        traces: Arc::clone(&traces),
     };
     let (scheduler, delivery) =
         delivery::start(delivery_config, surroundings, stopped.clone()).map_err(WiringError::Ehlo)?;
@@ -201,7 +207,7 @@ pub(super) async fn start(
         let settings = (config.clone(), hostname.to_string());
         tokio::spawn(tlsrpt::run(sender, settings, stopped.clone()));
     }
-    let parts = (&scheduler, &keeping.standing);
+    let parts = (&scheduler, &traces, &keeping.standing);
     let kept = (&spool, board.clone(), sender);
     let (admin, reloads) = open_admin(config, kept, parts, explainer, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
@@ -256,7 +262,7 @@ pub(super) async fn start(
         named: named.map(Path::to_owned),
         started_with: loaded.config.clone(),
         loaded,
-        unvalidated,
+        unvalidated: names,
         resolver,
         servers,
         hostname,
@@ -265,6 +271,7 @@ pub(super) async fn start(
         told,
         policy,
         scheduler,
+        traces,
         postmaster,
         stamps,
         listener_config,
@@ -311,7 +318,7 @@ type AdminParts<S> = (Door, admin::Surroundings<S>);
 async fn open_admin<S: Manage>(
     config: &Config,
     (spool, board, tlsrpt): (&Arc<S>, Board<S>, Reporter<S>),
-    (scheduler, standing): (&SchedulerHandle, &Standing),
+    (scheduler, traces, standing): (&SchedulerHandle, &Arc<Traces>, &Standing),
     explainer: Explainer,
     log: &Arc<dyn EventLog>,
 ) -> (Option<AdminParts<S>>, mpsc::Receiver<ReloadOrder>) {
@@ -325,6 +332,7 @@ async fn open_admin<S: Manage>(
         board,
         tlsrpt,
         scheduler: scheduler.clone(),
+        traces: Arc::clone(traces),
         resolver: explainer.resolver.clone(),
         explainer,
         retry: settings::retry(config),

@@ -1,11 +1,10 @@
 //! Names below which signatures are not required: `dns.domain_insecure` and exceptions with `dnssec = "off"` (RFC 7646).
 //!
-//! Exceptions begin and end with their dates, so the set is checked each minute and after each reload.
+//! Exceptions begin and end with their dates, so the set is checked each minute and after each reload. Whether they have an
+//! effect depends on who validates, which [`watch`](super::watch) finds out at once where that may change.
 
-use mail::event::EventLog;
 use spool::Store;
 
-use super::announce;
 use super::start::Daemon;
 use crate::wiring::unvalidated::today;
 
@@ -13,12 +12,9 @@ impl<S: Store> Daemon<S> {
     /// Puts today's names in force if they differ from those in force.
     pub(super) fn refresh_unvalidated(&mut self) {
         let names = today(&self.loaded.config.dns, &self.policy.load());
-        if names == self.unvalidated {
-            return;
+        if names != *self.unvalidated.borrow() {
+            self.resolver.set_domain_insecure(&names);
+            self.unvalidated.send_replace(names);
         }
-        self.resolver.set_domain_insecure(&names);
-        self.log
-            .write(&announce::unvalidated(&names, self.resolver.mode()));
-        self.unvalidated = names;
     }
 }

@@ -1,14 +1,16 @@
-//! Decides when to test the resolver, and notices when the system's name servers change.
+//! Decides when to test the resolver, and notices when the system's name servers change, or the names that are exempt from
+//! validation.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use dns::{Expected, Mode, Resolver};
+use mail::Domain;
 use mail::event::{Event, EventLog, resolver as event};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
-use super::announce::listed;
+use super::announce::{self, listed};
 use super::notify::Status;
 use super::self_test::{News, Tester};
 use crate::config::schema::{Dns, DnsMode};
@@ -32,6 +34,8 @@ pub(super) struct Watch {
     expected: Option<Expected>,
     /// Notified when the system's list is to be read again, whether it has changed or not.
     reread: Arc<Notify>,
+    /// The names that are exempt from validation; with `mode = "auto"` they decide about who validates, too.
+    unvalidated: watch::Receiver<Vec<Domain>>,
 }
 
 impl Watch {
@@ -40,7 +44,7 @@ impl Watch {
     pub(super) fn new(
         resolver: Resolver,
         plan: Plan,
-        settings: &Dns,
+        (settings, unvalidated): (&Dns, watch::Receiver<Vec<Domain>>),
         events: Arc<dyn EventLog>,
         status: Arc<Status>,
     ) -> Self {
@@ -57,6 +61,7 @@ impl Watch {
             system: plan.system,
             expected: None,
             reread: Arc::default(),
+            unvalidated,
         };
         watch.expect_test();
         watch
@@ -85,6 +90,7 @@ impl Watch {
             if news.is(&finding, Instant::now()) {
                 self.tester.tell(&finding);
             }
+            self.tell_unvalidated();
             self.rest(if finding.is_fine() { WELL } else { FAILING }).await;
         }
     }
@@ -97,6 +103,10 @@ impl Watch {
             let is_ordered = tokio::select! {
                 () = sleep(LOOK) => false,
                 () = reread.notified() => true,
+                Ok(()) = self.unvalidated.changed() => {
+                    self.unvalidated.mark_changed();
+                    return;
+                }
                 () = self.tester.resolver.doubted(), if start.elapsed() >= LOOK => return,
             };
             if self.look_at_system(is_ordered).await {
@@ -160,6 +170,15 @@ impl Watch {
         true
     }
 
+    /// If other names are exempt from validation by now, and the test has shown who validates.
+    fn tell_unvalidated(&mut self) {
+        if self.unvalidated.has_changed().is_ok_and(|has_changed| has_changed) {
+            let names = self.unvalidated.borrow_and_update();
+            let mode = self.tester.resolver.mode();
+            self.tester.events.write(&announce::unvalidated(&names, mode));
+        }
+    }
+
     /// Only if a test decides which servers are trusted.
     fn expect_test(&mut self) {
         let decides = self.tester.choice.is_vouched_for || self.tester.choice.mode == Mode::TrustAd;
@@ -182,5 +201,91 @@ impl Watch {
                 file: system.path().display().to_string(),
                 reason: passed_over.to_string(),
             }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use dns::{ResolverConfig, TrustAnchors};
+    use parking_lot::Mutex;
+    use testworld::dns::{Role, World};
+
+    use super::*;
+    use crate::wiring::resolver::Choice;
+
+    #[derive(Default)]
+    struct Lines(Mutex<Vec<String>>);
+
+    impl EventLog for Lines {
+        fn write(&self, event: &Event) {
+            self.0.lock().push(event.to_text());
+        }
+    }
+
+    impl Lines {
+        async fn wait_for(&self, text: &str) {
+            let begun = Instant::now();
+            while !self.0.lock().iter().any(|line| line.contains(text)) {
+                assert!(begun.elapsed() < Duration::from_secs(20), "{text}: {:?}", self.0.lock());
+                sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    /// As `auto` sets it up if resolv.conf vouches for the server of the test world.
+    fn vouched_for(world: &World) -> Plan {
+        Plan {
+            config: ResolverConfig {
+                mode: Mode::Validate,
+                servers: vec![world.address().into()],
+                trust_anchors: TrustAnchors::parse(&world.trust_anchor_ds().unwrap()).unwrap(),
+                domain_insecure: Vec::new(),
+                timeout: Duration::from_secs(5),
+                cache_entries: 100,
+                sockets: 256,
+            },
+            choice: Choice {
+                mode: Mode::Validate,
+                reason: "vouched for".to_owned(),
+                is_vouched_for: true,
+            },
+            system: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn names_without_validation_are_told_with_the_mode_that_comes_of_them() {
+        let world = World::start().await.unwrap();
+        world.set_role(Role::Validator);
+        let plan = vouched_for(&world);
+        let resolver = Resolver::new(plan.config.clone()).unwrap();
+        let (names, lines) = (watch::Sender::new(Vec::new()), Arc::new(Lines::default()));
+        let settings = crate::config::Config::default().dns;
+        let watching = Watch::new(
+            resolver.clone(),
+            plan,
+            (&settings, names.subscribe()),
+            Arc::<Lines>::clone(&lines),
+            Arc::new(Status::new("listening".to_owned(), "not tested yet")),
+        );
+        let (_stop, stopped) = watch::channel(false);
+        tokio::spawn(watching.run(stopped));
+        lines.wait_for("status=fine, dns=trust-ad").await;
+        for (excepted, then) in [
+            (vec![Domain::parse("broken.test").unwrap()], "dns=validate"),
+            (Vec::new(), "dns=trust-ad"),
+        ] {
+            lines.0.lock().clear();
+            resolver.set_domain_insecure(&excepted);
+            names.send_replace(excepted);
+            lines.wait_for("status=unvalidated").await;
+            let lines = lines.0.lock();
+            let [tested, told] = lines.as_slice() else {
+                unreachable!("{lines:?}")
+            };
+            assert!(tested.contains(then), "{lines:?}");
+            assert!(told.contains("reason=\"dns.domain_insecure and exceptions"), "{lines:?}");
+        }
     }
 }

@@ -26,4 +26,5 @@ mod reloading;
 mod report;
 mod socket;
 mod tlsrpt;
+mod traces;
 mod watching;

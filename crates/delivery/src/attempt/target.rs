@@ -17,6 +17,7 @@ use super::result::Later;
 use crate::connections::{ClearedSession, Peer, Seen, TlsFacts, Witness};
 use crate::failure::SessionFailure;
 use crate::route::{Route, RouteHost};
+use crate::trace::{Step, Trace};
 
 /// Where to continue after one address.
 pub(crate) enum Next {
@@ -102,6 +103,8 @@ pub(crate) struct Target<'a> {
     pub(crate) terms: Terms,
     /// With what to log in before anything is sent.
     pub(crate) login: Option<&'a Login>,
+    /// Is told what happens there.
+    pub(crate) trace: Trace,
 }
 
 impl Target<'_> {
@@ -113,7 +116,16 @@ impl Target<'_> {
             tls: self.route.tls,
             dane: self.host.dane.as_ref(),
             witness,
+            trace: self.trace.clone(),
         }
+    }
+
+    /// Tells that a session has met what is required.
+    pub(crate) fn tell_verified(&self, session: &ClearedSession) {
+        self.trace.tell(|| Step::Verified {
+            requirement: session.requirement(),
+            verdict: &self.terms.verdict,
+        });
     }
 
     /// The standing of a host that has not met its requirement.

@@ -17,6 +17,7 @@ use crate::connections::{
     ClearedSession, Dialled, InClear, NotOpened, PooledSession, Seen, Want, Witness, log_in,
 };
 use crate::failure::SessionFailure;
+use crate::trace::Step;
 use crate::transaction::{self, Ended, Verdict};
 
 /// Somebody between this relay and the host interferes with the traffic: no other address of the host is tried.
@@ -39,8 +40,12 @@ impl Attempt<'_, '_> {
         let mut session = match opened {
             Ok(session) => session,
             Err(NotOpened::Failed(failure)) => return Visit::Done(self.failed(target, failure, shown)),
-            Err(NotOpened::Full(_)) => return Visit::Full,
+            Err(NotOpened::Full(failure)) => {
+                target.trace.tell(|| Step::NotConnected(&failure.reason));
+                return Visit::Full;
+            }
         };
+        target.tell_verified(&session);
         let (presented, seen) = (shown.presented.clone(), std::mem::take(&mut shown.seen));
         let connection = target.connection(&session, shown);
         let record = HostRecord::connected(target.route, target.host, connection);
@@ -63,6 +68,7 @@ impl Attempt<'_, '_> {
         let record = HostRecord::connected(target.route, target.host, connection);
         let (valid, tampered) = (failure.valid, failure.cause == TAMPERED);
         let failure = Arc::new(failure.into_failure(target.uncleared()));
+        target.trace.tell(|| Step::Failed(&failure));
         let record = self.see_failure(target.route, &failure, record, &seen.chain);
         let record = self.record(record);
         fail_all(self.named(), &failure, &record);
@@ -98,6 +104,7 @@ impl Attempt<'_, '_> {
             }
             Err(failure) => Arc::new(failure.into_failure(target.cleared())),
         };
+        target.trace.tell(|| Step::Failed(&failure));
         self.deliverer.logins.failed(login, &failure);
         let record = self.see_failure(target.route, &failure, HostRecord::clone(record), &[]);
         fail_all(self.named(), &failure, &Arc::new(record));
@@ -140,6 +147,9 @@ impl Attempt<'_, '_> {
             presented: session.presented().cloned(),
             seen: Seen::default(),
         };
+        target.trace.tell(|| Step::Reused);
+        target.tell_verified(session.session());
+        session.session().traced_by(&target.trace);
         let connection = target.connection(session.session(), shown);
         let record = HostRecord::connected(target.route, target.host, connection);
         self.see_success(target, &record, None);
@@ -180,9 +190,11 @@ impl Attempt<'_, '_> {
             );
             return Visit::Done(Next::Host(None));
         }
-        if ended.usable && is_useless {
+        // Who watches sees its end, too.
+        if ended.usable && (is_useless || target.trace.is_watched()) {
             session.leave();
         } else if ended.usable {
+            session.session().untraced();
             self.deliverer.connections.put(session);
         }
         Visit::Done(if !ended.left.is_empty() {

@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::NextHop;
 use mail::cause::{Cause, OurFault};
+use mail::{Domain, NextHop};
 use policy::Policy;
 use policy::decision::{Action, Decision};
 use policy::failure::Failure;
@@ -28,9 +28,13 @@ use crate::clock::Clock;
 use crate::connections::{Connections, Destination, NotHere, Place, Ready, Terms, Want};
 use crate::remembered::Remembered;
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
+use crate::trace::Step;
 
 /// The maximum number of connections of one attempt on one way, however many hosts and addresses a destination has.
 const CONNECTIONS: usize = 24;
+
+/// A trace tells of a longer wait for a connection.
+const NOTABLE: Duration = Duration::from_millis(500);
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -160,6 +164,8 @@ impl<'a> Attempt<'a, '_> {
             }
         }
         for (host, failed) in passed_over {
+            let trace = &self.look_ups.trace;
+            trace.tell(|| Step::SecondRound(host.name.as_ref().map_or("-", Domain::as_str)));
             self.host(host, &Phase::WithoutDane(failed)).await;
         }
     }
@@ -202,6 +208,7 @@ impl<'a> Attempt<'a, '_> {
                     return failed;
                 }
                 Next::Nowhere(failure) => {
+                    self.look_ups.trace.tell(|| Step::NotTried(&failure));
                     let record = Arc::new(HostRecord::left_out(&self.newest, host));
                     not_asked(self.named(), &Arc::new(failure), &record);
                     self.left = None;
@@ -240,15 +247,20 @@ impl<'a> Attempt<'a, '_> {
     /// One address: with a session that is kept there, or with a new connection.
     async fn address(&mut self, host: &RouteHost, addresses: &mut Addresses, phase: &Phase) -> Next {
         // What one session could not serve is not for another that is kept, either.
-        let (mut place, mut only_new) = (None, self.left.is_some());
+        let (mut place, mut only_new) = (None, self.left.is_some() || self.look_ups.trace.is_watched());
         loop {
             let route = Arc::clone(&self.newest);
-            let target = match target(&route, host, addresses.now, phase) {
+            let target = match self.target(&route, host, addresses.now, phase) {
                 Ok(target) => target,
                 Err(passed_over) => return self.ruled_out(&route, host, passed_over),
             };
             let want = self.want_here(&target, only_new, addresses);
-            let ready = match self.ready(&want, place.take()).await {
+            let began = Instant::now();
+            let ready = self.ready(&want, place.take()).await;
+            if began.elapsed() >= NOTABLE {
+                target.trace.tell(|| Step::Waited(began.elapsed()));
+            }
+            let ready = match ready {
                 Some(Ok(ready)) => ready,
                 Some(Err(NotHere::Crowded)) => return self.no_more(),
                 Some(Err(NotHere::Elsewhere)) => {
@@ -281,6 +293,7 @@ impl<'a> Attempt<'a, '_> {
             let next = match ready {
                 Ready::Dead(failure) => {
                     let failure = failure.into_failure(target.uncleared());
+                    target.trace.tell(|| Step::NotTried(&failure));
                     let record = HostRecord::passed_over(&route, target.host);
                     fail_all(self.named(), &Arc::new(failure), &Arc::new(record));
                     return Next::Address(None);
@@ -316,6 +329,7 @@ impl<'a> Attempt<'a, '_> {
     /// An address at which nothing is tried.
     fn ruled_out(&mut self, route: &Route, host: &RouteHost, passed_over: PassedOver) -> Next {
         let PassedOver { failure, next } = passed_over;
+        self.look_ups.trace.tell(|| Step::NotTried(&failure));
         if let Some(login) = &route.login {
             self.deliverer.logins.failed(login, &failure);
         }
@@ -377,7 +391,7 @@ impl<'a> Attempt<'a, '_> {
     ) -> Option<Runner<'r>> {
         // What one session has left goes on at the same address.
         let address = addresses.rival().filter(|_| self.left.is_none())?;
-        let target = target(route, host, address, phase).ok()?;
+        let target = self.target(route, host, address, phase).ok()?;
         let want = self.want(&target).only_new();
         Some(Runner { target, want })
     }
@@ -419,39 +433,41 @@ impl<'a> Attempt<'a, '_> {
         };
         (!self.is_late()).then_some(ready)
     }
+
+    /// What is required of a host at this address now.
+    #[expect(clippy::result_large_err, reason = "the caller takes it apart at once")]
+    fn target<'r>(
+        &self,
+        route: &'r Route,
+        host: &RouteHost,
+        address: IpAddr,
+        phase: &Phase,
+    ) -> Result<Target<'r>, PassedOver> {
+        let at_address = |failure| PassedOver {
+            failure,
+            next: Next::Address,
+        };
+        let at_host = |failure| PassedOver {
+            failure,
+            next: Next::Host,
+        };
+        let Candidate { host, decision } = route.standing(host, address).map_err(at_address)?;
+        let terms = phase.terms(decision).map_err(at_host)?;
+        let login = route.login(terms.requirement);
+        let login = login.map_err(|cause| at_host(cause.into()))?;
+        Ok(Target {
+            route,
+            host,
+            address,
+            terms,
+            login,
+            trace: self.look_ups.trace.at(|| host.relay(address)),
+        })
+    }
 }
 
 /// Why an address is skipped, and where to continue.
 struct PassedOver {
     failure: Failure,
     next: fn(Option<DaneFailure>) -> Next,
-}
-
-/// What is required of a host at this address now.
-#[expect(clippy::result_large_err, reason = "the caller takes it apart at once")]
-fn target<'a>(
-    route: &'a Route,
-    host: &RouteHost,
-    address: IpAddr,
-    phase: &Phase,
-) -> Result<Target<'a>, PassedOver> {
-    let at_address = |failure| PassedOver {
-        failure,
-        next: Next::Address,
-    };
-    let at_host = |failure| PassedOver {
-        failure,
-        next: Next::Host,
-    };
-    let Candidate { host, decision } = route.standing(host, address).map_err(at_address)?;
-    let terms = phase.terms(decision).map_err(at_host)?;
-    let login = route.login(terms.requirement);
-    let login = login.map_err(|cause| at_host(cause.into()))?;
-    Ok(Target {
-        route,
-        host,
-        address,
-        terms,
-        login,
-    })
 }

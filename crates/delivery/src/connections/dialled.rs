@@ -1,5 +1,7 @@
 //! A place, and perhaps the connection in it, over which nothing has been said yet.
 
+use std::net::{IpAddr, SocketAddr};
+
 use mail::Stage;
 use mail::cause::{Cause, ConnectionFault};
 use tokio::net::TcpStream;
@@ -7,6 +9,7 @@ use tokio::net::TcpStream;
 use super::places::Place;
 use crate::evidence::Evidence;
 use crate::failure::SessionFailure;
+use crate::trace::{Step, Trace};
 
 /// A place for a connection, and the connection if there is one.
 pub(crate) struct Dialled {
@@ -17,6 +20,36 @@ pub(crate) struct Dialled {
 impl From<Place> for Dialled {
     fn from(place: Place) -> Self {
         Self { place, stream: None }
+    }
+}
+
+/// A connection that is being made, for the trace. If it is dropped before it has ended, it was given up.
+pub(super) struct Dialling<'t> {
+    trace: Option<&'t Trace>,
+}
+
+impl<'t> Dialling<'t> {
+    pub(super) fn begun(trace: &'t Trace, to: SocketAddr, from: Option<IpAddr>) -> Self {
+        trace.tell(|| Step::Connect { to, from });
+        Self { trace: Some(trace) }
+    }
+
+    pub(super) fn ended(mut self, connected: &Result<TcpStream, SessionFailure>) {
+        let Some(trace) = self.trace.take() else { return };
+        trace.tell(|| match connected {
+            Ok(stream) => Step::Connected {
+                from: stream.local_addr().ok(),
+            },
+            Err(failure) => Step::NotConnected(&failure.reason),
+        });
+    }
+}
+
+impl Drop for Dialling<'_> {
+    fn drop(&mut self) {
+        if let Some(trace) = self.trace {
+            trace.tell(|| Step::GivenUp);
+        }
     }
 }
 

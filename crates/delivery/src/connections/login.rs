@@ -1,7 +1,8 @@
 //! The login at a route's server (RFC 4954), once it is authenticated and before the first message.
 //!
 //! PLAIN and LOGIN send the password itself. It goes over a [`ClearedSession`] alone, and the caller lets only those come
-//! here whose requirement names the server. Neither the user name nor the password is logged.
+//! here whose requirement names the server. Neither the user name nor the password is logged, not even what a server repeats
+//! of the password.
 
 use mail::Stage;
 use mail::cause::{Cause, LoginFault};
@@ -17,6 +18,12 @@ pub(crate) async fn log_in(session: &mut ClearedSession, login: &Login) -> Resul
     if session.is_logged_in() {
         return Ok(());
     }
+    exchange(session, login)
+        .await
+        .map_err(|failure| without_password(failure, login))
+}
+
+async fn exchange(session: &mut ClearedSession, login: &Login) -> Result<(), SessionFailure> {
     let reply = if session.offers(Extension::AuthPlain) {
         plain(session, login).await?
     } else if session.offers(Extension::AuthLogin) {
@@ -29,6 +36,15 @@ pub(crate) async fn log_in(session: &mut ClearedSession, login: &Login) -> Resul
     }
     session.logged_in();
     Ok(())
+}
+
+/// Some servers repeat what they were sent.
+fn without_password(failure: SessionFailure, login: &Login) -> SessionFailure {
+    let sent = Response::plain(login.user(), login.password());
+    SessionFailure {
+        reason: sent.hide_in(&failure.reason).into(),
+        ..failure
+    }
 }
 
 /// PLAIN (RFC 4616): the response on the first line if it fits there, otherwise when it is asked for.

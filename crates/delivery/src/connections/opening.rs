@@ -11,12 +11,13 @@ use smtp::{Command, Extension, Extensions, Reply};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
-use super::dialled::Dialled;
+use super::dialled::{Dialled, Dialling};
 use super::session::{Greeted, Secured};
 use super::tls::{Handshaken, Hello, Peer, TlsClient};
 use super::wire::{Stream, Wire};
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
+use crate::trace::Tap;
 
 /// What all sessions share.
 pub(super) struct Caller {
@@ -55,7 +56,7 @@ impl Caller {
     ) -> Result<Secured, SessionFailure> {
         let stream = match dialled.stream.take() {
             Some(stream) => stream,
-            None => self.connect(peer.socket, source).await?,
+            None => self.connect(peer, source).await?,
         };
         peer.connected(&stream);
         let opened = self.set_up(stream, peer, requirement, handshake).await;
@@ -85,9 +86,9 @@ impl Caller {
                     self.timeouts.starttls,
                 )
                 .await?;
-            return Secured::over_tls(handshaken, peer.tls, &self.hostname, self.timeouts.clone()).await;
+            return Secured::over_tls(handshaken, peer, &self.hostname, self.timeouts.clone()).await;
         }
-        let mut wire = Wire::new(Stream::Plain(stream), self.timeouts.clone());
+        let mut wire = Wire::new(Stream::Plain(stream), self.timeouts.clone(), Tap::of(&peer.trace));
         match self.greet(&mut wire, peer, requirement).await {
             Ok(extensions) => {
                 let greeted = Greeted { wire, extensions };
@@ -103,9 +104,16 @@ impl Caller {
     /// A connection from `source`, or from wherever the system likes.
     pub(super) async fn connect(
         &self,
-        address: SocketAddr,
+        peer: &Peer<'_>,
         source: Option<IpAddr>,
     ) -> Result<TcpStream, SessionFailure> {
+        let dialling = Dialling::begun(&peer.trace, peer.socket, source);
+        let connected = self.dial(peer.socket, source).await;
+        dialling.ended(&connected);
+        connected
+    }
+
+    async fn dial(&self, address: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, SessionFailure> {
         let unreachable = |error| SessionFailure::unreachable(&error);
         let socket = socket(address.is_ipv4())?;
         if let Some(source) = source {
@@ -182,7 +190,7 @@ impl Caller {
         let stream = greeted.wire.into_plain()?;
         let left = self.timeouts.starttls.saturating_sub(began.elapsed());
         let handshaken = self.shake(stream, peer, requirement, hello, left).await?;
-        Secured::over_tls(handshaken, peer.tls, &self.hostname, self.timeouts.clone()).await
+        Secured::over_tls(handshaken, peer, &self.hostname, self.timeouts.clone()).await
     }
 
     /// The handshake, within this time.

@@ -74,10 +74,11 @@ use smtp::{Command, Extension, Extensions, Reply};
 
 use super::clearance::Achieved;
 use super::places::Place;
-use super::tls::{Handshaken, TlsFacts};
+use super::tls::{Handshaken, Peer, TlsFacts};
 use super::wire::{Stream, Wire};
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
+use crate::trace::{Tap, Trace};
 
 /// A server that has answered EHLO, in plain text.
 pub struct Greeted {
@@ -144,7 +145,7 @@ impl Secured {
     /// is forgotten (RFC 3207 §4.2).
     pub(super) async fn over_tls(
         handshaken: Handshaken,
-        begun: RouteTls,
+        peer: &Peer<'_>,
         hostname: &DomainPart,
         timeouts: Timeouts,
     ) -> Result<Self, SessionFailure> {
@@ -153,8 +154,8 @@ impl Secured {
             facts,
             achieved,
         } = handshaken;
-        let mut wire = Wire::new(Stream::Tls(Box::new(stream)), timeouts);
-        if begun == RouteTls::Implicit {
+        let mut wire = Wire::new(Stream::Tls(Box::new(stream)), timeouts, Tap::of(&peer.trace));
+        if peer.tls == RouteTls::Implicit {
             let greeting = wire.reply(Stage::Banner).await?;
             if greeting.code.class() != 2 {
                 wire.quit().await;
@@ -265,6 +266,16 @@ impl ClearedSession {
 
     pub(super) fn place_mut(&mut self) -> &mut Place {
         &mut self.place
+    }
+
+    /// From here on, this trace has what passes.
+    pub(crate) fn traced_by(&mut self, trace: &Trace) {
+        self.wire.tapped_by(Tap::of(trace));
+    }
+
+    /// The session is kept for another message, which nobody may listen to.
+    pub(crate) fn untraced(&mut self) {
+        self.wire.untapped();
     }
 
     /// How long each stage may take.

@@ -23,6 +23,7 @@ use tokio_rustls::client::TlsStream;
 use super::clearance::Achieved;
 use super::handshakes::{Handshakes, Shaking};
 use crate::failure::SessionFailure;
+use crate::trace::{RecordStanding, Step, Trace};
 
 /// A check that passed must leave a proof.
 const NO_PROOF: Cause = Cause::Ours(OurFault::NoProof);
@@ -68,6 +69,8 @@ pub(crate) struct Peer<'a> {
     pub(crate) dane: Option<&'a DanePeer>,
     /// Records its certificates, if they are wanted.
     pub(crate) witness: Option<&'a Witness>,
+    /// Is told what happens, if somebody listens.
+    pub(crate) trace: Trace,
 }
 
 /// What is seen of a server while a session with it is set up, whatever the result.
@@ -121,15 +124,47 @@ impl Peer<'_> {
 
     /// Records the certificates of a server that was refused.
     fn refused(&self, chain: impl FnOnce() -> Vec<CertificateDer<'static>>) {
-        if let Some(witness) = self.witness {
-            witness.note(chain());
+        if self.witness.is_some() || self.trace.is_on() {
+            let chain = chain();
+            self.tell_of(&chain);
+            if let Some(witness) = self.witness {
+                witness.note(chain);
+            }
         }
     }
 
     /// Records the certificates of a server with which the handshake is complete.
     fn shown(&self, connection: &ClientConnection) {
-        if let (Some(witness), Some(chain)) = (self.witness, connection.peer_certificates()) {
+        let Some(chain) = connection.peer_certificates() else {
+            return;
+        };
+        self.tell_of(chain);
+        if let Some(witness) = self.witness {
             witness.note(chain.iter().map(|one| one.clone().into_owned()).collect());
+        }
+    }
+
+    /// Tells which certificates the server presented, and which TLSA records match them.
+    fn tell_of(&self, chain: &[CertificateDer<'_>]) {
+        if !self.trace.is_on() {
+            return;
+        }
+        for (depth, certificate) in chain.iter().enumerate() {
+            self.trace.tell(|| Step::Certificate { depth, certificate });
+        }
+        let Some(set) = self.dane.map(|dane| &*dane.set) else {
+            return;
+        };
+        let usable = set.usable().iter().map(|one| (one, RecordStanding::Usable));
+        let outranked = set.outranked().iter().map(|one| (one, RecordStanding::Outranked));
+        let unusable = set.unusable().iter();
+        let unusable = unusable.map(|(one, why)| (one, RecordStanding::Unusable(*why)));
+        for (record, standing) in usable.chain(outranked).chain(unusable) {
+            self.trace.tell(|| Step::Tlsa {
+                record,
+                standing,
+                matches: record.place_in(chain),
+            });
         }
     }
 }
@@ -220,9 +255,16 @@ impl TlsClient {
             Ok(done) => {
                 let connection = done.stream.get_ref().1;
                 shaking.ended(connection.protocol_version(), &done.achieved);
+                peer.trace.tell(|| Step::TlsDone {
+                    session: done.facts.session.as_deref().unwrap_or_default(),
+                    group: done.facts.group,
+                });
                 peer.shown(connection);
             }
-            Err(failure) => shaking.failed(failure),
+            Err(failure) => {
+                shaking.failed(failure);
+                peer.trace.tell(|| Step::TlsFailed(&failure.reason));
+            }
         }
         handshaken
     }
@@ -262,7 +304,7 @@ impl TlsClient {
             Some(webpki) => RecordingVerifier::with_webpki(self.configs.provider(), webpki, name),
             None => RecordingVerifier::new(self.configs.provider()),
         };
-        let stream = connect(stream, self.configs(hello).recording(&verifier), sent)
+        let stream = connect(stream, self.configs(hello).recording(&verifier), sent, &peer.trace)
             .await
             .map_err(broken)?;
         let verdict = verifier.observed().and_then(|observed| observed.webpki);
@@ -287,7 +329,7 @@ impl TlsClient {
         let webpki = self.webpki.as_ref().ok_or(Cause::Ours(OurFault::NoRoots))?;
         let name = name_to_verify(peer)?;
         let verifier = PkixVerifier::new(webpki, name.clone());
-        let stream = connect(stream, self.configs(hello).pkix(&verifier), name)
+        let stream = connect(stream, self.configs(hello).pkix(&verifier), name, &peer.trace)
             .await
             .inspect_err(|_| peer.refused(|| verifier.refused()))
             .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
@@ -312,7 +354,7 @@ impl TlsClient {
     ) -> Result<Handshaken, SessionFailure> {
         let dane = peer.dane.ok_or(NO_REFERENCE)?;
         let name = server_name(dane.base.as_str()).map_err(|_| NO_REFERENCE)?;
-        let stream = connect(stream, self.configs(hello).dane(verifier), name)
+        let stream = connect(stream, self.configs(hello).dane(verifier), name, &peer.trace)
             .await
             .inspect_err(|_| peer.refused(|| verifier.refused()))
             .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
@@ -368,7 +410,14 @@ async fn connect(
     stream: TcpStream,
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
+    trace: &Trace,
 ) -> Result<TlsStream<TcpStream>, io::Error> {
+    trace.tell(|| Step::TlsBegun {
+        sni: match &name {
+            ServerName::DnsName(name) => Some(name.as_ref()),
+            _ => None,
+        },
+    });
     TlsConnector::from(config).connect(name, stream).await
 }
 

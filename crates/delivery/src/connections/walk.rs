@@ -225,7 +225,7 @@ impl Connections {
         want: &Want,
         place: Place,
     ) -> Result<Dialled, NotOpened> {
-        match self.caller.connect(peer.socket, want.source).await {
+        match self.caller.connect(peer, want.source).await {
             Ok(stream) => Ok(Dialled {
                 place,
                 stream: Some(stream),

@@ -19,6 +19,7 @@ use tokio_rustls::client::TlsStream;
 use super::tls::broken;
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
+use crate::trace::Tap;
 
 /// The memory limit for the reply to EHLO, in octets: every keyword matters. It applies while the reply is read.
 const EHLO_KEPT: usize = 16 * 1024;
@@ -72,10 +73,12 @@ pub(super) struct Wire {
     replies: ReplyParser,
     /// Commands whose replies have not been read.
     awaited: usize,
+    /// Hears what passes, if somebody listens.
+    tap: Option<Box<Tap>>,
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream, timeouts: Timeouts) -> Self {
+    pub(super) fn new(stream: Stream, timeouts: Timeouts, tap: Option<Box<Tap>>) -> Self {
         Self {
             stream,
             timeouts,
@@ -83,6 +86,19 @@ impl Wire {
             output: BytesMut::with_capacity(1024),
             replies: ReplyParser::new(),
             awaited: 0,
+            tap,
+        }
+    }
+
+    /// From here on, this hears what passes.
+    pub(super) fn tapped_by(&mut self, tap: Option<Box<Tap>>) {
+        self.tap = tap;
+    }
+
+    /// Nobody listens any more: the connection is kept for another message.
+    pub(super) fn untapped(&mut self) {
+        if let Some(tap) = self.tap.take() {
+            tap.kept();
         }
     }
 
@@ -93,8 +109,12 @@ impl Wire {
 
     /// Appends a command to what [`Wire::flush`] will send.
     pub(super) fn queue(&mut self, command: &Command<'_>, extensions: &Extensions) {
+        let before = self.output.len();
         command.write_to(extensions, &mut self.output);
         self.awaited += 1;
+        if let Some(tap) = &mut self.tap {
+            tap.queued(command, self.output.get(before..).unwrap_or_default());
+        }
     }
 
     /// The octets of what was queued and not yet sent.
@@ -104,12 +124,24 @@ impl Wire {
 
     /// Sends what was queued.
     pub(super) async fn flush(&mut self, stage: Stage) -> Result<(), SessionFailure> {
+        if let Some(tap) = &mut self.tap {
+            tap.flushed();
+        }
         let output = self.output.split().freeze();
-        self.write(&output, stage).await
+        self.send(&output, stage).await
     }
 
     /// Sends octets of the content; each call is a block with its own time limit.
     pub(super) async fn write(&mut self, octets: &[u8], stage: Stage) -> Result<(), SessionFailure> {
+        let began = Instant::now();
+        self.send(octets, stage).await?;
+        if let Some(tap) = &mut self.tap {
+            tap.sent(octets.len(), began);
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, octets: &[u8], stage: Stage) -> Result<(), SessionFailure> {
         let sending = async {
             self.stream.write_all(octets).await?;
             self.stream.flush().await
@@ -123,7 +155,10 @@ impl Wire {
 
     /// A session over TLS that ends before its EHLO is answered ended in the handshake: a server that refuses a client
     /// without a certificate says so only after TLS 1.3's Finished.
-    fn failed(&self, stage: Stage, error: io::Error) -> SessionFailure {
+    fn failed(&mut self, stage: Stage, error: io::Error) -> SessionFailure {
+        if let Some(tap) = &mut self.tap {
+            tap.closed();
+        }
         match (&self.stream, stage) {
             (Stream::Tls(_), Stage::Banner | Stage::Ehlo) => broken(error),
             (Stream::Plain(_) | Stream::Tls(_), stage) => SessionFailure::from_io(stage, &error),
@@ -164,11 +199,19 @@ impl Wire {
                 Err(error) => return Err(SessionFailure::no_reply(stage, &error)),
             }
             self.input.reserve(1024);
+            let before = self.input.len();
             match self.stream.read_buf(&mut self.input).await {
                 Ok(0) => return Err(self.failed(stage, io::ErrorKind::UnexpectedEof.into())),
-                Ok(_) => {}
+                Ok(_) => self.heard(before),
                 Err(error) => return Err(self.failed(stage, error)),
             }
+        }
+    }
+
+    /// What is behind this many octets of the input has just arrived.
+    fn heard(&mut self, before: usize) {
+        if let Some(tap) = &mut self.tap {
+            tap.heard(self.input.get(before..).unwrap_or_default());
         }
     }
 
@@ -183,12 +226,13 @@ impl Wire {
                 return false;
             }
             self.input.reserve(1024);
+            let before = self.input.len();
             let Self { stream, input, .. } = self;
             let read = tokio::task::unconstrained(stream.read_buf(input));
             match pin!(read).poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Pending => return true,
                 Poll::Ready(Ok(0) | Err(_)) => return false,
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(_)) => self.heard(before),
             }
         }
     }
@@ -211,7 +255,12 @@ impl Wire {
     /// replies into the protected session (RFC 3207 §6): they fail the host.
     pub(super) fn into_plain(self) -> Result<TcpStream, SessionFailure> {
         match self.stream {
-            Stream::Plain(stream) if self.input.is_empty() => Ok(stream),
+            Stream::Plain(stream) if self.input.is_empty() => {
+                if let Some(tap) = self.tap {
+                    tap.handed_over();
+                }
+                Ok(stream)
+            }
             Stream::Plain(_) | Stream::Tls(_) => Err(TlsFault::DataBeforeHandshake.into()),
         }
     }

@@ -41,6 +41,14 @@ impl RouteHost {
         self.name.as_ref()
     }
 
+    /// How the log names it at this address.
+    pub(crate) fn relay(&self, address: IpAddr) -> String {
+        match &self.name {
+            Some(name) => format!("{name} [{address}]"),
+            None => format!("[{address}]"),
+        }
+    }
+
     /// What an MX record has in place of a name, as written there, if that is not a valid name.
     pub fn no_name(&self) -> Option<&str> {
         self.no_name.as_deref()

@@ -15,6 +15,7 @@ use super::mta_sts::Sts;
 use super::search::{Means, Sought, find_again};
 use super::target::{Target, Way, has_fallback};
 use crate::config::DeliveryConfig;
+use crate::trace::Trace;
 
 /// The look-ups of one attempt, which may have to be repeated.
 pub(crate) struct LookUps<'a> {
@@ -28,6 +29,8 @@ pub(crate) struct LookUps<'a> {
     pub(crate) today: Date,
     /// The MTA-STS policy that was found first.
     pub(crate) sts: OnceLock<Sts>,
+    /// Is told what was found.
+    pub(crate) trace: &'a Trace,
 }
 
 impl LookUps<'_> {
@@ -43,6 +46,7 @@ impl LookUps<'_> {
         };
         let route = find_again(self.sought, means, self.sts.get()).await;
         self.sts.get_or_init(|| route.sts.clone());
+        route.tell(self.trace);
         (route, policy)
     }
 

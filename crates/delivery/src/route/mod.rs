@@ -8,7 +8,8 @@
 //!    relay; `ignored`: addresses to which no stranger may lead; `forms`: addresses within others; `mta_sts`: what the
 //!    domain's policy says, and `sts_sources`, by which it is found; `origin`: how a host became one of the destination's.
 //! 3. [`hosts`]: [`RouteHost`], the findings about a host; [`Candidate`]: a host with the decision about it.
-//! 4. [`found`]: [`Route`]; `age`: how long it is valid; `look_ups`: how to repeat the look-ups.
+//! 4. [`found`]: [`Route`]; `age`: how long it is valid; `look_ups`: how to repeat the look-ups; `telling`: what a trace
+//!    says about it.
 
 mod age;
 mod forms;
@@ -22,6 +23,7 @@ mod own;
 pub mod search;
 mod sts_sources;
 mod target;
+mod telling;
 
 pub use self::found::Route;
 pub(crate) use self::found::too_late;

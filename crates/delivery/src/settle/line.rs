@@ -1,34 +1,61 @@
-//! The line of the delivery log.
+//! The lines of the delivery log.
 
 use std::time::Duration;
 
-use mail::event::delivery::Delivery;
-use mail::{Cause, Event, QueueId, ReversePath};
-use spool::{LeasedRecipient, Settlement};
+use jiff::Timestamp;
+use mail::event::delivery::{Delivery, Undeliverable};
+use mail::{Cause, Event, Mailbox, QueueId, ReversePath, Status};
+use spool::{Lease, LeasedRecipient, Settlement};
+use tokio::time::Instant;
 
-use crate::attempt::HostRecord;
+use super::settler::Settled;
+use crate::attempt::{HostRecord, RecipientResult};
+use crate::clock::since;
+
+/// When each phase of an attempt began.
+#[derive(Clone, Copy)]
+pub(crate) struct Began {
+    pub(crate) due: Timestamp,
+    pub(crate) leased: Timestamp,
+    pub(crate) at: Instant,
+}
+
+/// The log line of a recipient, and a second one if a report cannot be delivered.
+pub(crate) fn lines(lease: &Lease, settled: &Settled<'_>, began: &Began) -> impl Iterator<Item = Event> {
+    let Settled { result, settlement } = settled;
+    let line = DeliveryLine {
+        id: lease.id,
+        from: &lease.reverse_path,
+        recipient: result.recipient,
+        size: lease.size,
+        record: &result.record,
+        settlement,
+        delays: delays(lease.created, began, result),
+    };
+    std::iter::once(line.event()).chain(undeliverable(lease, &result.recipient.address, settlement))
+}
 
 /// One line of the delivery log.
-pub(crate) struct DeliveryLine<'a> {
-    pub(crate) id: QueueId,
-    pub(crate) from: &'a ReversePath,
-    pub(crate) recipient: &'a LeasedRecipient,
-    pub(crate) size: u64,
-    pub(crate) record: &'a HostRecord,
-    pub(crate) settlement: &'a Settlement,
-    pub(crate) delays: Delays,
+struct DeliveryLine<'a> {
+    id: QueueId,
+    from: &'a ReversePath,
+    recipient: &'a LeasedRecipient,
+    size: u64,
+    record: &'a HostRecord,
+    settlement: &'a Settlement,
+    delays: Delays,
 }
 
 /// The delays in Postfix's format: before the queue manager, in the queue, connection set-up, transmission.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Delays {
-    pub(crate) total: Duration,
-    pub(crate) stages: [Duration; 4],
+struct Delays {
+    total: Duration,
+    stages: [Duration; 4],
 }
 
 impl DeliveryLine<'_> {
     /// The event.
-    pub(crate) fn event(&self) -> Event {
+    fn event(&self) -> Event {
         let (record, connection) = (self.record, self.record.connection.as_ref());
         let tls = connection.map(|connection| &connection.tls);
         Event::Delivery(Box::new(Delivery {
@@ -55,5 +82,32 @@ impl DeliveryLine<'_> {
             is_told: self.settlement.notice.is_some(),
             security: self.settlement.entry.key.security,
         }))
+    }
+}
+
+/// Before the queue manager, in the queue, connection set-up (including look-ups), transmission.
+fn delays(created: Timestamp, began: &Began, result: &RecipientResult<'_>) -> Delays {
+    let before = since(created, began.due);
+    let queued = since(began.due, began.leased);
+    let now = Instant::now();
+    let ready = result.record.times().map_or(now, |(_, ready)| ready);
+    let setup = ready.saturating_duration_since(began.at);
+    let transmission = now.saturating_duration_since(ready);
+    Delays {
+        total: before + queued + setup + transmission,
+        stages: [before, queued, setup, transmission],
+    }
+}
+
+/// A report that cannot be delivered ends here: nobody is told, except in the log (RFC 5321 §6.1).
+fn undeliverable(lease: &Lease, recipient: &Mailbox, settlement: &Settlement) -> Option<Event> {
+    let outcome = &settlement.outcome;
+    match (&lease.reverse_path, outcome.status) {
+        (ReversePath::Null, Status::Bounced | Status::Expired) => Some(Event::Undeliverable(Undeliverable {
+            id: lease.id,
+            to: recipient.clone(),
+            outcome: outcome.clone(),
+        })),
+        (ReversePath::Null, Status::Sent | Status::Deferred) | (ReversePath::Mailbox(_), _) => None,
     }
 }

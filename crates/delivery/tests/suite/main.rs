@@ -34,5 +34,6 @@ mod small_hello;
 mod stage_times;
 mod tls_counting;
 mod tls_policies;
+mod traces;
 mod virtual_time;
 mod ways;

@@ -3,7 +3,7 @@
 //! Each event is a type: its fields are the keys of the line, its level and name belong to it ([`Record`]). [`Event`] is the
 //! enum of all of them. A tour, by who writes them:
 //!
-//! * [`client`]: what clients did and what was refused; [`delivery`]: what became of recipients.
+//! * [`client`]: what clients did and what was refused; [`delivery`]: what became of recipients; [`trace`]: how, step by step.
 //! * [`spool`]: trouble with the queue as its users see it; [`store`]: what a store itself reports.
 //! * [`incident`]: what holds mail up. [`resolver`]: whether DNS can be trusted; [`settings`]: configuration and policy as they are read.
 //! * [`service`]: start, recovery and end; [`admin`]: what administrators did; [`fault`]: faults of this program.
@@ -26,6 +26,7 @@ pub mod settings;
 pub mod spool;
 pub mod store;
 pub mod tlsrpt;
+pub mod trace;
 
 pub use crate::record::{Level, Put, Record, Value};
 use crate::render::{Form, whole};
@@ -42,6 +43,7 @@ use self::settings::{
     ClientsLoaded, ExceptionEnds, ListNews, PolicyLoaded, Rechecked, Refused, WaitsForRestart, Warning,
 };
 use self::tlsrpt::{NotCollected, TlsReport, TlsReports};
+use self::trace::TraceStep;
 
 /// Where events go. Implementations neither block nor fail: a log that cannot be written is their problem.
 pub trait EventLog: Send + Sync {
@@ -59,6 +61,8 @@ impl EventLog for () {
 pub enum Event {
     /// `delivery`: one attempt for one recipient.
     Delivery(Box<Delivery>),
+    /// `trace`: a step of a delivery.
+    Trace(TraceStep),
     /// `undeliverable`: a report that could not be delivered to anybody.
     Undeliverable(Undeliverable),
     /// `dsn`: a report was made.
@@ -142,6 +146,7 @@ impl Event {
     fn record(&self) -> &dyn Record {
         match self {
             Self::Delivery(event) => &**event,
+            Self::Trace(event) => event,
             Self::Undeliverable(event) => event,
             Self::ReportMade(event) => event,
             Self::ClockWentBack(event) => event,

@@ -98,6 +98,7 @@ fn seen(event: &Event) -> Option<Seen<'_>> {
         Event::TlsReports(TlsReports::NotSent(reason)) => Some(begins(OwnTrouble::TlsReports, reason)),
         Event::TlsReports(TlsReports::SentAgain) => Some(Seen::Ends(&[OwnTrouble::TlsReports], ONLY)),
         Event::Delivery(_)
+        | Event::Trace(_)
         | Event::Undeliverable(_)
         | Event::ReportMade(_)
         | Event::DestinationHeldUp(_)

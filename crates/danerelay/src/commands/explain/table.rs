@@ -59,6 +59,7 @@ pub(super) fn write(report: &Report) -> String {
     if let Some(exception) = &report.exception {
         write_exception(&mut table, exception);
     }
+    write_traces(&mut table, report);
     table
 }
 
@@ -199,6 +200,20 @@ fn write_host(table: &mut String, host: &HostReport, port: u16) {
 fn listed(addresses: &[IpAddr]) -> String {
     let words: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     words.join(", ")
+}
+
+/// The dialogue with each address, as it is pasted elsewhere.
+fn write_traces(table: &mut String, report: &Report) {
+    for host in &report.hosts {
+        let name = host.name.clone().unwrap_or_else(|| listed(&host.addresses));
+        let traced = host.connections.iter().flatten();
+        for connection in traced.filter(|connection| !connection.trace.is_empty()) {
+            let _ = writeln!(table, "\ntrace of {} [{}]", printable(&name), connection.address);
+            for step in &connection.trace {
+                let _ = writeln!(table, "{}", printable(&step.to_string()));
+            }
+        }
+    }
 }
 
 /// Each name that had no usable records, and then what was found.

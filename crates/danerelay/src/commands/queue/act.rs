@@ -8,6 +8,7 @@ use serde::Serialize;
 use spool::Action;
 
 use super::select::SelectorArguments;
+use super::traced;
 use crate::admin::protocol::{Acts, Line, Nothing, Request, word};
 use crate::admin::selectors::Selectors;
 use crate::commands::client::{AdminError, Client};
@@ -37,6 +38,20 @@ pub(crate) struct ActArguments {
     json: bool,
 }
 
+/// The same for a retry, which can be followed.
+#[derive(Debug, Args)]
+pub(crate) struct RetryArguments {
+    #[command(flatten)]
+    act: ActArguments,
+
+    /// Of one message: show each delivery step by step, with the dialogue with the servers, until all of them have ended.
+    ///
+    /// They use connections of their own. Neither content nor passwords are shown. ^C ends the showing alone. With --json, one
+    /// object for each step, and the counts at the end.
+    #[arg(long)]
+    trace: bool,
+}
+
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Answer {
@@ -45,23 +60,45 @@ struct Answer {
     acts: Acts,
 }
 
+impl ActArguments {
+    fn all_selectors(&self) -> Selectors {
+        let mut selectors = Selectors::from(&self.selectors);
+        selectors.id.extend(&self.ids);
+        selectors
+    }
+}
+
+/// `queue retry`.
+pub(super) fn retry(config: &Config, arguments: &RetryArguments) -> Result<Verdict, Failure> {
+    let RetryArguments { act, trace } = arguments;
+    if !trace {
+        return run(config, Action::Retry, act);
+    }
+    let acts = traced::retry(config, act.all_selectors(), act.json)?;
+    conclude(Action::Retry, (acts, "retried"), act.json)
+}
+
 /// Makes the daemon do it, and prints for how many recipients it was done.
 pub(super) fn run(config: &Config, action: Action, arguments: &ActArguments) -> Result<Verdict, Failure> {
-    let mut selectors = Selectors::from(&arguments.selectors);
-    selectors.id.extend(&arguments.ids);
+    let selectors = arguments.all_selectors();
     let mut client = Client::connect(config)?;
     client.ask(&Request::act(action, selectors))?;
     let mut sofar = Acts::default();
     let acts = follow(&mut client, &mut sofar).inspect_err(|_| {
         if sofar.selected() > 0 {
-            notice(&format!("{}, then broken off", told(action, &sofar)));
+            notice(&format!("{}, then broken off", told(action, verb(action), &sofar)));
         }
     })?;
-    if arguments.json {
+    conclude(action, (acts, verb(action)), arguments.json)
+}
+
+/// Prints what was done, with this verb, and says what that means.
+fn conclude(action: Action, (acts, verb): (Acts, &str), is_json: bool) -> Result<Verdict, Failure> {
+    if is_json {
         let action = word(action);
         write_json(&Answer { action, acts })?;
     } else {
-        write(&format!("{}\n", told(action, &acts)))?;
+        write(&format!("{}\n", told(action, verb, &acts)))?;
     }
     match acts.unreadable {
         0 => {}
@@ -94,23 +131,32 @@ fn follow(client: &mut Client, sofar: &mut Acts) -> Result<Acts, AdminError> {
     }
 }
 
+/// What is said of the recipients for which it was done.
+fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Retry => "retrying",
+        Action::Hold => "held",
+        Action::Release => "released",
+        Action::Delete => "deleted",
+    }
+}
+
 /// The counts as text.
-fn told(action: Action, acts: &Acts) -> String {
+fn told(action: Action, verb: &str, acts: &Acts) -> String {
     if acts.selected() == 0 {
         return "no recipient in the queue fits".to_owned();
     }
-    let (done, one_left, many_left) = match action {
+    let (one_left, many_left) = match action {
         Action::Retry => (
-            "retrying",
             "is held and stays so, or is gone",
             "are held and stay so, or are gone",
         ),
-        Action::Hold => ("held", "is held already or gone", "are held already or gone"),
-        Action::Release => ("released", "is not held or gone", "are not held or gone"),
-        Action::Delete => ("deleted", "is gone already", "are gone already"),
+        Action::Hold => ("is held already or gone", "are held already or gone"),
+        Action::Release => ("is not held or gone", "are not held or gone"),
+        Action::Delete => ("is gone already", "are gone already"),
     };
     let mut parts = vec![format!(
-        "{done} {} of {}",
+        "{verb} {} of {}",
         counted(acts.done, "recipient"),
         counted(acts.messages, "message")
     )];
@@ -148,9 +194,7 @@ mod tests {
 
     fn parse(options: &[&str]) -> Option<Selectors> {
         let line = CommandLine::try_parse_from([&["hold"], options].concat()).ok()?;
-        let mut selectors = Selectors::from(&line.act.selectors);
-        selectors.id.extend(&line.act.ids);
-        Some(selectors)
+        Some(line.act.all_selectors())
     }
 
     #[test]
@@ -185,19 +229,19 @@ mod tests {
             unreadable: 0,
         };
         assert_eq!(
-            told(Action::Hold, &acts(2, 3, 1, 0)),
+            told(Action::Hold, verb(Action::Hold), &acts(2, 3, 1, 0)),
             "held 3 recipients of 2 messages; 1 is being delivered now and was left alone"
         );
         assert_eq!(
-            told(Action::Release, &acts(1, 1, 2, 2)),
+            told(Action::Release, verb(Action::Release), &acts(1, 1, 2, 2)),
             "released 1 recipient of 1 message; 2 are being delivered now and were left alone; 2 are not held or gone"
         );
         assert_eq!(
-            told(Action::Retry, &acts(0, 0, 0, 1)),
+            told(Action::Retry, verb(Action::Retry), &acts(0, 0, 0, 1)),
             "retrying 0 recipients of 0 messages; 1 is held and stays so, or is gone"
         );
         assert_eq!(
-            told(Action::Delete, &acts(0, 0, 0, 0)),
+            told(Action::Delete, verb(Action::Delete), &acts(0, 0, 0, 0)),
             "no recipient in the queue fits"
         );
     }

@@ -114,6 +114,7 @@ pub(super) async fn open(stage: &Stage) -> Result<Office<impl Store>, Failure> {
         clock: Arc::<Calendar>::clone(&calendar) as Arc<dyn Clock>,
         incidents: Arc::default(),
         sessions: Arc::new(()),
+        traces: Arc::default(),
     };
     let hostname = settings::hostname(&config)?;
     let delivery = settings::delivery(&config, &hostname, Vec::new());

@@ -22,6 +22,7 @@ use super::host::Grant;
 use super::state::State;
 use super::wish::{Destination, Part, Seat, Wish};
 use crate::config::Windows;
+use crate::trace::Trace;
 
 /// The steps of a history; more by this environment variable.
 const STEPS: usize = 100_000;
@@ -205,6 +206,7 @@ impl History {
             tls: RouteTls::Starttls,
             dane: dane.as_ref(),
             witness: None,
+            trace: Trace::off(),
         };
         ReuseKey::new(&peer, message.source, message.requirement, None)
     }

@@ -18,6 +18,7 @@ use super::state::State;
 use super::wish::{Destination, Part, Seat, Wish};
 use crate::config::Windows;
 use crate::failure::SessionFailure;
+use crate::trace::Trace;
 
 /// A session with a number.
 type Session = usize;
@@ -42,6 +43,7 @@ fn key(last: u8, port: u16) -> ReuseKey {
         tls: RouteTls::Starttls,
         dane: None,
         witness: None,
+        trace: Trace::off(),
     };
     ReuseKey::new(&peer, None, Requirement::Opportunistic, None).unwrap()
 }

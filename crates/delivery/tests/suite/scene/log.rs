@@ -49,7 +49,7 @@ fn fields(event: &Event) -> Line {
                 text.to_owned()
             }
             Value::Integer(number) => number.to_string(),
-            Value::Seconds(time) => time.as_secs_f64().to_string(),
+            Value::Seconds(time) | Value::Milliseconds(time) => time.as_secs_f64().to_string(),
             Value::Stages(stages) => format!("{stages:?}"),
         };
         line.insert(key, text);

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use delivery::{Clock, Reuse, SchedulerHandle, Surroundings, SystemClock, Timeouts};
+use delivery::{Clock, Reuse, SchedulerHandle, Surroundings, SystemClock, Timeouts, Traces};
 use dns::Mode;
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -45,6 +45,8 @@ pub struct Scene {
     delivery: Mutex<Option<JoinHandle<()>>>,
     stop: watch::Sender<bool>,
     pub directory: tempfile::TempDir,
+    /// Who is told what happens in deliveries.
+    pub traces: Arc<Traces>,
 }
 
 /// What a test may choose before the start.
@@ -144,6 +146,7 @@ impl Scene {
             delivery: Mutex::default(),
             stop: watch::channel(false).0,
             directory,
+            traces: Arc::default(),
         }
     }
 
@@ -168,6 +171,7 @@ impl Scene {
             clock: Arc::new(SystemClock) as Arc<dyn Clock>,
             incidents: Arc::default(),
             sessions: Arc::new(()),
+            traces: Arc::clone(&self.traces),
         };
         let config = config(self.port, &self.setting);
         let (scheduler, task) = delivery::start(config, surroundings, self.stop.subscribe()).unwrap();
@@ -255,19 +259,34 @@ impl Scene {
 
     /// Queues a message as it is, and has it delivered if the delivery side has been started.
     pub async fn queue_envelope(&self, envelope: Envelope, content: &[u8], created: Timestamp) -> QueueId {
-        let mut incoming = self.spool.create().unwrap();
-        incoming.append(content).await.unwrap();
         let id = QueueId::generate();
         let message = NewMessage {
             id,
             envelope,
             created,
         };
+        self.commit(message, content).await;
+        id
+    }
+
+    /// Queues a message under an id that is known before.
+    pub async fn queue_as(&self, id: QueueId, recipient: &str) {
+        let content = common::LETTER;
+        let message = NewMessage {
+            id,
+            envelope: envelope("sender@origin.test", &[recipient], content),
+            created: Timestamp::now(),
+        };
+        self.commit(message, content).await;
+    }
+
+    async fn commit(&self, message: NewMessage, content: &[u8]) {
+        let mut incoming = self.spool.create().unwrap();
+        incoming.append(content).await.unwrap();
         let accepted = self.spool.commit(incoming, message).await.unwrap();
         if let Some(scheduler) = self.scheduler.get() {
             scheduler.accepted(accepted.pending);
         }
-        id
     }
 
     /// The first `count` lines about a message.
@@ -401,5 +420,6 @@ fn around(
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         incidents: Arc::default(),
         sessions: Arc::new(()),
+        traces: Arc::default(),
     }
 }

@@ -1,0 +1,173 @@
+//! Who has asked for traces.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use mail::event::trace::Traced;
+use mail::{Domain, EventLog, NextHop, QueueId};
+use parking_lot::Mutex;
+use policy::pattern::Pattern;
+use tokio::sync::mpsc;
+
+use super::allowance::Allowance;
+use super::handle::Trace;
+use super::run::{Listener, OCTETS, Run};
+use super::step::Step;
+
+/// How much of all traces goes into the log: so many octets at once, and so many each second.
+const LOGGED: (usize, usize) = (1 << 20, 1 << 10);
+/// How many octets are told about one message, whatever the number of its next hops and attempts.
+const WATCHED: usize = 1 << 20;
+
+/// Who has asked for traces.
+#[derive(Default)]
+pub struct Traces {
+    /// Whether anybody has: if not, nothing else is looked at.
+    is_wanted: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    watchers: HashMap<QueueId, Watcher>,
+    logged: Option<Logged>,
+}
+
+struct Watcher {
+    told: mpsc::UnboundedSender<Traced>,
+    allowance: Arc<Allowance>,
+}
+
+/// What is traced in the log.
+struct Logged {
+    domains: Vec<Pattern>,
+    allowance: Arc<Allowance>,
+    /// Deliveries that were not traced, because there was no room left.
+    untraced: AtomicU64,
+}
+
+/// What a watcher is told about a message, until it is dropped.
+pub struct Watch {
+    traces: Arc<Traces>,
+    id: QueueId,
+    told: mpsc::UnboundedReceiver<Traced>,
+}
+
+impl Traces {
+    /// From now on, the log has the traces of deliveries to the domains that match one of these.
+    pub fn log(&self, domains: &[Pattern]) {
+        let mut state = self.state.lock();
+        let before = state.logged.take().map(|logged| logged.allowance);
+        state.logged = (!domains.is_empty()).then(|| Logged {
+            domains: domains.to_vec(),
+            // A reload gives nobody more room.
+            allowance: before.unwrap_or_else(|| Arc::new(Allowance::new(LOGGED.0, LOGGED.1))),
+            untraced: AtomicU64::new(0),
+        });
+        self.note(&state);
+    }
+
+    /// From now on, watches the deliveries of a message; each of them makes connections of its own, so that all of the
+    /// dialogue is seen. `None` if somebody watches it already.
+    pub fn watch(self: &Arc<Self>, id: QueueId) -> Option<Watch> {
+        let mut state = self.state.lock();
+        if state.watchers.contains_key(&id) {
+            return None;
+        }
+        let (told, steps) = mpsc::unbounded_channel();
+        let allowance = Arc::new(Allowance::once(WATCHED));
+        state.watchers.insert(id, Watcher { told, allowance });
+        self.note(&state);
+        Some(Watch {
+            traces: Arc::clone(self),
+            id,
+            told: steps,
+        })
+    }
+
+    fn note(&self, state: &State) {
+        let is_wanted = state.logged.is_some() || !state.watchers.is_empty();
+        self.is_wanted.store(is_wanted, Ordering::Relaxed);
+    }
+
+    /// The trace of a delivery that begins.
+    pub(crate) fn of(&self, id: QueueId, next_hop: &NextHop, log: &Arc<dyn EventLog>) -> Trace {
+        if !self.is_wanted.load(Ordering::Relaxed) {
+            return Trace::off();
+        }
+        let state = self.state.lock();
+        let watcher = state.watchers.get(&id).map(Watcher::listener);
+        let (logger, untraced) = match &state.logged {
+            Some(logged) if logged.is_about(next_hop) => logged.listener(log),
+            Some(_) | None => (None, 0),
+        };
+        drop(state);
+        let listeners: Vec<Listener> = watcher.into_iter().chain(logger).collect();
+        if listeners.is_empty() {
+            return Trace::off();
+        }
+        let trace = Trace::of(Run::new(Some(id), next_hop.to_string(), listeners));
+        if untraced > 0 {
+            trace.tell(|| Step::Untraced(untraced));
+        }
+        trace
+    }
+
+    /// The same only for those who watch the message.
+    pub(crate) fn watched(&self, id: QueueId, next_hop: &NextHop) -> Trace {
+        if !self.is_wanted.load(Ordering::Relaxed) {
+            return Trace::off();
+        }
+        let state = self.state.lock();
+        match state.watchers.get(&id) {
+            Some(watcher) => Trace::of(Run::new(Some(id), next_hop.to_string(), vec![watcher.listener()])),
+            None => Trace::off(),
+        }
+    }
+}
+
+impl Watcher {
+    fn listener(&self) -> Listener {
+        Listener::watching(self.told.clone(), self.allowance.at_most(OCTETS))
+    }
+}
+
+impl Logged {
+    fn is_about(&self, next_hop: &NextHop) -> bool {
+        let matches = |name: &Domain| self.domains.iter().any(|pattern| pattern.matches(name));
+        match next_hop {
+            NextHop::Domain { domain: name, .. } | NextHop::Host { host: name, .. } => matches(name),
+            NextHop::Address { .. } => false,
+        }
+    }
+
+    /// The log, if there is room for a whole trace; and how many deliveries before this one it has no trace of.
+    fn listener(&self, log: &Arc<dyn EventLog>) -> (Option<Listener>, u64) {
+        match self.allowance.whole(OCTETS) {
+            Some(room) => {
+                let untraced = self.untraced.swap(0, Ordering::Relaxed);
+                (Some(Listener::logging(Arc::clone(log), room)), untraced)
+            }
+            None => {
+                self.untraced.fetch_add(1, Ordering::Relaxed);
+                (None, 0)
+            }
+        }
+    }
+}
+
+impl Watch {
+    /// What happens next; it is waited for.
+    pub async fn next(&mut self) -> Option<Traced> {
+        self.told.recv().await
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut state = self.traces.state.lock();
+        state.watchers.remove(&self.id);
+        self.traces.note(&state);
+    }
+}
