@@ -180,8 +180,7 @@ impl<S: Manage> Work<'_, S> {
     fn note_due(&mut self, acted: &Acted) {
         let (room, now) = (MANY.saturating_sub(self.due.len()), Timestamp::now());
         let due = acted.pending.iter().filter(|one| one.due <= now);
-        self.due
-            .extend(due.take(room).map(|one| one.next_hop.clone()));
+        self.due.extend(due.take(room).map(|one| one.next_hop.clone()));
     }
 
     /// Forgets what is known about these next hops, once. If they are many, of all, and no more from then on: each costs a

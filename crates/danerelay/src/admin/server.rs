@@ -156,9 +156,7 @@ async fn answer<S: Manage + Ledger + Incidents + KeepTlsTallies>(
         Request::Summary => until(stop, looking::summary(office, answers)).await,
         Request::Incidents => until(stop, looking::incidents(office, answers)).await,
         Request::Retry { selectors } => acting::act(office, (Action::Retry, selectors), peer, answers).await,
-        Request::RetryTrace { selectors } => {
-            tracing::retry(office, &selectors, peer, answers, stop).await
-        }
+        Request::RetryTrace { selectors } => tracing::retry(office, &selectors, peer, answers, stop).await,
         Request::Hold { selectors } => acting::act(office, (Action::Hold, selectors), peer, answers).await,
         Request::Release { selectors } => {
             acting::act(office, (Action::Release, selectors), peer, answers).await

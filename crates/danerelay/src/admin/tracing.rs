@@ -40,7 +40,8 @@ pub(super) async fn retry<S: Manage>(
         return answers.refuse(refusal).await;
     }
     let Ok(_place) = office.followed.try_acquire() else {
-        let message = format!("{FOLLOWED} retries are being followed already; try it again later, or without --trace");
+        let message =
+            format!("{FOLLOWED} retries are being followed already; try it again later, or without --trace");
         return answers.refuse(Refusal::new(RefusalKind::Busy, message)).await;
     };
     let watch = match begin(office, selectors, answers).await? {

@@ -172,7 +172,11 @@ impl Watch {
 
     /// If other names are exempt from validation by now, and the test has shown who validates.
     fn tell_unvalidated(&mut self) {
-        if self.unvalidated.has_changed().is_ok_and(|has_changed| has_changed) {
+        if self
+            .unvalidated
+            .has_changed()
+            .is_ok_and(|has_changed| has_changed)
+        {
             let names = self.unvalidated.borrow_and_update();
             let mode = self.tester.resolver.mode();
             self.tester.events.write(&announce::unvalidated(&names, mode));
@@ -227,7 +231,11 @@ mod tests {
         async fn wait_for(&self, text: &str) {
             let begun = Instant::now();
             while !self.0.lock().iter().any(|line| line.contains(text)) {
-                assert!(begun.elapsed() < Duration::from_secs(20), "{text}: {:?}", self.0.lock());
+                assert!(
+                    begun.elapsed() < Duration::from_secs(20),
+                    "{text}: {:?}",
+                    self.0.lock()
+                );
                 sleep(Duration::from_millis(10)).await;
             }
         }
@@ -285,7 +293,10 @@ mod tests {
                 unreachable!("{lines:?}")
             };
             assert!(tested.contains(then), "{lines:?}");
-            assert!(told.contains("reason=\"dns.domain_insecure and exceptions"), "{lines:?}");
+            assert!(
+                told.contains("reason=\"dns.domain_insecure and exceptions"),
+                "{lines:?}"
+            );
         }
     }
 }

@@ -32,7 +32,10 @@ async fn a_retry_shows_the_whole_dialogue() {
             let id = deferred(&relay, &["someone@good.test"]);
             // What is refused is shown, and is no failure of the command.
             let shown = relay.print(&["queue", "retry", &id, "--trace"]);
-            assert!(shown.starts_with(&format!("trace of {id} to good.test\n")), "{shown}");
+            assert!(
+                shown.starts_with(&format!("trace of {id} to good.test\n")),
+                "{shown}"
+            );
             assert!(shown.contains("  server       450 4.2.0 later\n"), "{shown}");
             assert!(shown.contains("status=deferred"), "{shown}");
             assert!(shown.ends_with("\nretried 1 recipient of 1 message\n"), "{shown}");
@@ -45,10 +48,17 @@ async fn a_retry_shows_the_whole_dialogue() {
                 let these = steps.iter().filter(|step| step["step"] == kind);
                 these.map(|step| step["text"].as_str().unwrap()).collect()
             };
-            assert!(steps.iter().all(|step| step["event"] == "trace" && step["id"] == *id));
+            assert!(
+                steps
+                    .iter()
+                    .all(|step| step["event"] == "trace" && step["id"] == *id)
+            );
             assert_eq!(of("connect").len(), 1);
             assert_eq!(of("certificate").len(), 2);
-            assert!(of("client").contains(&"STARTTLS") && of("client").contains(&"QUIT"), "{steps:?}");
+            assert!(
+                of("client").contains(&"STARTTLS") && of("client").contains(&"QUIT"),
+                "{steps:?}"
+            );
             assert!(of("outcome")[0].contains("status=sent"), "{steps:?}");
             assert!(!format!("{steps:?}").contains("greetings"), "no content");
             // The log has what it has of every delivery, and who asked.
@@ -77,7 +87,10 @@ async fn what_cannot_be_traced_is_said() {
                 "retried 0 recipients of 0 messages; 1 is held and stays so, or is gone\n"
             );
             let unknown = relay.run(&["queue", "retry", "01JDB3N5V0000000000000000A", "--trace"]);
-            assert_eq!((unknown.status, &*unknown.stdout), (1, "no recipient in the queue fits\n"));
+            assert_eq!(
+                (unknown.status, &*unknown.stdout),
+                (1, "no recipient in the queue fits\n")
+            );
 
             // One that is being delivered at the moment, and is watched by somebody.
             scene
@@ -89,12 +102,19 @@ async fn what_cannot_be_traced_is_said() {
             assert!(shown.any(|line| line.unwrap().contains("client       DATA")));
             let second = relay.run(&["queue", "retry", &other, "--trace"]);
             assert_eq!(second.status, 3);
-            assert!(second.stderr.contains("followed by somebody else"), "{}", second.stderr);
+            assert!(
+                second.stderr.contains("followed by somebody else"),
+                "{}",
+                second.stderr
+            );
             // Who goes away ends the showing alone.
             watching.kill().unwrap();
             watching.wait().unwrap();
             let third = relay.run(&["queue", "retry", &other]).stdout;
-            assert!(third.contains("1 is being delivered now and was left alone"), "{third}");
+            assert!(
+                third.contains("1 is being delivered now and was left alone"),
+                "{third}"
+            );
             relay.wait_for("status=sent");
         })
         .await;
@@ -111,7 +131,10 @@ async fn each_next_hop_has_its_own_heading() {
         .play_with("", |_, relay| {
             let id = deferred(&relay, &["a@good.test", "b@plain.test"]);
             let shown = relay.print(&["queue", "retry", &id, "--trace"]);
-            let headings: Vec<&str> = shown.lines().filter(|line| line.starts_with("trace of")).collect();
+            let headings: Vec<&str> = shown
+                .lines()
+                .filter(|line| line.starts_with("trace of"))
+                .collect();
             let mut next_hops: Vec<&str> = headings
                 .iter()
                 .map(|line| line.rsplit(' ').next().unwrap())
@@ -119,7 +142,14 @@ async fn each_next_hop_has_its_own_heading() {
             next_hops.sort_unstable();
             assert_eq!(next_hops, ["good.test", "plain.test"], "{shown}");
             assert!(shown.ends_with("retried 2 recipients of 1 message\n"), "{shown}");
-            let one = relay.print(&["queue", "retry", &id, "--recipient-domain", "plain.test", "--trace"]);
+            let one = relay.print(&[
+                "queue",
+                "retry",
+                &id,
+                "--recipient-domain",
+                "plain.test",
+                "--trace",
+            ]);
             assert!(!one.contains("to good.test"), "{one}");
         })
         .await;
@@ -180,8 +210,20 @@ async fn an_explanation_shows_the_dialogue_with_each_address() {
             assert_eq!(relay.run(&["explain", "good.test", "--trace"]).status, 2);
             // The same without a daemon.
             let server = scene.world.address().to_string();
-            let own = relay.run(&["explain", "good.test", "--connect", "--trace", "--dns-server", &server]);
-            assert!(own.stdout.contains("closed       by this relay"), "{}{}", own.stdout, own.stderr);
+            let own = relay.run(&[
+                "explain",
+                "good.test",
+                "--connect",
+                "--trace",
+                "--dns-server",
+                &server,
+            ]);
+            assert!(
+                own.stdout.contains("closed       by this relay"),
+                "{}{}",
+                own.stdout,
+                own.stderr
+            );
         })
         .await;
 }

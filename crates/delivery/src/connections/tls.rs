@@ -304,9 +304,14 @@ impl TlsClient {
             Some(webpki) => RecordingVerifier::with_webpki(self.configs.provider(), webpki, name),
             None => RecordingVerifier::new(self.configs.provider()),
         };
-        let stream = connect(stream, self.configs(hello).recording(&verifier), sent, &peer.trace)
-            .await
-            .map_err(broken)?;
+        let stream = connect(
+            stream,
+            self.configs(hello).recording(&verifier),
+            sent,
+            &peer.trace,
+        )
+        .await
+        .map_err(broken)?;
         let verdict = verifier.observed().and_then(|observed| observed.webpki);
         let valid = verdict.map(|verdict| verdict.map_or_else(dane::PkixFailure::code, |()| VerifyCode::OK));
         let facts = TlsFacts {

@@ -255,7 +255,11 @@ impl Display for HostStep<'_> {
                     Addresses::Ignored(_) => write!(f, ", ignored addresses {}", listed(self.ignored))?,
                     Addresses::Insecure => write!(f, ", insecure addresses {}", listed(self.addresses))?,
                     Addresses::SecureAlias => {
-                        write!(f, ", insecure addresses through a secure alias {}", listed(self.addresses))?;
+                        write!(
+                            f,
+                            ", insecure addresses through a secure alias {}",
+                            listed(self.addresses)
+                        )?;
                     }
                     Addresses::Secure => write!(f, ", secure addresses {}", listed(self.addresses))?,
                 }
@@ -362,11 +366,13 @@ fn certificate(depth: usize, certificate: &CertificateDer<'_>, f: &mut Formatter
         None => f.write_str("it cannot be read")?,
     }
     for (label, selector) in [("certificate", Selector::Cert), ("SPKI", Selector::Spki)] {
-        let digest =
-            TlsaRecord::for_certificate(Usage::DaneEe, selector, MatchingType::Sha256, certificate);
+        let digest = TlsaRecord::for_certificate(Usage::DaneEe, selector, MatchingType::Sha256, certificate);
         if let Some(digest) = digest {
             write!(f, ", {label} SHA-256 ")?;
-            digest.data.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
+            digest
+                .data
+                .iter()
+                .try_for_each(|octet| write!(f, "{octet:02x}"))?;
         }
     }
     Ok(())

@@ -57,7 +57,10 @@ fn assert_shown(steps: &[TraceStep], expected: &str) {
     let shown: Vec<String> = steps.iter().map(ToString::to_string).collect();
     let expected: Vec<&str> = expected.lines().collect();
     let differs = shown.len() != expected.len()
-        || shown.iter().zip(&expected).any(|(line, expected)| !fits(line, expected));
+        || shown
+            .iter()
+            .zip(&expected)
+            .any(|(line, expected)| !fits(line, expected));
     assert!(!differs, "{}", shown.join("\n"));
 }
 
@@ -104,11 +107,17 @@ async fn a_record_that_does_not_match_is_shown_beside_the_certificate() {
     assert!(fits(tlsa[0], "3 1 1 000*, matches no certificate"), "{tlsa:?}");
     let failed = of(&steps, StepKind::Failed);
     assert!(
-        failed.iter().any(|text| text.ends_with("dane=\"Fail (No matching TLSA RRs)\"")),
+        failed
+            .iter()
+            .any(|text| text.ends_with("dane=\"Fail (No matching TLSA RRs)\"")),
         "{failed:?}"
     );
     assert!(of(&steps, StepKind::Outcome)[0].contains("status=deferred"));
-    assert!(of(&steps, StepKind::Client).iter().all(|text| !text.starts_with("MAIL")));
+    assert!(
+        of(&steps, StepKind::Client)
+            .iter()
+            .all(|text| !text.starts_with("MAIL"))
+    );
 }
 
 #[tokio::test]
@@ -225,16 +234,26 @@ async fn the_log_has_the_traces_of_the_domains_that_it_names() {
     assert_eq!(scene.events("trace").len(), 0);
     scene.traces.log(&[".good.test".parse().unwrap()]);
     scene.send_to("b@good.test").await;
-    assert_eq!(scene.events("trace").len(), 0, "what is below is not the name itself");
+    assert_eq!(
+        scene.events("trace").len(),
+        0,
+        "what is below is not the name itself"
+    );
     scene.traces.log(&["good.test".parse().unwrap()]);
     let line = scene.send_to("c@good.test").await;
     let steps = scene.events("trace");
     let kinds: Vec<&str> = steps.iter().map(|step| &*step["step"]).collect();
-    assert!(kinds.contains(&"reused") && !kinds.contains(&"connect"), "{kinds:?}");
+    assert!(
+        kinds.contains(&"reused") && !kinds.contains(&"connect"),
+        "{kinds:?}"
+    );
     assert!(!kinds.contains(&"outcome"), "{kinds:?}");
     assert!(steps.iter().all(|step| step["id"] == line["id"]));
     let last = steps.last().unwrap();
-    assert_eq!((&*last["step"], &*last["text"]), ("closed", "not yet: kept for another message"));
+    assert_eq!(
+        (&*last["step"], &*last["text"]),
+        ("closed", "not yet: kept for another message")
+    );
     scene.traces.log(&[]);
     scene.send_to("d@good.test").await;
     assert_eq!(scene.events("trace").len(), steps.len());

@@ -86,7 +86,10 @@ pub(super) fn run(config: &Config, action: Action, arguments: &ActArguments) -> 
     let mut sofar = Acts::default();
     let acts = follow(&mut client, &mut sofar).inspect_err(|_| {
         if sofar.selected() > 0 {
-            notice(&format!("{}, then broken off", told(action, verb(action), &sofar)));
+            notice(&format!(
+                "{}, then broken off",
+                told(action, verb(action), &sofar)
+            ));
         }
     })?;
     conclude(action, (acts, verb(action)), arguments.json)
