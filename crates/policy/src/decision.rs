@@ -125,7 +125,7 @@ pub fn decide<H: AsRef<Host>>(facts: Facts<H>) -> Decision<H> {
         Destination::NoSuchDomain { security, missing } => {
             asked.stop_for_good(NoWay::NoSuchDomain(missing), security)
         }
-        Destination::OwnAddress => asked.stop_for_good(NoWay::OwnMx, Security::Secure),
+        Destination::OwnAddress => stop(Cause::Destination(NoWay::OwnMx)),
         Destination::OwnMx { mx, host } => match (strict, mx, host) {
             (true, Security::Insecure, _) => stop(Cause::Policy(Demand::InsecureMx)),
             (true, Security::Secure, Security::Insecure) => stop(Cause::Policy(Demand::InsecureHost)),
@@ -179,7 +179,7 @@ impl Asked<'_> {
         }
     }
 
-    /// D3, D4 and D11 end a message, unless it is a route that leads nowhere. Under `strict`, and while an MTA-STS policy is
+    /// D3, D4 and D11 end a message, unless it is a route that leads to nobody. Under `strict`, and while an MTA-STS policy is
     /// enforced or may be, only if the answer is secure, because a forged answer must not bounce mail.
     fn stop_for_good<H>(&self, no_way: NoWay, security: Security) -> Decision<H> {
         match security {
@@ -192,10 +192,12 @@ impl Asked<'_> {
         }
     }
 
-    /// There is no way to the next hop. A mistake in a route must not return mail that its sender addressed rightly.
+    /// There is no way to the next hop. A mistake in a route must not return mail that its sender addressed rightly; a loop
+    /// (D11) ends it all the same.
     fn leads_nowhere(&self, no_way: NoWay) -> Failure {
+        let is_loop = no_way == NoWay::OwnMx;
         let failure = Failure::from(Cause::Destination(no_way));
-        if self.wanted.is_route {
+        if self.wanted.is_route && !is_loop {
             failure.of_route()
         } else {
             failure

