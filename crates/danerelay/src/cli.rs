@@ -132,7 +132,8 @@ pub(crate) enum Command {
     /// `report.internal_domains` are counted apart.
     ///
     /// --soft-fail shows what enforcing DANE would have cost: the domains of which mail was delivered although DANE failed,
-    /// why, and whether it has healed since, which is to say that a later delivery was verified.
+    /// why, and whether it has healed since, which is to say that a later delivery was verified, or its TLSA records were
+    /// withdrawn.
     ///
     /// Asks the running relay; where none answers, reads the spool itself, which must be readable then. Figures by domain and
     /// host are kept for `report.keep`, totals for ten years.

@@ -1,5 +1,6 @@
 //! Domain names, parsed strictly and in the form that is compared and looked up.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::str::FromStr;
@@ -42,13 +43,15 @@ impl Domain {
             return Err(DomainError::Root);
         }
         let text = text.strip_suffix('.').unwrap_or(text);
-        let ascii = if text.is_ascii() && !text.to_ascii_lowercase().contains("xn--") {
-            text.to_ascii_lowercase()
+        let ascii = if !text.is_ascii() || has_a_label(text) {
+            Cow::Owned(idna::domain_to_ascii(text).map_err(|_| DomainError::Forbidden)?)
+        } else if text.bytes().any(|octet| octet.is_ascii_uppercase()) {
+            Cow::Owned(text.to_ascii_lowercase())
         } else {
-            idna::domain_to_ascii(text).map_err(|_| DomainError::Forbidden)?
+            Cow::Borrowed(text)
         };
         check_labels(&ascii)?;
-        Ok(Self(ascii.into()))
+        Ok(Self(Arc::from(&*ascii)))
     }
 
     /// The name as text, for example `mx1.example.org`.
@@ -74,6 +77,12 @@ impl Domain {
         let (_, parent) = self.0.split_once('.')?;
         Some(Self(parent.into()))
     }
+}
+
+/// Whether a label may be in the form for IDNA, which has to be checked.
+fn has_a_label(text: &str) -> bool {
+    let mut places = text.as_bytes().windows(4);
+    places.any(|four| four.eq_ignore_ascii_case(b"xn--"))
 }
 
 fn check_labels(ascii: &str) -> Result<(), DomainError> {
@@ -126,6 +135,12 @@ impl TryFrom<String> for Domain {
 impl From<Domain> for String {
     fn from(domain: Domain) -> Self {
         domain.0.to_string()
+    }
+}
+
+impl From<Domain> for Arc<str> {
+    fn from(domain: Domain) -> Self {
+        domain.0
     }
 }
 

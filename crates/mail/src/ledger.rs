@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{CauseKind, DaneVerdict, Domain, DomainPart, Status};
+use crate::{CauseKind, DaneVerdict, Domain, DomainPart, SkipReason, Status};
 
 /// One outcome of one recipient, as the ledger counts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,8 +90,10 @@ pub enum DaneResult {
     VerifyHostOnly,
     /// TLSA records, none of them usable.
     Encrypt,
-    /// DANE did not apply.
+    /// DANE did not apply, by what the receiving side publishes.
     Skip,
+    /// It was not asked for: by our policy, an exception, or the message itself.
+    Waived,
     /// Failed, but delivered anyway.
     Softfail,
     /// Failed.
@@ -105,7 +107,19 @@ impl From<&DaneVerdict> for DaneResult {
             DaneVerdict::Verify => Self::Verify,
             DaneVerdict::VerifyHostOnly => Self::VerifyHostOnly,
             DaneVerdict::EncryptNoUsable => Self::Encrypt,
-            DaneVerdict::Skip(_) => Self::Skip,
+            DaneVerdict::Skip(
+                SkipReason::DisabledByPolicy
+                | SkipReason::TlsRequiredNo
+                | SkipReason::Danefail { .. }
+                | SkipReason::Exception { .. },
+            ) => Self::Waived,
+            DaneVerdict::Skip(
+                SkipReason::InsecureMx
+                | SkipReason::EncryptInsecureMx
+                | SkipReason::InsecureHost
+                | SkipReason::NoSecureTlsa
+                | SkipReason::AddressLiteral,
+            ) => Self::Skip,
             DaneVerdict::Softfail(_) => Self::Softfail,
             DaneVerdict::Fail(_) => Self::Fail,
         }

@@ -1,12 +1,14 @@
 //! What a report on a large site's month takes: 10 million deliveries to 300,000 domains.
 //!
 //! `cargo run --release -p report --example large_month [DIRECTORY [DELIVERIES [DOMAINS]]]`
+//!
+//! A spool that is in that directory is read as it is; otherwise one is made there, and removed at the end.
 #![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -15,7 +17,7 @@ use mail::{
     EnhancedStatus, Envelope, LedgerEntry, LedgerKey, MailParameters, Mailbox, Outcome, QueueId, Recipient,
     ReversePath, Status,
 };
-use report::summary::{By, Internal, Per, Period, Question, View, make};
+use report::summary::{By, Internal, Order, Per, Period, Question, View, make};
 use spool::{NewMessage, RecipientIndex, Running, Settlement, Spool};
 use spool_embedded::{EmbeddedSpool, Options, ReadOnlySpool};
 
@@ -29,25 +31,18 @@ const RECIPIENTS: u32 = 1000;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let parent = arguments.next().unwrap_or_else(|| ".".into());
+    let parent = PathBuf::from(arguments.next().unwrap_or_else(|| ".".into()));
     let deliveries: u64 = arguments.next().map_or(Ok(10_000_000), |text| text.parse())?;
     let domains: u32 = arguments.next().map_or(Ok(300_000), |text| text.parse())?;
-    let directory = tempfile::tempdir_in(parent)?;
-    let path = directory.path();
-    let begun = Instant::now();
-    let spool = EmbeddedSpool::open(path, Options::default(), Arc::new(())).await?;
-    let mut site = Site::new(domains)?;
-    let mut left = deliveries;
-    while left > 0 {
-        let day = (deliveries - left) * DAYS / deliveries;
-        let count = u32::try_from(left.min(RECIPIENTS.into()))?;
-        settle(&spool, &mut site, (day, count)).await?;
-        left -= u64::from(count);
-    }
-    spool.close().await?;
-    let seconds = begun.elapsed().as_secs_f64();
+    let made;
+    let path = if parent.join("queue.db").exists() {
+        parent.as_path()
+    } else {
+        made = tempfile::tempdir_in(&parent)?;
+        fill(made.path(), deliveries, domains).await?;
+        made.path()
+    };
     let octets = std::fs::metadata(path.join("queue.db"))?.len();
-    println!("{deliveries} deliveries on {DAYS} days to {domains} domains, made in {seconds:.0} s");
     println!("database: {:.1} MB\n", mega(octets));
     println!("| report | seconds | rows |\n|---|---|---|");
     let spool = ReadOnlySpool::open(path)?;
@@ -63,6 +58,14 @@ async fn main() -> Result<(), Failure> {
             },
         ),
         ("by domain", question(View::By(By::Domain))),
+        (
+            "by domain, the first twenty",
+            Question {
+                most: Some(20),
+                ..question(View::By(By::Domain))
+            },
+        ),
+        ("by MX provider", question(View::By(By::MxProvider))),
         ("by outcome", question(View::By(By::Outcome))),
         (
             "per day",
@@ -86,6 +89,34 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Makes the spool; each day is packed when it is over.
+async fn fill(path: &Path, deliveries: u64, domains: u32) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let spool = EmbeddedSpool::open(path, Options::default(), Arc::new(())).await?;
+    let mut site = Site::new(domains)?;
+    let mut packing = Duration::ZERO;
+    for day in 0..DAYS {
+        let mut left = deliveries * (day + 1) / DAYS - deliveries * day / DAYS;
+        while left > 0 {
+            let count = u32::try_from(left.min(RECIPIENTS.into()))?;
+            settle(&spool, &mut site, (day, count)).await?;
+            left -= u64::from(count);
+        }
+        let over = Instant::now();
+        let next = FIRST.checked_add(i64::try_from(day + 1)?.days())?;
+        spool.tidy(next, None).await?;
+        packing += over.elapsed();
+    }
+    let settling = begun.elapsed().saturating_sub(packing);
+    println!(
+        "{deliveries} deliveries on {DAYS} days to {domains} domains, made in {:.0} s and packed in {:.1} s",
+        settling.as_secs_f64(),
+        packing.as_secs_f64()
+    );
+    spool.close().await?;
+    Ok(())
+}
+
 fn question(view: View) -> Question {
     Question {
         period: Period {
@@ -97,6 +128,8 @@ fn question(view: View) -> Question {
         compare: false,
         internal: Internal::Exclude,
         internal_domains: Vec::new(),
+        most: None,
+        order: Order::Deliveries,
     }
 }
 

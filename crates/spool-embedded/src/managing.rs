@@ -189,7 +189,14 @@ impl KeepTlsTallies for EmbeddedSpool {
         report: Option<Report>,
     ) -> Result<Option<Accepted>, SpoolError> {
         let report = report.map(plan_report).transpose()?;
-        let job = |reply| Job::TlsTold(Box::new(TlsToldJob { told, report, reply }));
+        let job = |reply| {
+            Job::TlsTold(Box::new(TlsToldJob {
+                told,
+                report,
+                in_doubt: None,
+                reply,
+            }))
+        };
         self.opened.ask(job).await
     }
 }

@@ -1,12 +1,17 @@
 //! The steps between which a process can die and a write can fail; tests trigger these.
 
 #[cfg(test)]
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, mpsc},
+};
 
 #[cfg(test)]
 use parking_lot::Mutex;
 #[cfg(test)]
 use rusqlite::ffi::ErrorCode;
+#[cfg(test)]
+use tokio::sync::oneshot;
 
 /// A step of making something durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +43,9 @@ pub(crate) enum Place {
 pub(crate) struct Faults {
     #[cfg(test)]
     ordered: Arc<Mutex<VecDeque<(Place, ErrorCode)>>>,
+    /// Where the writer is to wait, once: whom it tells that it does, and until when.
+    #[cfg(test)]
+    held: Arc<Mutex<Option<(Place, oneshot::Sender<()>, mpsc::Receiver<()>)>>>,
 }
 
 #[cfg(not(test))]
@@ -58,6 +66,11 @@ impl Faults {
 impl Faults {
     pub(crate) fn at(&self, place: Place) -> rusqlite::Result<()> {
         reach(place);
+        let held = self.held.lock().take_if(|(at, ..)| *at == place);
+        if let Some((_, reached, released)) = held {
+            let _ = reached.send(());
+            let _ = released.recv();
+        }
         let mut ordered = self.ordered.lock();
         match ordered.front() {
             Some((at, code)) if *at == place => {
@@ -75,6 +88,15 @@ impl Faults {
     /// Orders these errors, after those already ordered.
     pub(crate) fn order(&self, faults: &[(Place, ErrorCode)]) {
         self.ordered.lock().extend(faults);
+    }
+
+    /// The writer waits at this place, the next time that it is there, until what is returned second is dropped. The first
+    /// tells when it has come.
+    pub(crate) fn hold(&self, place: Place) -> (oneshot::Receiver<()>, mpsc::Sender<()>) {
+        let (reached, has_come) = oneshot::channel();
+        let (release, released) = mpsc::channel();
+        *self.held.lock() = Some((place, reached, released));
+        (has_come, release)
     }
 
     /// Whether all have happened.

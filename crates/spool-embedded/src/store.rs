@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use mail::sighting::FailingPlace;
 use mail::{EventLog, NextHop, Observed, QueueId};
 use spool::blocking::blocking;
@@ -17,11 +18,13 @@ use tokio::time::Instant;
 use crate::disk::space::Space;
 use crate::opened::Opened;
 use crate::options::Options;
+use crate::sql::ledger::day_number;
 use crate::sql::new_message::{plan, plan_report};
 use crate::sql::{known, leasing, schedule};
 use crate::start;
 use crate::telling::Teller;
 use crate::writer::job::{CommitJob, Job, ReportJob, SettleJob, check};
+use crate::writer::pruning::Pruning;
 
 /// The spool of one daemon in one directory. Cheap to clone; all clones are the same spool.
 ///
@@ -43,6 +46,14 @@ impl EmbeddedSpool {
         Ok(Self {
             opened: Arc::new(opened),
         })
+    }
+
+    /// Does at once what the store otherwise does once a day in small steps: packs the ledger's days before this one, and
+    /// removes what is older than so many days. For measurements and tests.
+    pub async fn tidy(&self, today: Date, keep: Option<u32>) -> Result<(), SpoolError> {
+        let jobs = self.opened.jobs.downgrade();
+        let pruning = Pruning::new(self.opened.readers.database().to_owned(), jobs, keep);
+        blocking(move || Ok(pruning.whole_day(day_number(today))?)).await
     }
 
     #[cfg(test)]

@@ -38,7 +38,9 @@ pub trait Ledger: Send + Sync + 'static {
     ) -> impl Future<Output = Result<u64, SpoolError>> + Send;
 
     /// Shows the sums over all of these days by domain and host, likewise: one tally for each key, those of one domain after
-    /// one another.
+    /// one another, and among these those of one host.
+    ///
+    /// Of outcomes for which a store has no room left, domain and host are not known: all of them are without both.
     fn sums(
         &self,
         days: RangeInclusive<Date>,

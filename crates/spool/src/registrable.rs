@@ -5,10 +5,12 @@ use mail::sighting::Place;
 
 /// The registrable part of a name: `provider.example` of `mx1.mail.provider.example`. The name itself if it has none.
 pub fn of(name: &Domain) -> Domain {
-    let registrable = psl::domain_str(name.as_str());
-    registrable
-        .and_then(|name| Domain::parse(name).ok())
-        .unwrap_or_else(|| name.clone())
+    Domain::parse(part(name)).unwrap_or_else(|_| name.clone())
+}
+
+/// The same as a part of the name's text.
+pub fn part(name: &Domain) -> &str {
+    psl::domain_str(name.as_str()).unwrap_or(name.as_str())
 }
 
 /// Who can make this place fail, and as many beside it as they like: the registrable part of its name. `None` for what is

@@ -80,6 +80,7 @@ impl Label for DaneResult {
         Self::VerifyHostOnly,
         Self::Encrypt,
         Self::Skip,
+        Self::Waived,
         Self::Softfail,
         Self::Fail,
     ];
@@ -91,6 +92,7 @@ impl Label for DaneResult {
             Self::VerifyHostOnly => "verify-host-only",
             Self::Encrypt => "encrypt",
             Self::Skip => "skip",
+            Self::Waived => "waived",
             Self::Softfail => "softfail",
             Self::Fail => "fail",
         }

@@ -3,7 +3,7 @@
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use mail::Domain;
-use report::summary::{Internal, Item, Per, Period, Question, Row, Traffic, View, make};
+use report::summary::{Internal, Item, Order, Per, Period, Question, Row, Traffic, View, make};
 use spool::{Ledger, SpoolError};
 
 /// Days shown.
@@ -42,6 +42,8 @@ impl Month {
             compare,
             internal: Internal::Exclude,
             internal_domains: internal.to_vec(),
+            most: Some(PROVIDERS),
+            order: Order::Deliveries,
         };
         let days = make(ledger, question(Some(Per::Day), false)).await?;
         let whole = make(ledger, question(None, true)).await?;

@@ -195,6 +195,8 @@ impl<S: KeepTlsTallies> Sender<S> {
             };
             match sent {
                 Ok(taken) => return Ok(taken),
+                // Somebody may have it: another place would get it as well.
+                Err(error @ NotSent::Spool(_)) => return Err(error),
                 Err(error) => {
                     passing |= error.is_passing();
                     reasons.push(error.to_string());

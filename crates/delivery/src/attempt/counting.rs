@@ -20,7 +20,7 @@ use dane::PkixFailure;
 use mail::cause::{Cause, Demand, TlsFault, Unproven};
 use mail::tls_results::printed;
 use mail::{DaneVerdict, Domain, NextHop, SkipReason, TlsFailure, TlsPolicy, TlsResult, TlsSession, TlsTag};
-use policy::decision::{Action, Decision};
+use policy::decision::{Action, Decision, Requirement};
 use policy::facts::{DomainMtaSts, MessageTls};
 use policy::failure::Failure;
 use rustls::pki_types::CertificateDer;
@@ -81,19 +81,14 @@ impl Attempt<'_, '_> {
         };
         let sts = match (session.is_allowed(), met()) {
             (Some(false), Some(_)) => Some(Err(session.not_in_policy())),
+            // It was verified for this name in the handshake.
+            (Some(true), Some(Ok(()))) if target.terms.requirement == Requirement::Pkix => Some(Ok(())),
             (Some(true), Some(Ok(()))) => self.judge_chain(&session, &seen.chain),
             (Some(true), unmet) => unmet,
             (None, _) | (_, None) => None,
         };
         let none = if publishes_nothing(target) { met() } else { None };
-        self.count(
-            &session,
-            [
-                (session.tlsa(), tlsa),
-                (session.sts(), sts),
-                (session.no_policy(), none),
-            ],
-        );
+        self.count(&session, session.by_policy(tlsa, sts, none));
     }
 
     /// A session could not be set up.
@@ -132,14 +127,7 @@ impl Attempt<'_, '_> {
             Some(true) | None => None,
         };
         let none = if publishes_nothing(target) { failed() } else { None };
-        self.count(
-            &session,
-            [
-                (session.tlsa(), tlsa),
-                (session.sts(), sts),
-                (session.no_policy(), none),
-            ],
-        );
+        self.count(&session, session.by_policy(tlsa, sts, none));
     }
 
     /// A host is not connected to because of what it, or its domain, publishes.
@@ -170,7 +158,7 @@ impl Attempt<'_, '_> {
                 (Some(policy), session.failure(result, Some(cause)))
             }
         };
-        self.count(&session, [(policy, Some(Err(failure)))]);
+        self.count(&session, policy.map(|policy| (policy, Err(failure))));
     }
 
     /// The whole destination is passed over.
@@ -257,7 +245,7 @@ impl Attempt<'_, '_> {
     fn count(
         &mut self,
         session: &Session<'_>,
-        judged: impl IntoIterator<Item = (Option<TlsPolicy>, Judged)>,
+        judged: impl IntoIterator<Item = (TlsPolicy, Result<(), TlsFailure>)>,
     ) {
         let at = self.deliverer.clock.now();
         let mut counted = false;
@@ -270,10 +258,8 @@ impl Attempt<'_, '_> {
             });
         };
         for (policy, judged) in judged {
-            if let (Some(policy), Some(judged)) = (policy, judged) {
-                add(policy, judged.err());
-                counted = true;
-            }
+            add(policy, judged.err());
+            counted = true;
         }
         if counted
             && !self.told_sts_trouble
@@ -286,6 +272,19 @@ impl Attempt<'_, '_> {
 }
 
 impl Session<'_> {
+    /// What is known, each with the policy that it was judged by; policies that nothing is judged by are not made.
+    fn by_policy(
+        &self,
+        tlsa: Judged,
+        sts: Judged,
+        none: Judged,
+    ) -> impl Iterator<Item = (TlsPolicy, Result<(), TlsFailure>)> {
+        let tlsa = tlsa.and_then(|judged| Some((self.tlsa()?, judged)));
+        let sts = sts.and_then(|judged| Some((self.sts()?, judged)));
+        let none = none.and_then(|judged| Some((self.no_policy()?, judged)));
+        [tlsa, sts, none].into_iter().flatten()
+    }
+
     fn failure(&self, result: TlsResult, cause: Option<&Cause>) -> TlsFailure {
         let known = self.known.clone().of_kind(result);
         match cause {
@@ -317,18 +316,23 @@ impl Session<'_> {
         TlsPolicy::tlsa(host.unwrap_or(self.destination).clone(), [])
     }
 
-    /// The MTA-STS policy that counts, be it in testing.
-    fn sts(&self) -> Option<TlsPolicy> {
+    /// Whether there is an MTA-STS policy that counts, be it in testing.
+    fn has_sts(&self) -> bool {
         match self.route.sts.of_domain() {
-            DomainMtaSts::Testing | DomainMtaSts::Enforce => sts_policy(self.route),
-            DomainMtaSts::Absent | DomainMtaSts::Unknown | DomainMtaSts::Awaited => None,
+            DomainMtaSts::Testing | DomainMtaSts::Enforce => true,
+            DomainMtaSts::Absent | DomainMtaSts::Unknown | DomainMtaSts::Awaited => false,
         }
+    }
+
+    /// That policy.
+    fn sts(&self) -> Option<TlsPolicy> {
+        self.has_sts().then(|| sts_policy(self.route)).flatten()
     }
 
     /// Whether that policy names the host; `None` if there is no policy that counts.
     fn is_allowed(&self) -> Option<bool> {
-        self.sts()?;
-        self.route.sts.allows(self.host.and_then(RouteHost::name))
+        let host = self.host.and_then(RouteHost::name);
+        self.has_sts().then(|| self.route.sts.allows(host)).flatten()
     }
 
     /// That the domain has no MTA-STS policy, if that is known.

@@ -1,20 +1,21 @@
 //! The ledger's tallies, put into rows.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use mail::{AddressFamily, DomainPart, Status};
+use mail::{AddressFamily, Domain, DomainPart, Status};
 use parking_lot::Mutex;
 use spool::{Ledger, SpoolError, Tally};
 
 use super::question::{By, Period, Question};
 use super::softfail::{Case, SoftFailed};
 use super::traffic::{Traffic, end};
-use crate::provider::Providers;
+use crate::provider;
 
-/// The rows of one part of the period by name, and the traffic as a whole.
+/// The rows of one part of the period in any order, and the traffic as a whole.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) all: Traffic,
@@ -22,15 +23,18 @@ pub(super) struct Gathered {
     pub(super) internal: Traffic,
     /// How many outcomes were read, whether they are counted or not.
     pub(super) seen: u64,
-    pub(super) rows: HashMap<Arc<str>, Counted>,
+    pub(super) rows: Vec<Counted>,
     /// Those of which DANE failed and mail was delivered.
     pub(super) soft_failed: Vec<SoftFailed>,
     pub(super) unreadable: u64,
+    /// Deliveries of which the ledger does not know the domain.
+    pub(super) unnamed: u64,
 }
 
 /// A row while it is counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Counted {
+    pub(super) name: Arc<str>,
     pub(super) traffic: Traffic,
     /// The last domain that was counted, by its position: domains come one after the other.
     domain: u64,
@@ -50,8 +54,7 @@ pub(super) async fn totals<L: Ledger>(
         if counted.admits(&asked, &tally)
             && let Some(by) = by
         {
-            let row = counted.rows.entry(name_in_totals(by, &tally)).or_default();
-            row.traffic.add(&tally);
+            counted.add_to_row(&name_in_totals(by, &tally), &tally);
         }
         drop(counted);
         awaited(&filled)
@@ -105,7 +108,10 @@ pub(super) enum Sorting {
 struct Reading {
     sorting: Sorting,
     gathered: Gathered,
-    providers: Providers,
+    /// Which row is that of a provider.
+    providers: HashMap<Arc<str>, usize>,
+    /// The host of the last tally, and the row of its provider.
+    host: Option<(Domain, usize)>,
     domain: Option<DomainPart>,
     /// How many domains came before.
     position: u64,
@@ -120,7 +126,8 @@ impl Reading {
         Self {
             sorting,
             gathered: Gathered::default(),
-            providers: Providers::default(),
+            providers: HashMap::new(),
+            host: None,
             domain: None,
             position: 0,
             is_internal: false,
@@ -144,28 +151,66 @@ impl Reading {
         if !question.counts(self.is_internal) {
             return;
         }
-        let is_final = tally.key.status.is_final();
         self.gathered.all.add(tally);
-        if is_final && !self.is_counted {
+        if self.domain.is_none() && tally.key.status.is_final() {
+            self.gathered.unnamed = self.gathered.unnamed.saturating_add(tally.count);
+        }
+        if self.domain.is_some() && tally.key.status.is_final() && !self.is_counted {
             self.is_counted = true;
             count_domain(&mut self.gathered.all);
         }
-        let name: Arc<str> = match self.sorting {
-            Sorting::SoftFails => return self.case.add(tally),
-            Sorting::Domains => match &self.domain {
-                Some(DomainPart::Name(name)) => name.as_str().into(),
-                Some(literal @ DomainPart::Literal(_)) => literal.to_string().into(),
-                None => return,
-            },
-            Sorting::Providers => match &tally.key.host {
-                Some(host) => self.providers.of(host),
-                None => return,
-            },
+        match self.sorting {
+            Sorting::SoftFails => self.case.add(tally),
+            Sorting::Domains => self.add_to_domain(tally),
+            Sorting::Providers => self.add_to_provider(tally),
+        }
+    }
+
+    /// The tallies of a domain come one after another, so its row is the last one or a new one.
+    fn add_to_domain(&mut self, tally: &Tally) {
+        let Some(domain) = &self.domain else {
+            return;
         };
-        let row = self.gathered.rows.entry(name).or_default();
+        let rows = &mut self.gathered.rows;
+        match rows.last_mut().filter(|last| last.domain == self.position) {
+            Some(row) => row.traffic.add(tally),
+            None => {
+                let name = match domain {
+                    DomainPart::Name(name) => name.clone().into(),
+                    DomainPart::Literal(_) => domain.to_string().into(),
+                };
+                let mut row = Counted::new(name);
+                row.domain = self.position;
+                row.traffic.add(tally);
+                rows.push(row);
+            }
+        }
+    }
+
+    fn add_to_provider(&mut self, tally: &Tally) {
+        let Some(host) = &tally.key.host else {
+            return;
+        };
+        let rows = &mut self.gathered.rows;
+        let place = match &self.host {
+            Some((last, place)) if last == host => *place,
+            Some(_) | None => {
+                let name = provider::part(host);
+                let place = self.providers.get(name).copied().unwrap_or_else(|| {
+                    let name: Arc<str> = name.into();
+                    rows.push(Counted::new(Arc::clone(&name)));
+                    self.providers.insert(name, rows.len().saturating_sub(1));
+                    rows.len().saturating_sub(1)
+                });
+                self.host = Some((host.clone(), place));
+                place
+            }
+        };
+        let Some(row) = rows.get_mut(place) else {
+            return;
+        };
         row.traffic.add(tally);
-        let of_several = matches!(self.sorting, Sorting::Providers);
-        if of_several && is_final && row.domain != self.position {
+        if tally.key.status.is_final() && row.domain != self.position {
             row.domain = self.position;
             count_domain(&mut row.traffic);
         }
@@ -179,7 +224,27 @@ impl Reading {
     }
 }
 
+impl Counted {
+    fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            traffic: Traffic::default(),
+            domain: 0,
+        }
+    }
+}
+
 impl Gathered {
+    /// Adds a total to the row of this name; there are few of them.
+    fn add_to_row(&mut self, name: &str, tally: &Tally) {
+        if let Some(row) = self.rows.iter_mut().find(|row| &*row.name == name) {
+            return row.traffic.add(tally);
+        }
+        let mut row = Counted::new(name.into());
+        row.traffic.add(tally);
+        self.rows.push(row);
+    }
+
     /// Adds a total to the traffic as a whole; false if it is not to be counted.
     fn admits(&mut self, question: &Question, tally: &Tally) -> bool {
         let is_internal = question.is_internal(tally.key.domain.as_ref());
@@ -200,7 +265,7 @@ fn count_domain(traffic: &mut Traffic) {
 }
 
 /// The row to which a total belongs.
-fn name_in_totals(by: By, tally: &Tally) -> Arc<str> {
+fn name_in_totals(by: By, tally: &Tally) -> Cow<'static, str> {
     let key = &tally.key;
     match by {
         By::AddressFamily => match key.family {

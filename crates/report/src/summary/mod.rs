@@ -13,7 +13,7 @@ mod softfail;
 mod tests;
 mod traffic;
 
-pub use question::{By, Internal, LONGEST_PERIOD, Per, Period, Question, View};
+pub use question::{By, Internal, LONGEST_PERIOD, Order, Per, Period, Question, View};
 pub use report::{Head, Item, Making, Report, Row, make};
 pub use softfail::{CauseCount, SoftFailed};
 pub use traffic::{End, Traffic};

@@ -24,6 +24,23 @@ pub struct Question {
     /// Mail to these domains and those below them is internal.
     #[serde(default)]
     pub internal_domains: Vec<Domain>,
+    /// The most rows of traffic for each part of the period, the first ones in their order; all without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<usize>,
+    /// The order of rows of traffic.
+    #[serde(default)]
+    pub order: Order,
+}
+
+/// The order of rows: the most come first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// By deliveries.
+    #[default]
+    Deliveries,
+    /// By different recipient domains, then by deliveries.
+    Domains,
 }
 
 /// The most days that a report may be about: ten years, as long as totals are kept. It bounds the parts of a report.
@@ -238,6 +255,8 @@ mod tests {
             compare: true,
             internal: Internal::Include,
             internal_domains: Vec::new(),
+            most: None,
+            order: Order::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use spool::{Ledger, SpoolError};
 
 use super::gathering::{Counted, Gathered, Sorting, details, totals};
-use super::question::{By, Part, Period, Question, View};
+use super::question::{By, Order, Part, Period, Question, View};
 use super::softfail::SoftFailed;
 use super::traffic::Traffic;
 
@@ -37,6 +37,12 @@ pub struct Head {
     pub internal: Traffic,
     /// Entries of the ledger that cannot be read, and are missing.
     pub unreadable: u64,
+    /// Deliveries that are missing in rows of domains and MX providers, because the ledger had no room for their domain or host.
+    #[serde(default)]
+    pub unnamed: u64,
+    /// How many rows there are, whether all of them were asked for or not.
+    #[serde(default)]
+    pub row_count: u64,
 }
 
 /// A row of any view.
@@ -70,8 +76,12 @@ pub struct Row {
 pub async fn make<L: Ledger>(ledger: &L, question: Question) -> Result<Report, SpoolError> {
     let mut making = Making::of(ledger, question);
     let mut rows = Vec::new();
-    while let Some(some) = making.next().await? {
-        rows.extend(some);
+    while let Some(mut some) = making.next().await? {
+        if rows.is_empty() {
+            rows = some;
+        } else {
+            rows.append(&mut some);
+        }
     }
     Ok(Report {
         head: making.end(),
@@ -104,6 +114,8 @@ impl<'a, L: Ledger> Making<'a, L> {
                 total_before: None,
                 internal: Traffic::default(),
                 unreadable: 0,
+                unnamed: 0,
+                row_count: 0,
             },
             question: Arc::new(question),
             parts: parts.into_iter(),
@@ -111,7 +123,7 @@ impl<'a, L: Ledger> Making<'a, L> {
         }
     }
 
-    /// The rows of the next part, in the order of their deliveries, the most first; `None` after the last one. If this is
+    /// The rows of the next part, in the order that was asked for; `None` after the last one. If this is
     /// dropped, the ledger is not read further.
     pub async fn next(&mut self) -> Result<Option<Vec<Item>>, SpoolError> {
         let Some(part) = self.parts.next() else {
@@ -126,7 +138,8 @@ impl<'a, L: Ledger> Making<'a, L> {
         };
         let gathered = self.gather(part.period).await?;
         self.head.note(&gathered, before.as_ref(), self.is_divided);
-        let rows = rows_of(&self.question, &part, &gathered, before.as_ref());
+        let (rows, count) = rows_of(&self.question, &part, &gathered, before.as_ref());
+        self.head.row_count = self.head.row_count.saturating_add(count as u64);
         self.last = self.question.compare.then_some((part.period, gathered));
         Ok(Some(rows))
     }
@@ -168,7 +181,8 @@ async fn overview<L: Ledger>(
 ) -> Result<Gathered, SpoolError> {
     let totals = totals(ledger, question, days, None).await?;
     let mut details = details(ledger, question, days, Sorting::Providers).await?;
-    if totals.seen != details.seen {
+    // Whether mail is internal is not known without its domain.
+    if totals.seen != details.seen || details.unnamed > 0 {
         let domains = details.all.domains;
         details.all = Traffic {
             domains,
@@ -190,10 +204,17 @@ impl Head {
             self.internal = gathered.internal;
             self.total_before = before.map(|before| before.all);
         }
+        self.unnamed = self.unnamed.saturating_add(gathered.unnamed);
     }
 }
 
-fn rows_of(question: &Question, part: &Part, gathered: &Gathered, before: Option<&Gathered>) -> Vec<Item> {
+/// The rows that are wanted, in their order, and how many there are in all.
+fn rows_of(
+    question: &Question,
+    part: &Part,
+    gathered: &Gathered,
+    before: Option<&Gathered>,
+) -> (Vec<Item>, usize) {
     let row = |name: Option<&str>, traffic: &Traffic, before: Option<Traffic>| {
         Item::Row(Row {
             period: part.name.clone(),
@@ -202,40 +223,57 @@ fn rows_of(question: &Question, part: &Part, gathered: &Gathered, before: Option
             before,
         })
     };
-    match question.view {
+    let (rows, count): (Vec<Item>, usize) = match question.view {
         View::SoftFail => {
             let mut cases = gathered.soft_failed.clone();
             cases.sort_by(|a, b| {
-                (a.healed, Reverse(a.deliveries), &a.domain).cmp(&(
-                    b.healed,
-                    Reverse(b.deliveries),
-                    &b.domain,
-                ))
+                let rank = |case: &SoftFailed| (case.healed, case.withdrawn, Reverse(case.deliveries));
+                (rank(a), &a.domain).cmp(&(rank(b), &b.domain))
             });
-            cases.into_iter().map(Item::SoftFailed).collect()
+            let count = cases.len();
+            (cases.into_iter().map(Item::SoftFailed).collect(), count)
         }
         View::Overview if question.per.is_some() => {
-            vec![row(None, &gathered.all, before.map(|before| before.all))]
+            (vec![row(None, &gathered.all, before.map(|before| before.all))], 1)
         }
         View::Overview | View::By(_) => {
-            let mut counted: Vec<(&Arc<str>, &Counted)> = gathered.rows.iter().collect();
-            counted.sort_by_key(|(name, counted)| {
-                let traffic = &counted.traffic;
-                (
-                    Reverse(traffic.deliveries()),
-                    Reverse(traffic.deferred),
-                    Arc::clone(name),
-                )
+            let earlier: Option<HashMap<&str, &Traffic>> = before.map(|before| {
+                let rows = before.rows.iter();
+                rows.map(|row| (&*row.name, &row.traffic)).collect()
             });
-            let empty = HashMap::new();
-            let earlier = before.map(|before| &before.rows);
-            let found = |name: &Arc<str>| {
-                let counted = earlier.unwrap_or(&empty).get(name);
-                earlier.map(|_| counted.map(|counted| counted.traffic).unwrap_or_default())
+            let found = |name: &str| {
+                let earlier = earlier.as_ref()?;
+                Some(earlier.get(name).copied().copied().unwrap_or_default())
             };
-            let rows = counted.into_iter();
-            rows.map(|(name, counted)| row(Some(name), &counted.traffic, found(name)))
-                .collect()
+            let first = first(&gathered.rows, question);
+            let rows = first.into_iter();
+            let rows = rows.map(|counted| row(Some(&counted.name), &counted.traffic, found(&counted.name)));
+            (rows.collect(), gathered.rows.len())
         }
+    };
+    (rows, count)
+}
+
+/// The rows that are wanted, in their order.
+fn first<'a>(rows: &'a [Counted], question: &Question) -> Vec<&'a Counted> {
+    // The keys stand beside one another: there may be hundreds of thousands.
+    let mut ranked: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let (deliveries, deferred) = (row.traffic.deliveries(), row.traffic.deferred);
+            let first = match question.order {
+                Order::Deliveries => deliveries,
+                Order::Domains => row.traffic.domains.unwrap_or(0),
+            };
+            ((Reverse((first, deliveries, deferred)), &*row.name), row)
+        })
+        .collect();
+    if let Some(most) = question.most
+        && most < ranked.len()
+    {
+        ranked.select_nth_unstable_by_key(most, |(key, _)| *key);
+        ranked.truncate(most);
     }
+    ranked.sort_unstable_by_key(|(key, _)| *key);
+    ranked.into_iter().map(|(_, row)| row).collect()
 }

@@ -21,6 +21,7 @@ type Delivery<'a> = (i64, &'a str, &'a str, End);
 enum End {
     Dane,
     Clear,
+    Waived,
     SoftFailed,
     Deferred,
     Bounced,
@@ -37,7 +38,7 @@ fn first() -> Date {
 
 fn key((_, domain, host, end): Delivery<'_>) -> LedgerKey {
     let delivered = LedgerKey {
-        domain: Some(DomainPart::parse(domain).unwrap()),
+        domain: (!domain.is_empty()).then(|| DomainPart::parse(domain).unwrap()),
         host: (!host.is_empty()).then(|| host.parse().unwrap()),
         family: AddressFamily::Ipv4,
         status: Status::Sent,
@@ -51,6 +52,11 @@ fn key((_, domain, host, end): Delivery<'_>) -> LedgerKey {
             security: DeliverySecurity::Clear,
             dane: DaneResult::Skip,
             family: AddressFamily::Ipv6,
+            ..delivered
+        },
+        End::Waived => LedgerKey {
+            security: DeliverySecurity::Encrypted,
+            dane: DaneResult::Waived,
             ..delivered
         },
         End::SoftFailed => LedgerKey {
@@ -123,6 +129,8 @@ fn question(days: i64, view: View) -> Question {
         compare: false,
         internal: Internal::Exclude,
         internal_domains: vec!["own.example".parse().unwrap()],
+        most: None,
+        order: Order::Deliveries,
     }
 }
 
@@ -251,6 +259,90 @@ async fn each_view_has_its_rows() {
 }
 
 #[tokio::test]
+async fn the_first_rows_in_either_order() {
+    let deliveries = [
+        (0, "a.example", "mx.busy.example", End::Dane),
+        (0, "a.example", "mx.busy.example", End::Dane),
+        (0, "a.example", "mx.busy.example", End::Dane),
+        (0, "b.example", "mx.broad.example", End::Dane),
+        (0, "c.example", "mx.broad.example", End::Clear),
+        (0, "d.example", "mx.small.example", End::Clear),
+    ];
+    let scene = Scene::new(&[], &deliveries).await;
+    let asked = |order, most| Question {
+        order,
+        most,
+        ..question(1, View::By(By::MxProvider))
+    };
+    let (busy, broad) = ("busy.example: 3 1", "broad.example: 2 2");
+    for (order, expected) in [(Order::Deliveries, [busy, broad]), (Order::Domains, [broad, busy])] {
+        let report = scene.ask(asked(order, Some(2))).await;
+        assert_eq!(rows(&report), expected);
+        assert_eq!((report.head.row_count, report.head.total.deliveries()), (3, 6));
+        let whole = scene.ask(asked(order, None)).await;
+        assert_eq!(rows(&whole)[..2], expected);
+        assert_eq!((whole.rows.len(), whole.head.row_count), (3, 3));
+    }
+    scene.spool.close().await.unwrap();
+}
+
+/// As the store counts what it has no room for.
+#[tokio::test]
+async fn what_is_counted_without_its_domain_is_in_the_total() {
+    let deliveries = [
+        (0, "", "", End::Clear),
+        (0, "", "", End::Deferred),
+        (0, "a.example", "mx.a.example", End::Dane),
+    ];
+    let scene = Scene::new(&[], &deliveries).await;
+    let report = scene.ask(question(1, View::Overview)).await;
+    assert_eq!(rows(&report), ["a.example: 1 1"]);
+    let head = &report.head;
+    assert_eq!(
+        (head.total.deliveries(), head.total.domains, head.unnamed),
+        (2, Some(1), 1)
+    );
+    let report = scene.ask(question(1, View::By(By::Domain))).await;
+    assert_eq!(rows(&report), ["a.example: 1"]);
+    scene.spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn records_that_are_withdrawn_cost_nothing_any_more() {
+    let deliveries = [
+        (0, "gone.example", "mx.gone.example", End::SoftFailed),
+        (0, "gone.example", "mx.gone.example", End::Clear),
+        // At another host nothing has changed.
+        (0, "half.example", "mx1.half.example", End::SoftFailed),
+        (0, "half.example", "mx2.half.example", End::SoftFailed),
+        (0, "half.example", "mx1.half.example", End::Clear),
+        // Not asked for here, whatever is published there.
+        (0, "waived.example", "mx.waived.example", End::SoftFailed),
+        (0, "waived.example", "mx.waived.example", End::Waived),
+        (0, "again.example", "mx.again.example", End::Clear),
+        (0, "again.example", "mx.again.example", End::SoftFailed),
+    ];
+    let scene = Scene::new(&[], &deliveries).await;
+    let report = scene.ask(question(1, View::SoftFail)).await;
+    let found: Vec<(&str, bool)> = report
+        .rows
+        .iter()
+        .map(|item| match item {
+            Item::SoftFailed(case) => (case.domain.as_str(), case.withdrawn),
+            Item::Row(row) => panic!("{row:?}"),
+        })
+        .collect();
+    let expected = [
+        ("half.example", false),
+        ("again.example", false),
+        ("waived.example", false),
+        ("gone.example", true),
+    ];
+    assert_eq!(found, expected);
+    scene.spool.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn internal_domains_added_later_are_told_apart_where_the_details_are() {
     let scene = Scene::new(&[], &TRAFFIC).await;
     let report = scene.ask(question(2, View::Overview)).await;
@@ -298,6 +390,8 @@ fn a_report_can_be_sent_and_read() {
             total_before: None,
             internal: Traffic::default(),
             unreadable: 0,
+            unnamed: 0,
+            row_count: 2,
         },
         rows: vec![
             Item::Row(Row {
@@ -315,6 +409,7 @@ fn a_report_can_be_sent_and_read() {
                 last: now(),
                 last_verified: None,
                 healed: false,
+                withdrawn: true,
             }),
         ],
     };

@@ -177,10 +177,16 @@ pub(super) fn is_soft_failed(tally: &Tally) -> bool {
             | DaneResult::VerifyHostOnly
             | DaneResult::Encrypt
             | DaneResult::Skip
+            | DaneResult::Waived
             | DaneResult::Fail,
         )
         | (Status::Deferred | Status::Bounced | Status::Expired, _) => false,
     }
+}
+
+/// Whether it was delivered to a host to which DANE does not apply, by what is published.
+pub(super) fn is_without_dane(tally: &Tally) -> bool {
+    tally.key.status == Status::Sent && tally.key.dane == DaneResult::Skip
 }
 
 /// Whether it was delivered to a host that DANE authenticated.
@@ -192,6 +198,7 @@ pub(super) fn is_verified(tally: &Tally) -> bool {
             DaneResult::NotReached
             | DaneResult::Encrypt
             | DaneResult::Skip
+            | DaneResult::Waived
             | DaneResult::Softfail
             | DaneResult::Fail,
         )

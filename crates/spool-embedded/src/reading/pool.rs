@@ -1,6 +1,6 @@
 //! Read-only connections, used outside the runtime's threads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
@@ -36,6 +36,11 @@ impl Readers {
             idle: Mutex::new(Vec::with_capacity(CONNECTIONS)),
             in_use: RwLock::new(()),
         }
+    }
+
+    /// What is read.
+    pub(crate) fn database(&self) -> &Path {
+        &self.database
     }
 
     /// Runs a read. A connection on which it failed is not used again.

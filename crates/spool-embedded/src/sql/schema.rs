@@ -11,10 +11,11 @@ use crate::error::Result;
 pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
-pub(crate) const KNOWN_VERSION: i32 = 9;
+pub(crate) const KNOWN_VERSION: i32 = 10;
 /// Each entry migrates from the version given by its index to the next one.
-pub(crate) const MIGRATIONS: [&str; 9] = [
+pub(crate) const MIGRATIONS: [&str; 10] = [
     VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9,
+    VERSION_10,
 ];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
@@ -242,6 +243,29 @@ const VERSION_9: &str = "
     ALTER TABLE incident ADD COLUMN collects INTEGER NOT NULL DEFAULT 0;
     UPDATE incident SET mailed = CASE WHEN told_ended THEN 3 WHEN told_half THEN 2 WHEN told IS NOT NULL THEN 1 ELSE 0 END;
     UPDATE incident SET commanded = mailed, posted = mailed;
+";
+
+// `ledger_packed.entries`: the rows of `ledger_day` for a day that is over, many in one value. What there is of older
+// versions is packed in small steps while the relay runs. `tls_share`: what is stored for a day of the domains of one
+// registrant. `counters.ledger_keys`: how many keys there are, those of totals not counted; `ledger_new`: how many of them were
+// added on `ledger_day`.
+const VERSION_10: &str = "
+    CREATE TABLE ledger_packed (
+        day INTEGER NOT NULL,
+        entries BLOB NOT NULL
+    ) STRICT;
+    CREATE INDEX ledger_packed_day ON ledger_packed (day);
+    ALTER TABLE counters ADD COLUMN ledger_keys INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE counters ADD COLUMN ledger_new INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE counters ADD COLUMN ledger_day INTEGER NOT NULL DEFAULT 0;
+    UPDATE counters SET ledger_keys = (SELECT count(*) FROM ledger_key WHERE host <> -1);
+    CREATE TABLE tls_share (
+        day INTEGER NOT NULL,
+        holder TEXT NOT NULL,
+        tallies INTEGER NOT NULL,
+        octets INTEGER NOT NULL,
+        PRIMARY KEY (day, holder)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Refuses databases of other programs, and of newer versions.

@@ -18,6 +18,7 @@ use spool::incoming::INLINE_LIMIT;
 use spool::{Running, Spool};
 
 use super::open;
+use crate::steps::Place;
 
 /// Not a test itself: the process that the next test kills.
 #[tokio::test(flavor = "multi_thread")]
@@ -102,13 +103,14 @@ async fn a_message_whose_session_went_away_is_withdrawn() {
     let spool = open(directory.path()).await.unwrap();
     let mut incoming = spool.create().unwrap();
     incoming.append(b"x").await.unwrap();
+    let (reached, release) = spool.shared().faults.hold(Place::Begin);
     let gone = spool.commit(incoming, message(&["a@b.example"]));
-    // After one poll it has handed over the message; then nobody waits for the answer.
+    // When the message is about to be written, nobody waits for the answer any more.
     tokio::select! {
-        biased;
-        _ = gone => {}
-        () = std::future::ready(()) => {}
+        _ = gone => panic!("it was written"),
+        reached = reached => reached.unwrap(),
     }
+    drop(release);
     let accepted = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
     spool.close().await.unwrap();
     let spool = open(directory.path()).await.unwrap();

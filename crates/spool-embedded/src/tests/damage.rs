@@ -287,3 +287,28 @@ async fn a_damaged_row_of_the_ledger_does_not_hide_the_others() {
         spool.close().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_packed_value_that_is_cut_off_is_read_as_far_as_it_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    for status in [Status::Sent, Status::Bounced] {
+        let new = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+        let lease = take(&spool, &new.pending[0]).await;
+        let settled = settlement(0, status, None);
+        spool.settle(lease, vec![settled], now()).await.unwrap();
+    }
+    spool.tidy(Date::MAX, None).await.unwrap();
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    let shorten = "UPDATE ledger_packed SET entries = substr(entries, 1, length(entries) - 1)";
+    assert_eq!(connection.execute(shorten, []).unwrap(), 1);
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let shown = Arc::clone(&found);
+    let visit = move |tally: Tally| {
+        shown.lock().push(tally.key.status);
+        ControlFlow::Continue(())
+    };
+    assert_eq!(spool.sums(Date::MIN..=Date::MAX, visit).await.unwrap(), 1);
+    assert_eq!(found.lock()[..], [Status::Sent]);
+    spool.close().await.unwrap();
+}

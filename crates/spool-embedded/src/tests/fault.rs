@@ -16,7 +16,7 @@ use mail::{Domain, QueueId, Status, TlsPolicy, TlsSession};
 use rusqlite::{Connection, ErrorCode};
 use spool::contract::{commit, message, noticed, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Manage, Outcomes, Running, Spool, SpoolError, TlsTallies};
+use spool::{KeepTlsTallies, Manage, Outcomes, Running, Spool, SpoolError, TlsTallies};
 
 use super::{open, with_one_message};
 use crate::EmbeddedSpool;
@@ -223,6 +223,71 @@ async fn a_report_is_queued_once_whatever_the_disk_does() {
         assert_eq!((found.len(), spool.messages()), (1, 1), "{fault:?}");
         spool.close().await.unwrap();
     }
+}
+
+/// Whoever is told that it failed sends it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tls_report_is_told_once_whatever_the_disk_does() {
+    let (failure, full) = (ErrorCode::SystemIoFailure, ErrorCode::DiskFull);
+    let day = jiff::civil::date(2026, 3, 1);
+    let counted = async |spool: &EmbeddedSpool| {
+        let found = spool.tls_tallies(day, "b.example".parse().unwrap()).await;
+        found.unwrap().iter().map(|tally| tally.successes).sum::<u64>()
+    };
+    let settle = async |spool: &EmbeddedSpool, sessions: usize| {
+        let accepted = commit(spool, message(&["a@b.example"]), b"x").await.unwrap();
+        let lease = take(spool, &accepted.pending[0]).await;
+        let sent = Outcomes {
+            settlements: vec![settlement(0, Status::Sent, None)],
+            tls: vec![session(); sessions],
+            ..Outcomes::default()
+        };
+        spool.settle(lease, sent, now()).await.unwrap();
+    };
+    for by_mail in [true, false] {
+        for faults in [
+            vec![(Place::Begin, failure)],
+            vec![(Place::Commit, failure), (Place::Reopen, failure)],
+            vec![(Place::Committed, failure)],
+            vec![(Place::Committed, failure), (Place::Commit, failure)],
+            vec![(Place::Committed, failure), (Place::Committed, failure)],
+            vec![(Place::Commit, failure), (Place::Committed, failure)],
+            vec![(Place::Committed, failure), (Place::Commit, full)],
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let spool = open(directory.path()).await.unwrap();
+            settle(&spool, 3).await;
+            let read = spool.tls_tallies(day, "b.example".parse().unwrap()).await.unwrap();
+            // Counted while the report is made.
+            settle(&spool, 5).await;
+            order(&spool, &faults);
+            let report = by_mail.then(|| spool::Report {
+                message: message(&["reports@b.example"]),
+                content: "told".into(),
+            });
+            let told = (day, "b.example".parse().unwrap(), read);
+            let accepted = spool.tls_told(told, report).await.unwrap();
+            assert!(spool.shared().faults.are_over(), "every fault happened");
+            assert_eq!(counted(&spool).await, 5, "{faults:?}");
+            let pending = accepted.map(|accepted| accepted.pending).unwrap_or_default();
+            assert_eq!(pending.len(), usize::from(by_mail));
+            assert_eq!(spool.pending(None, 9).await.unwrap(), pending, "{faults:?}");
+            spool.close().await.unwrap();
+        }
+    }
+}
+
+/// It is noticed before anything is durable.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tls_report_that_found_no_room_on_the_disk_is_left_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let told = || (jiff::civil::date(2026, 3, 1), "b.example".parse().unwrap(), Vec::new());
+    order(&spool, &[(Place::Commit, ErrorCode::DiskFull)]);
+    let refused = spool.tls_told(told(), None).await;
+    assert!(matches!(refused, Err(SpoolError::Full)), "{refused:?}");
+    spool.tls_told(told(), None).await.unwrap();
+    spool.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,15 +12,17 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::ffi::ErrorCode;
 use spool::contract::{commit, entry, message, now, settlement, take};
-use spool::{Ledger, Running, Spool, Tally};
+use spool::{Ledger, Running, Settlement, Spool, Tally};
 
 use super::open;
 use crate::sql::connections::DATABASE;
+use crate::sql::ledger::counting::{KEYS, KEYS_A_DAY, KEYS_OF_A_DOMAIN};
 use crate::sql::ledger::day_number;
 use crate::sql::schema::{APPLICATION_ID, MIGRATIONS};
 use crate::steps::Place;
-use crate::writer::pruning::Pruning;
-use crate::{EmbeddedSpool, Options};
+use crate::writer::job::{Job, TidyJob};
+use crate::sql::ledger::tidying::{STEP, Tidying};
+use crate::{EmbeddedSpool, Options, ReadOnlySpool};
 
 const FIRST: Date = date(2026, 3, 1);
 
@@ -84,16 +86,8 @@ fn rows(path: &Path) -> [i64; 2] {
 }
 
 /// Does all the work of a day, so many days after the first, that keeps so many days.
-async fn prune(spool: &EmbeddedSpool, path: &Path, today: i64, keep: u32) {
-    let jobs = spool.opened.jobs.downgrade();
-    let mut pruning = Pruning::new(path.join(DATABASE), jobs, Some(keep));
-    let today = day_number(FIRST) + today;
-    let work = move || {
-        while !pruning.is_done(today) {
-            pruning.step(today).unwrap();
-        }
-    };
-    tokio::task::spawn_blocking(work).await.unwrap();
+async fn prune(spool: &EmbeddedSpool, today: i64, keep: u32) {
+    spool.tidy(FIRST + today.days(), Some(keep)).await.unwrap();
 }
 
 #[tokio::test]
@@ -120,7 +114,7 @@ async fn what_is_old_goes_and_totals_stay_for_ten_years() {
     let all = ["0  2", "0 own.example 1", "9  1", "10  1"];
     assert_eq!(totals(&spool).await, all);
 
-    prune(&spool, path, 19, 10).await;
+    prune(&spool, 19, 10).await;
     assert_eq!(sums(&spool).await, ["kept.example 1", "new.example 1"]);
     assert_eq!(totals(&spool).await, all);
     // Of the domain that is kept apart its total is left, and so is its name.
@@ -133,7 +127,7 @@ async fn what_is_old_goes_and_totals_stay_for_ten_years() {
         ["kept.example 2", "new.example 1", "old.example 1"]
     );
 
-    prune(&spool, path, 3653 + 9, 10).await;
+    prune(&spool, 3653 + 9, 10).await;
     assert_eq!(sums(&spool).await, [""; 0]);
     assert_eq!(totals(&spool).await, ["9  1", "10  1", "19  2"]);
     spool.close().await.unwrap();
@@ -159,9 +153,183 @@ async fn names_below_a_domain_that_is_kept_apart_have_one_total() {
         count(&spool, 0, domain).await;
     }
     assert_eq!(totals(&spool).await, ["0 own.example 3", "0  1"]);
-    prune(&spool, path, 100, 10).await;
+    prune(&spool, 100, 10).await;
     // What is left of them is the name of that domain, its total, and that of all others.
     assert_eq!(rows(path), [1, 2]);
+    spool.close().await.unwrap();
+}
+
+/// How many packed values there are, and how many rows.
+fn packed(path: &Path) -> [i64; 2] {
+    let connection = Connection::open(path.join(DATABASE)).unwrap();
+    ["ledger_packed", "ledger_day"].map(|table| {
+        let count = format!("SELECT count(*) FROM {table}");
+        connection.query_row(&count, [], |row| row.get(0)).unwrap()
+    })
+}
+
+/// Sets what is counted of keys.
+fn set_counters(path: &Path, columns: &str) {
+    let connection = Connection::open(path.join(DATABASE)).unwrap();
+    let changed = connection.execute(&format!("UPDATE counters SET {columns}"), []);
+    assert_eq!(changed.unwrap(), 1);
+}
+
+/// Whoever may send can invent domains, and whoever has one can invent hosts.
+#[tokio::test]
+async fn what_finds_no_room_is_counted_without_domain_and_host() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let spool = open(path).await.unwrap();
+    count(&spool, 0, "a.example").await;
+    let day = day_number(FIRST);
+    set_counters(path, &format!("ledger_new = {}, ledger_day = {day}", KEYS_A_DAY - 1));
+    for domain in ["b.example", "c.example", "d.example", "a.example"] {
+        count(&spool, 0, domain).await;
+    }
+    let mut expected = vec![" 2", "a.example 2", "b.example 1"];
+    assert_eq!(sums(&spool).await, expected);
+    assert_eq!(totals(&spool).await, ["0  5"]);
+    // The next day has room again, as long as there is any; what is removed makes some.
+    count(&spool, 1, "c.example").await;
+    expected.push("c.example 1");
+    assert_eq!(sums(&spool).await, expected);
+    set_counters(path, &format!("ledger_keys = {KEYS}"));
+    count(&spool, 2, "d.example").await;
+    expected[0] = " 3";
+    assert_eq!(sums(&spool).await, expected);
+    prune(&spool, 11, 10).await;
+    count(&spool, 11, "d.example").await;
+    assert_eq!(sums(&spool).await, [" 1", "c.example 1", "d.example 1"]);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_domain_with_ever_new_hosts_leaves_room_for_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let recipients = vec!["a@b.example"; usize::try_from(KEYS_OF_A_DOMAIN).unwrap() + 5];
+    let accepted = commit(&spool, message(&recipients), b"x").await.unwrap();
+    let lease = take(&spool, &accepted.pending[0]).await;
+    let settlements = (0..recipients.len()).map(|number| {
+        let mut sent = settlement(u32::try_from(number).unwrap(), Status::Sent, None);
+        sent.entry.key.host = Some(format!("mx{number}.b.example").parse().unwrap());
+        sent
+    });
+    let settlements: Vec<Settlement> = settlements.collect();
+    spool.settle(lease, settlements, now()).await.unwrap();
+    count(&spool, 0, "c.example").await;
+    let found = sums(&spool).await;
+    assert_eq!(found[0], " 5");
+    assert_eq!(found.last().unwrap(), "c.example 1");
+    assert_eq!(found.len(), recipients.len() - 5 + 2);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn days_that_are_over_are_packed_and_the_figures_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let spool = open(path).await.unwrap();
+    for (days, domain) in [(0, "a.example"), (0, "b.example"), (1, "a.example"), (2, "a.example")] {
+        count(&spool, days, domain).await;
+    }
+    let all = ["a.example 3", "b.example 1"];
+    assert_eq!((sums(&spool).await, packed(path)), (all.map(str::to_owned).to_vec(), [0, 4]));
+    for place in [Place::Begin, Place::Commit, Place::Committed] {
+        spool
+            .shared()
+            .faults
+            .order(&[(place, ErrorCode::SystemIoFailure)]);
+        let step = Tidying::Pack(day_number(FIRST) + 1);
+        let job = |reply| Job::Tidy(Box::new(TidyJob { step, reply }));
+        spool.opened.ask(job).await.unwrap_err();
+        assert!(spool.shared().faults.are_over());
+        // It was durable only if nobody knew.
+        let is_packed = i64::from(place == Place::Committed);
+        assert_eq!(packed(path), [is_packed, 4 - 2 * is_packed]);
+        assert_eq!(sums(&spool).await, all, "{place:?}");
+    }
+    let tidy = async |days: i64| spool.tidy(FIRST + days.days(), None).await;
+    tidy(2).await.unwrap();
+    assert_eq!((sums(&spool).await, packed(path)), (all.map(str::to_owned).to_vec(), [2, 1]));
+    let visit = |_| std::ops::ControlFlow::Continue(());
+    assert_eq!(spool.sums(Date::MIN..=Date::MAX, visit).await.unwrap(), 0);
+
+    // What comes late is counted with the rest, and packed the next time.
+    count(&spool, 0, "b.example").await;
+    count(&spool, 0, "c.example").await;
+    let all = ["a.example 3", "b.example 2", "c.example 1"];
+    assert_eq!(sums(&spool).await, all);
+    tidy(3).await.unwrap();
+    assert_eq!(packed(path), [4, 0]);
+    assert_eq!(sums(&spool).await, all);
+
+    // It goes when it is old.
+    prune(&spool, 12, 10).await;
+    assert_eq!(sums(&spool).await, ["a.example 1"]);
+    assert_eq!(packed(path), [1, 0]);
+    spool.close().await.unwrap();
+}
+
+/// More than one step takes at once.
+#[tokio::test]
+async fn a_day_with_many_rows_is_packed_in_several_values() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let recipients = vec!["a@b.example"; 2 * STEP + 1];
+    let accepted = commit(&spool, message(&recipients), b"x").await.unwrap();
+    let lease = take(&spool, &accepted.pending[0]).await;
+    let settlements = (0..recipients.len()).map(|number| {
+        let mut sent = settlement(u32::try_from(number).unwrap(), Status::Sent, None);
+        sent.entry.key.domain = Some(DomainPart::parse(&format!("d{number:04}.example")).unwrap());
+        sent
+    });
+    let settlements: Vec<Settlement> = settlements.collect();
+    spool.settle(lease, settlements, now()).await.unwrap();
+    let before = sums(&spool).await;
+    spool.tidy(FIRST + 1.day(), None).await.unwrap();
+    assert_eq!(packed(directory.path()), [3, 0]);
+    assert_eq!(before.len(), recipients.len());
+    assert_eq!(sums(&spool).await, before);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_spool_of_the_version_before_is_read_as_it_is_and_packed_when_it_is_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let connection = Connection::open(path.join(DATABASE)).unwrap();
+    for step in &MIGRATIONS[..9] {
+        connection.execute_batch(step).unwrap();
+    }
+    connection
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .unwrap();
+    connection.pragma_update(None, "user_version", 9).unwrap();
+    let day = day_number(FIRST);
+    connection
+        .execute_batch(&format!(
+            "INSERT INTO ledger_name VALUES (1, 'a.example');
+            INSERT INTO ledger_key VALUES (1, 1, 0, 4, 4, 6, 1, 0, {day});
+            INSERT INTO ledger_day VALUES ({day}, 1, 7, 70, 9);"
+        ))
+        .unwrap();
+    drop(connection);
+    let found = Arc::new(Mutex::new(0));
+    let shown = Arc::clone(&found);
+    let visit = move |tally: Tally| {
+        *shown.lock() += tally.count;
+        std::ops::ControlFlow::Continue(())
+    };
+    let look = ReadOnlySpool::open(path).unwrap();
+    assert_eq!(look.sums(FIRST..=FIRST, visit).await.unwrap(), 0);
+    assert_eq!(*found.lock(), 7);
+    drop(look);
+    let spool = open(path).await.unwrap();
+    spool.tidy(FIRST + 1.day(), None).await.unwrap();
+    assert_eq!(packed(path), [1, 0]);
+    assert_eq!(sums(&spool).await, ["a.example 7"]);
     spool.close().await.unwrap();
 }
 
@@ -171,9 +339,9 @@ async fn nothing_is_removed_before_its_time() {
     let spool = open(directory.path()).await.unwrap();
     count(&spool, 0, "a.example").await;
     count(&spool, 1, "b.example").await;
-    prune(&spool, directory.path(), 400, 400).await;
+    prune(&spool, 400, 400).await;
     assert_eq!(sums(&spool).await, ["a.example 1", "b.example 1"]);
-    prune(&spool, directory.path(), 401, 400).await;
+    prune(&spool, 401, 400).await;
     assert_eq!(sums(&spool).await, ["b.example 1"]);
     spool.close().await.unwrap();
 }

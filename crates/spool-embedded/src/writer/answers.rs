@@ -86,6 +86,7 @@ fn answer_tls_told(job: TlsToldJob, insertion: Insertion) {
     let TlsToldJob {
         told: _,
         report,
+        in_doubt: _,
         reply,
     } = job;
     let accepted = report.map(|(_, accepted)| accepted);

@@ -81,6 +81,11 @@ impl Database {
         Ok(gone)
     }
 
+    /// The number of the next transaction, or of the one that has just failed.
+    pub(super) fn next_commit(&self) -> u64 {
+        self.counters.commits.saturating_add(1)
+    }
+
     /// Reopens it after an error and checks it.
     pub(super) fn recover(&mut self) -> Result<()> {
         // No file handle that saw the error is used again: the kernel may have dropped what it could not write.

@@ -120,8 +120,11 @@ impl Inbox {
     }
 
     /// The clients of a failed group are told at once; outcomes are put back in front, because they cannot be obtained
-    /// again. On a full disk the administrator's actions are kept, too, because they make room.
-    pub(super) fn refuse(&mut self, group: Vec<Step>, error: &SpoolError) {
+    /// again, and so is what a TLS report has told, because it may be durable: told to have failed, it would be told again.
+    /// On a full disk nothing is durable, and the administrator's actions are kept, too, because they make room.
+    ///
+    /// `number` is that of the group's transaction.
+    pub(super) fn refuse(&mut self, group: Vec<Step>, number: u64, error: &SpoolError) {
         for step in group.into_iter().rev() {
             match step {
                 Step::Commit(mut job, _) => {
@@ -138,7 +141,14 @@ impl Inbox {
                 Step::Report(job, _) => self.waiting.push_front(Job::Report(job)),
                 Step::Tidy(job, _) => drop(job.reply.send(Err(error.clone()))),
                 Step::Incidents(job, _) => drop(job.reply.send(Err(error.clone()))),
-                Step::TlsTold(job, _) => drop(job.reply.send(Err(error.clone()))),
+                Step::TlsTold(mut job, _) => {
+                    if matches!(error, SpoolError::Full) && job.in_doubt.is_none() {
+                        let _ = job.reply.send(Err(error.clone()));
+                    } else {
+                        job.in_doubt.get_or_insert(number);
+                        self.waiting.push_front(Job::TlsTold(job));
+                    }
+                }
                 Step::Act(job, hands) => {
                     drop(hands);
                     if matches!(error, SpoolError::Full) {
@@ -154,7 +164,7 @@ impl Inbox {
     /// Whether something is waiting that a full disk must not hold up: outcomes, or actions of the administrator, who may be
     /// making room.
     pub(super) fn must_write(&self) -> bool {
-        let must = |job: &Job| matches!(job, Job::Settle(_) | Job::Report(_) | Job::Act(_));
+        let must = |job: &Job| job.cannot_be_refused() || matches!(job, Job::Act(_));
         !self.withdrawn.is_empty() || self.waiting.iter().any(must)
     }
 
@@ -165,6 +175,7 @@ impl Inbox {
         }
         for job in std::mem::take(&mut self.waiting) {
             match job {
+                job if job.cannot_be_refused() => self.waiting.push_back(job),
                 Job::Commit(job) => drop(job.reply.send(Err(error.clone()))),
                 Job::Act(job) => drop(job.reply.send(Err(error.clone()))),
                 Job::Tidy(job) => drop(job.reply.send(Err(error.clone()))),

@@ -97,10 +97,22 @@ pub(crate) struct TlsToldJob {
     pub(crate) told: (Date, Domain, Vec<TlsTally>),
     /// The report, if it goes by mail.
     pub(crate) report: Option<(MessageRows, Accepted)>,
+    /// The number of the transaction that has made it durable or not, if one has failed. Once the database counts as many
+    /// transactions, it was durable.
+    pub(crate) in_doubt: Option<u64>,
     pub(crate) reply: Reply<Option<Accepted>>,
 }
 
 impl Job {
+    /// Whether it has to be written whatever happens, because what it records cannot be had again.
+    pub(crate) fn cannot_be_refused(&self) -> bool {
+        match self {
+            Self::Settle(_) | Self::Report(_) => true,
+            Self::TlsTold(job) => job.in_doubt.is_some(),
+            Self::Commit(_) | Self::Act(_) | Self::Tidy(_) | Self::Incidents(_) | Self::Close(_) => false,
+        }
+    }
+
     /// Roughly how many octets it adds to the log.
     pub(crate) fn weight(&self) -> usize {
         match self {

@@ -107,7 +107,7 @@ impl Writer {
             Ok(gone) => gone,
             Err(error) => {
                 let error = told(&error);
-                self.inbox.refuse(group, &error);
+                self.inbox.refuse(group, self.database.next_commit(), &error);
                 return Err(error);
             }
         };

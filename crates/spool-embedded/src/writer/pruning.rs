@@ -1,4 +1,5 @@
-//! When what is old is removed from the ledger and from what TLS reports count: once a day, in small steps that the writer makes between others.
+//! When what is old is removed from the ledger and from what TLS reports count, and what is over is packed: once a day, in small
+//! steps that the writer makes between others.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +44,7 @@ enum Stage {
     /// All is done for this day.
     Done(Option<i64>),
     Tls,
+    Pack,
     Days,
     Totals,
     /// To look for keys that are not used any more.
@@ -71,7 +73,7 @@ impl Pruning {
         let done = self.step(day_of(Timestamp::now()));
         let pause = match (&self.stage, &done) {
             (Stage::Done(_), _) | (_, Err(_)) => BETWEEN_LOOKS,
-            (Stage::Tls | Stage::Days | Stage::Totals | Stage::Look | Stage::Keys(_), Ok(())) => {
+            (Stage::Tls | Stage::Pack | Stage::Days | Stage::Totals | Stage::Look | Stage::Keys(_), Ok(())) => {
                 BETWEEN_STEPS
             }
         };
@@ -96,6 +98,11 @@ impl Pruning {
             Stage::Done(_) => self.stage = Stage::Tls,
             Stage::Tls => {
                 if self.tidy(Tidying::Tls(before(tls::tidying::DAYS - 1)))? == 0 {
+                    self.stage = Stage::Pack;
+                }
+            }
+            Stage::Pack => {
+                if self.tidy(Tidying::Pack(today))? == 0 {
                     self.stage = match self.keep {
                         Some(_) => Stage::Days,
                         None => Stage::Done(Some(today)),
@@ -126,10 +133,12 @@ impl Pruning {
         Ok(())
     }
 
-    /// Whether the work of this day is done.
-    #[cfg(test)]
-    pub(crate) fn is_done(&self, today: i64) -> bool {
-        matches!(self.stage, Stage::Done(Some(day)) if day == today)
+    /// All the work of this day at once.
+    pub(crate) fn whole_day(mut self, today: i64) -> Result<()> {
+        while !matches!(self.stage, Stage::Done(Some(day)) if day == today) {
+            self.step(today)?;
+        }
+        Ok(())
     }
 
     /// Has the writer do this with its next group, and waits for it; returns how much it has removed.

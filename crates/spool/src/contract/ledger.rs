@@ -1,5 +1,6 @@
 //! What the ledger counts.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -193,6 +194,7 @@ fn keys() -> Vec<LedgerKey> {
         DaneResult::VerifyHostOnly,
         DaneResult::Encrypt,
         DaneResult::Skip,
+        DaneResult::Waived,
         DaneResult::Softfail,
         DaneResult::Fail,
     ] {
@@ -223,10 +225,14 @@ async fn whatever_is_counted_comes_back<H: Harness>(harness: &H) {
         let one = found.iter().find(|one| one.key == entry.key).unwrap();
         assert_eq!((one.count, one.octets, one.last), (2, 200, entry.at), "{one:?}");
     }
-    // Those of one domain are not interrupted by another.
+    // Those of one domain are not interrupted by another, nor are those of one host of it.
     let mut domains: Vec<_> = found.iter().map(|one| &one.key.domain).collect();
     domains.dedup();
     assert_eq!(domains.len(), 2);
+    let mut hosts: Vec<_> = found.iter().map(|one| (&one.key.domain, &one.key.host)).collect();
+    hosts.dedup();
+    let all: HashSet<_> = hosts.iter().collect();
+    assert_eq!(hosts.len(), all.len());
     close(store).await;
 }
 

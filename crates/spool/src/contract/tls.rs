@@ -15,6 +15,7 @@ pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
     sessions_are_counted_with_the_settlement(&fresh()).await;
     each_day_and_each_policy_has_its_own(&fresh()).await;
     what_strangers_choose_is_bounded(&fresh()).await;
+    one_registrant_leaves_room_for_others(&fresh()).await;
     what_was_told_is_not_told_again(&fresh()).await;
 }
 
@@ -209,6 +210,29 @@ async fn what_strangers_choose_is_bounded<H: Harness>(harness: &H) {
     assert!(kept < 100, "{kept}");
     // One policy is the TLSA records.
     let left_out = 200 - (kept - 1);
+    assert_eq!(store.tls_days().await.unwrap()[0].left_out, left_out);
+    close(store).await;
+}
+
+/// Whoever has a domain can invent names below it, and publish long policies there.
+async fn one_registrant_leaves_room_for_others<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    for name in 0..100 {
+        let name = domain(&format!("name{name}.greedy.example"));
+        let policies = (0..32).map(|policy| {
+            let lines = (0..15).map(|line| format!("{policy} {line} {}", "x".repeat(200)));
+            TlsSession {
+                destination: name.clone(),
+                ..session(TlsPolicy::sts(name.clone(), lines, []), None)
+            }
+        });
+        count(&*store, policies.collect()).await;
+    }
+    let left_out = store.tls_days().await.unwrap()[0].left_out;
+    assert!((100..3200).contains(&left_out), "{left_out}");
+    count(&*store, vec![session(sts("mode: testing"), None)]).await;
+    let expected = [tally(sts("mode: testing"), 1, &[])];
+    assert_eq!(tallies(&*store, DAY, "b.example").await, expected);
     assert_eq!(store.tls_days().await.unwrap()[0].left_out, left_out);
     close(store).await;
 }

@@ -150,7 +150,8 @@ fn note(key: &LedgerKey, (failing, verified): &mut (Names, Names)) {
         | DaneResult::Verify
         | DaneResult::VerifyHostOnly
         | DaneResult::Encrypt
-        | DaneResult::Skip => {}
+        | DaneResult::Skip
+        | DaneResult::Waived => {}
     }
     match key.security {
         DeliverySecurity::Dane => {

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use mail::Domain;
 use report::summary::{self, LONGEST_PERIOD, Period, Question, View};
 
+use super::table::ROWS;
 use crate::failure::Failure;
 
 /// What to report on, and how.
@@ -32,6 +33,10 @@ pub(crate) struct ReportArguments {
     /// A row for each domain, MX provider, outcome with its cause, or address family.
     #[arg(long, value_name = "WHAT", conflicts_with = "soft_fail")]
     by: Option<By>,
+
+    /// Rows with the most deliveries first, or MX providers with the most recipient domains.
+    #[arg(long, value_name = "BY", default_value = "deliveries", conflicts_with = "soft_fail")]
+    sort: Sort,
 
     /// Leave traffic to `report.internal_domains` out, count it with the rest, or count nothing else.
     #[arg(long, value_name = "HOW", default_value = "exclude")]
@@ -75,6 +80,12 @@ enum By {
     MxProvider,
     Outcome,
     AddressFamily,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Sort {
+    Deliveries,
+    Domains,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -125,6 +136,14 @@ impl ReportArguments {
                 Internal::Only => summary::Internal::Only,
             },
             internal_domains: internal.to_vec(),
+            order: match self.sort {
+                Sort::Deliveries => summary::Order::Deliveries,
+                Sort::Domains => summary::Order::Domains,
+            },
+            most: match (self.form(), self.per) {
+                (Form::Table, None) => Some(ROWS),
+                (Form::Table | Form::Json | Form::Csv, _) => None,
+            },
         })
     }
 

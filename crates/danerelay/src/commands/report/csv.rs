@@ -20,6 +20,7 @@ pub(super) fn text(report: &Report, view: View) -> String {
                     "last",
                     "last_verified",
                     "healed",
+                    "withdrawn",
                 ]
                 .map(str::to_owned),
             );
@@ -81,7 +82,7 @@ fn row(row: &Row) -> impl Iterator<Item = String> {
         .chain(rest)
 }
 
-fn soft_failed(one: &SoftFailed) -> [String; 8] {
+fn soft_failed(one: &SoftFailed) -> [String; 9] {
     let causes: Vec<String> = one
         .causes
         .iter()
@@ -96,6 +97,7 @@ fn soft_failed(one: &SoftFailed) -> [String; 8] {
         one.last.to_string(),
         one.last_verified.map(|time| time.to_string()).unwrap_or_default(),
         if one.healed { "yes" } else { "no" }.to_owned(),
+        if one.withdrawn { "yes" } else { "no" }.to_owned(),
     ]
 }
 

@@ -55,7 +55,7 @@ pub(super) fn remarks(question: &mut Question, today: Date, details: i64) -> Vec
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
-    use report::summary::{Internal, Per, Period};
+    use report::summary::{Internal, Order, Per, Period};
 
     use super::*;
 
@@ -70,6 +70,8 @@ mod tests {
             compare: true,
             internal: Internal::Include,
             internal_domains: Vec::new(),
+            most: None,
+            order: Order::default(),
         };
         let remarks = remarks(&mut question, date(2026, 11, 29), 100);
         (remarks.len(), question.compare)

@@ -7,7 +7,7 @@ use report::summary::{By, Head, Item, Period, Report, Row, SoftFailed, Traffic, 
 use crate::commands::output::printable;
 
 /// The most rows of a table that is not divided by periods.
-const ROWS: usize = 20;
+pub(super) const ROWS: usize = 20;
 
 /// The whole report.
 pub(super) fn text(report: &Report, view: View) -> String {
@@ -83,6 +83,9 @@ fn overview(report: &Report, text: &mut String) {
     if head.internal.deliveries() > 0 {
         line("internal", head.internal.deliveries(), None);
     }
+    if head.unnamed > 0 {
+        line("domain not recorded", head.unnamed, None);
+    }
     if !report.rows.is_empty() {
         text.push('\n');
         table(report, By::MxProvider, text);
@@ -99,13 +102,11 @@ fn table(report: &Report, by: By, text: &mut String) {
     };
     let rows: Vec<&Row> = report.rows.iter().filter_map(row_of).collect();
     let is_divided = rows.iter().any(|row| row.period.is_some());
-    let most = if is_divided { usize::MAX } else { ROWS };
-    let shown = rows.iter().take(most);
     let has = |field: fn(&Row) -> bool| rows.iter().any(|row| field(row));
     let columns = Columns {
         period: is_divided,
         name: has(|row| row.name.is_some()).then(|| {
-            let names = shown.clone().filter_map(|row| row.name.as_deref());
+            let names = rows.iter().filter_map(|row| row.name.as_deref());
             let longest = names.map(|name| name.chars().count()).max().unwrap_or(0);
             longest.max(what.len())
         }),
@@ -115,10 +116,10 @@ fn table(report: &Report, by: By, text: &mut String) {
         ends: by != By::Outcome,
     };
     columns.head(what, text);
-    for row in shown {
+    for row in &rows {
         columns.line(row, text);
     }
-    match rows.len().saturating_sub(most) {
+    match report.head.row_count.saturating_sub(rows.len() as u64) {
         0 => {}
         more => {
             let _ = writeln!(text, "and {more} more: --csv and --json have all of them");
@@ -229,12 +230,13 @@ fn soft_fails(report: &Report, text: &mut String) {
         return;
     }
     let healed = cases.iter().filter(|case| case.healed).count();
+    let withdrawn = cases.iter().filter(|case| case.withdrawn).count();
     let deliveries = cases
         .iter()
         .fold(0_u64, |sum, case| sum.saturating_add(case.deliveries));
     let _ = writeln!(
         text,
-        "enforcing would have held up {} to {}; healed since: {healed}\n",
+        "enforcing would have held up {} to {}; healed since: {healed}; records withdrawn since: {withdrawn}\n",
         counted(deliveries, "delivery", "deliveries"),
         counted(cases.len() as u64, "domain", "domains"),
     );
@@ -268,7 +270,11 @@ fn soft_fails(report: &Report, text: &mut String) {
         if !case.hosts.is_empty() {
             let _ = write!(text, " ({})", printable(&case.hosts.join(", ")));
         }
-        text.push_str(if case.healed { ", healed\n" } else { "\n" });
+        text.push_str(match (case.healed, case.withdrawn) {
+            (true, _) => ", healed\n",
+            (false, true) => ", withdrawn\n",
+            (false, false) => "\n",
+        });
     }
 }
 

@@ -98,9 +98,11 @@ fn dane(result: DaneResult) -> i64 {
         DaneResult::Verify => 1,
         DaneResult::VerifyHostOnly => 2,
         DaneResult::Encrypt => 3,
-        DaneResult::Skip => 4,
+        // Until version 9 of the tables, those that did not apply as well.
+        DaneResult::Waived => 4,
         DaneResult::Softfail => 5,
         DaneResult::Fail => 6,
+        DaneResult::Skip => 7,
     }
 }
 
@@ -110,9 +112,10 @@ fn dane_of(number: i64) -> Option<DaneResult> {
         1 => Some(DaneResult::Verify),
         2 => Some(DaneResult::VerifyHostOnly),
         3 => Some(DaneResult::Encrypt),
-        4 => Some(DaneResult::Skip),
+        4 => Some(DaneResult::Waived),
         5 => Some(DaneResult::Softfail),
         6 => Some(DaneResult::Fail),
+        7 => Some(DaneResult::Skip),
         _ => None,
     }
 }

@@ -15,11 +15,22 @@ const FIND_KEY: &str = "SELECT id, last_day FROM ledger_key WHERE domain = ?1 AN
     AND status = ?4 AND security = ?5 AND dane = ?6 AND cause = ?7";
 const ADD_KEY: &str = "INSERT INTO ledger_key (domain, host, family, status, security, dane, cause, last_day) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+const OF_DOMAIN: &str = "SELECT count(*) FROM (SELECT 1 FROM ledger_key WHERE domain = ?1 LIMIT ?2)";
+const ADDED: &str = "SELECT ledger_keys, iif(ledger_day = ?1, ledger_new, 0) FROM counters";
+const ADD_TO_COUNT: &str = "UPDATE counters SET ledger_keys = ledger_keys + 1, \
+    ledger_new = iif(ledger_day = ?1, ledger_new + 1, 1), ledger_day = ?1";
 const USED_ON: &str = "UPDATE ledger_key SET last_day = ?2 WHERE id = ?1 AND last_day < ?2";
 const COUNT: &str = "INSERT INTO ledger_day (day, key, count, octets, last) VALUES (?1, ?2, ?3, ?4, ?5) \
     ON CONFLICT DO UPDATE SET count = count + ?3, octets = octets + ?4, last = max(last, ?5)";
 const COUNT_TOTAL: &str = "INSERT INTO ledger_total (day, key, count, octets, last) VALUES (?1, ?2, ?3, ?4, ?5) \
     ON CONFLICT DO UPDATE SET count = count + ?3, octets = octets + ?4, last = max(last, ?5)";
+
+/// The most keys that are added on one day: far more than a large site needs on its first.
+pub(crate) const KEYS_A_DAY: i64 = 250_000;
+/// The most keys that are kept.
+pub(crate) const KEYS: i64 = 4_000_000;
+/// The most keys of one domain: whoever has it chooses its hosts.
+pub(crate) const KEYS_OF_A_DOMAIN: i64 = 1_000;
 
 /// How many keys are remembered; when there are more, all are looked up again.
 const REMEMBERED: usize = 8192;
@@ -37,7 +48,8 @@ pub(crate) struct Keys {
 struct Known {
     id: i64,
     total: i64,
-    last_day: i64,
+    /// The day on which they were looked up.
+    day: i64,
 }
 
 /// What a group counts, before it is written: each row once.
@@ -68,20 +80,14 @@ impl Keys {
     }
 
     fn find(&mut self, connection: &Connection, key: &LedgerKey, day: i64) -> rusqlite::Result<Known> {
-        if let Some(known) = self.known.get_mut(key) {
-            if known.last_day < day {
-                use_on(connection, known.id, day)?;
-                known.last_day = day;
-            }
+        // What is remembered from another day is looked up again: on this one there may be room for it.
+        if let Some(known) = self.known.get(key).filter(|known| known.day == day) {
             return Ok(*known);
         }
-        let domain = match &key.domain {
-            Some(domain) => name(connection, &domain.to_string())?,
-            None => ALL_DOMAINS,
-        };
-        let host = match &key.host {
-            Some(host) => name(connection, host.as_str())?,
-            None => NO_HOST,
+        let id = match find_details(connection, key, day)? {
+            Some(id) => id,
+            // The same outcomes of all others together.
+            None => find_or_add(connection, (ALL_DOMAINS, NO_HOST), key, day)?,
         };
         // Not the domain itself: strangers choose what is below one that is kept apart, and totals are kept for long.
         let total_domain = match self.apart(key.domain.as_ref()).cloned() {
@@ -89,9 +95,9 @@ impl Keys {
             None => ALL_DOMAINS,
         };
         let known = Known {
-            id: find_key(connection, (domain, host), key, day)?,
-            total: find_key(connection, (total_domain, ALL_HOSTS), key, day)?,
-            last_day: day,
+            id,
+            total: find_or_add(connection, (total_domain, ALL_HOSTS), key, day)?,
+            day,
         };
         if self.known.len() >= REMEMBERED {
             self.known.clear();
@@ -164,26 +170,80 @@ fn use_on(connection: &Connection, key: i64, day: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// The number of a name, if it is stored.
+fn find_name(connection: &Connection, text: &str) -> rusqlite::Result<Option<i64>> {
+    let mut statement = connection.prepare_cached(FIND_NAME)?;
+    statement.query_row([text], |row| row.get(0)).optional()
+}
+
 /// The number of a name.
 fn name(connection: &Connection, text: &str) -> rusqlite::Result<i64> {
-    let found = connection
-        .prepare_cached(FIND_NAME)?
-        .query_row([text], |row| row.get(0))
-        .optional()?;
-    if let Some(id) = found {
+    if let Some(id) = find_name(connection, text)? {
         return Ok(id);
     }
     connection.prepare_cached(ADD_NAME)?.execute([text])?;
     Ok(connection.last_insert_rowid())
 }
 
-/// The number of a key with this domain and host, used on this day.
+/// The number of a key by its domain and host, used on this day; `None` if it is new and there is no room for it.
+fn find_details(connection: &Connection, key: &LedgerKey, day: i64) -> rusqlite::Result<Option<i64>> {
+    let domain = key.domain.as_ref().map(ToString::to_string);
+    let host = key.host.as_ref().map(Domain::as_str);
+    let number = |text: Option<&str>, without: i64| match text {
+        Some(text) => find_name(connection, text),
+        None => Ok(Some(without)),
+    };
+    let known = (number(domain.as_deref(), ALL_DOMAINS)?, number(host, NO_HOST)?);
+    if let (Some(domain), Some(host)) = known
+        && let Some(id) = find_key(connection, (domain, host), key, day)?
+    {
+        return Ok(Some(id));
+    }
+    if !has_room(connection, known.0, day)? {
+        return Ok(None);
+    }
+    let number = |known: Option<i64>, text: Option<&str>| match known {
+        Some(number) => Ok(number),
+        None => name(connection, text.unwrap_or_default()),
+    };
+    let names = (number(known.0, domain.as_deref())?, number(known.1, host)?);
+    add_key(connection, names, key, day).map(Some)
+}
+
+/// Whether another key may be added on this day, for this domain if that is known.
+fn has_room(connection: &Connection, domain: Option<i64>, day: i64) -> rusqlite::Result<bool> {
+    let [all, of_day]: [i64; 2] = connection
+        .prepare_cached(ADDED)?
+        .query_row([day], |row| Ok([row.get(0)?, row.get(1)?]))?;
+    let of_domain = match domain {
+        Some(domain) => connection
+            .prepare_cached(OF_DOMAIN)?
+            .query_row([domain, KEYS_OF_A_DOMAIN], |row| row.get(0))?,
+        None => 0,
+    };
+    Ok(all < KEYS && of_day < KEYS_A_DAY && of_domain < KEYS_OF_A_DOMAIN)
+}
+
+/// The number of a key with these names, used on this day; there are few of this kind.
+fn find_or_add(
+    connection: &Connection,
+    names: (i64, i64),
+    key: &LedgerKey,
+    day: i64,
+) -> rusqlite::Result<i64> {
+    match find_key(connection, names, key, day)? {
+        Some(id) => Ok(id),
+        None => add_key(connection, names, key, day),
+    }
+}
+
+/// The number of a key with this domain and host, if it is stored; it is used on this day.
 fn find_key(
     connection: &Connection,
     (domain, host): (i64, i64),
     key: &LedgerKey,
     day: i64,
-) -> rusqlite::Result<i64> {
+) -> rusqlite::Result<Option<i64>> {
     let [family, status, security, dane, cause] = numbers(key);
     let found: Option<(i64, i64)> = connection
         .prepare_cached(FIND_KEY)?
@@ -191,14 +251,28 @@ fn find_key(
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()?;
-    if let Some((id, last_day)) = found {
-        if last_day < day {
-            use_on(connection, id, day)?;
-        }
-        return Ok(id);
+    let Some((id, last_day)) = found else {
+        return Ok(None);
+    };
+    if last_day < day {
+        use_on(connection, id, day)?;
     }
+    Ok(Some(id))
+}
+
+fn add_key(
+    connection: &Connection,
+    (domain, host): (i64, i64),
+    key: &LedgerKey,
+    day: i64,
+) -> rusqlite::Result<i64> {
+    let [family, status, security, dane, cause] = numbers(key);
     connection
         .prepare_cached(ADD_KEY)?
         .execute(params![domain, host, family, status, security, dane, cause, day])?;
-    Ok(connection.last_insert_rowid())
+    let id = connection.last_insert_rowid();
+    if host != ALL_HOSTS {
+        connection.prepare_cached(ADD_TO_COUNT)?.execute([day])?;
+    }
+    Ok(id)
 }

@@ -1,14 +1,18 @@
 //! The ledger's tables: outcomes counted by day, and what they are counted under.
 //!
 //! * [`columns`]: how the fields of a key are stored.
-//! * [`counting`]: what a group of settlements adds. [`reading`]: what reports are made from. [`tidying`]: what is old goes.
+//! * [`counting`]: what a group of settlements adds. [`packed`]: the rows of days that are over. [`reading`]: what reports are
+//!   made from, with [`names`] and [`sums`]. [`tidying`]: what is old goes.
 //!
 //! A day's row has two numbers for what it counts, because there are so many: the key stands once in `ledger_key`, the names
 //! of domains and hosts once in `ledger_name`.
 
 mod columns;
 pub(crate) mod counting;
+mod names;
+mod packed;
 pub(crate) mod reading;
+mod sums;
 pub(crate) mod tidying;
 
 use jiff::Timestamp;

@@ -1,30 +1,38 @@
-//! What is old goes, in small steps inside the writer's transactions.
+//! What is old goes and what is over is packed, in small steps inside the writer's transactions.
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::ALL_HOSTS;
+use super::packed;
 use crate::sql::tls;
 
 const OLDEST_DAY: &str = "SELECT min(day) FROM ledger_day";
 const REMOVE_DAY: &str = "DELETE FROM ledger_day WHERE day = ?1 AND key <= (SELECT max(key) FROM \
     (SELECT key FROM ledger_day WHERE day = ?1 ORDER BY key LIMIT ?2))";
+const REMOVE_PACKED: &str = "DELETE FROM ledger_packed WHERE rowid IN \
+    (SELECT rowid FROM ledger_packed WHERE day < ?1 ORDER BY day LIMIT ?2)";
 const OLDEST_TOTAL: &str = "SELECT min(day) FROM ledger_total";
 const REMOVE_TOTALS: &str = "DELETE FROM ledger_total WHERE day = ?1";
 // The keys of totals are few, and stay.
 const UNUSED_KEYS: &str = "SELECT id FROM ledger_key WHERE last_day < ?1 AND host <> ?2";
 const UNUSED_KEY: &str =
     "DELETE FROM ledger_key WHERE id = ?1 AND last_day < ?2 AND host <> ?3 RETURNING domain, host";
+const COUNT_REMOVED: &str = "UPDATE counters SET ledger_keys = max(0, ledger_keys - ?1)";
 const UNUSED_NAME: &str = "DELETE FROM ledger_name WHERE id = ?1 \
     AND NOT EXISTS (SELECT 1 FROM ledger_key WHERE domain = ?1) AND NOT EXISTS (SELECT 1 FROM ledger_key WHERE host = ?1)";
 
 /// Rows that one step removes at most: a millisecond or two.
 pub(crate) const STEP: usize = 500;
+/// Packed values that one step removes at most; each is a page or two.
+const PACKED_STEP: i64 = 50;
 
 /// A step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Tidying {
     /// Remove rows of days before this one, the oldest first.
     Days(i64),
+    /// Pack rows of days before this one, the oldest first.
+    Pack(i64),
     /// Remove totals of one day before this one.
     Totals(i64),
     /// Remove TLS results of days before this one, the oldest first.
@@ -33,16 +41,20 @@ pub(crate) enum Tidying {
     Keys(Vec<i64>, i64),
 }
 
-/// Does one step, inside the writer's transaction; returns how many rows it has removed, names not counted.
+/// Does one step, inside the writer's transaction; returns how many rows it has removed or packed, names not counted.
 pub(crate) fn tidy(connection: &Connection, step: &Tidying) -> rusqlite::Result<usize> {
+    let limit = i64::try_from(STEP).unwrap_or(i64::MAX);
     match step {
-        Tidying::Days(before) => {
-            let limit = i64::try_from(STEP).unwrap_or(i64::MAX);
-            match oldest(connection, OLDEST_DAY, *before)? {
-                Some(day) => connection.prepare_cached(REMOVE_DAY)?.execute([day, limit]),
-                None => Ok(0),
-            }
-        }
+        Tidying::Days(before) => match oldest(connection, OLDEST_DAY, *before)? {
+            Some(day) => connection.prepare_cached(REMOVE_DAY)?.execute([day, limit]),
+            None => connection
+                .prepare_cached(REMOVE_PACKED)?
+                .execute([*before, PACKED_STEP]),
+        },
+        Tidying::Pack(before) => match oldest(connection, OLDEST_DAY, *before)? {
+            Some(day) => packed::pack(connection, day, limit),
+            None => Ok(0),
+        },
         Tidying::Totals(before) => match oldest(connection, OLDEST_TOTAL, *before)? {
             Some(day) => connection.prepare_cached(REMOVE_TOTALS)?.execute([day]),
             None => Ok(0),
@@ -53,6 +65,8 @@ pub(crate) fn tidy(connection: &Connection, step: &Tidying) -> rusqlite::Result<
             for key in keys {
                 removed = removed.saturating_add(usize::from(remove_key(connection, *key, *before)?));
             }
+            let count = i64::try_from(removed).unwrap_or(i64::MAX);
+            connection.prepare_cached(COUNT_REMOVED)?.execute([count])?;
             Ok(removed)
         }
     }

@@ -1,9 +1,10 @@
 //! What settlements add to the results of TLS sessions. All of it runs inside one of the writer's transactions.
 
-use mail::{TlsFailure, TlsPolicy, TlsSession};
-use rusqlite::{Connection, OptionalExtension, params};
+use mail::{Domain, TlsFailure, TlsSession};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use spool::registrable;
 
-use super::{find, written};
+use super::{Known, find, written};
 use crate::sql::ledger::day_of;
 
 /// The most domains and policies counted on one day.
@@ -14,6 +15,8 @@ pub(crate) const POLICIES: i64 = 32;
 pub(crate) const FAILURES: i64 = 64;
 /// The most octets that are stored for one day, indexes not counted.
 const OCTETS: i64 = 64 << 20;
+/// Which part of all this the domains of one registrant may take: whoever has a domain can invent names below it.
+const SHARE: i64 = 8;
 /// What a row takes beside its texts.
 const ROW: i64 = 40;
 
@@ -31,25 +34,33 @@ const FAILURES_THERE: &str =
 const ADD_POLICY: &str = "INSERT INTO tls_policy (policy, last_day) VALUES (?1, ?2)";
 const USED_ON: &str = "UPDATE tls_policy SET last_day = ?2 WHERE id = ?1";
 const DAY: &str = "SELECT tallies, octets FROM tls_day WHERE day = ?1";
-const GROW: &str = "INSERT INTO tls_day (day, tallies, octets, left_out) VALUES (?1, ?2, ?3, ?4) \
-    ON CONFLICT DO UPDATE SET tallies = tallies + ?2, octets = octets + ?3, left_out = left_out + ?4";
+const GROW: &str = "INSERT INTO tls_day (day, tallies, octets, left_out) VALUES (?1, ?2, ?3, 0) \
+    ON CONFLICT DO UPDATE SET tallies = tallies + ?2, octets = octets + ?3";
+const LEAVE_OUT: &str = "INSERT INTO tls_day (day, tallies, octets, left_out) VALUES (?1, 0, 0, 1) \
+    ON CONFLICT DO UPDATE SET left_out = left_out + 1";
+const HELD: &str = "SELECT tallies, octets FROM tls_share WHERE day = ?1 AND holder = ?2";
+const GROW_HELD: &str = "INSERT INTO tls_share (day, holder, tallies, octets) VALUES (?1, ?2, ?3, ?4) \
+    ON CONFLICT DO UPDATE SET tallies = tallies + ?3, octets = octets + ?4";
 
 /// Counts one result of a session, in the reports of all whom it concerns.
 pub(crate) fn count(connection: &Connection, session: &TlsSession) -> rusqlite::Result<()> {
     let day = day_of(session.at);
+    let (mut known, text) = find(connection, &session.policy)?;
     for domain in session.report_domains() {
         let counting = Counting {
             connection,
             day,
-            domain: domain.as_str(),
+            domain,
         };
-        match counting.tally(&session.policy, session.failure.is_some())? {
+        match counting.tally((&mut known, &text), session.failure.is_some())? {
             Some(policy) => {
                 if let Some(failure) = &session.failure {
                     counting.failure(policy, failure)?;
                 }
             }
-            None => counting.grow(0, 0, 1)?,
+            None => {
+                connection.prepare_cached(LEAVE_OUT)?.execute([day])?;
+            }
         }
     }
     Ok(())
@@ -58,18 +69,21 @@ pub(crate) fn count(connection: &Connection, session: &TlsSession) -> rusqlite::
 struct Counting<'a> {
     connection: &'a Connection,
     day: i64,
-    domain: &'a str,
+    domain: &'a Domain,
 }
 
 impl Counting<'_> {
-    /// Counts under a policy, and returns its number; `None` if there is no room.
-    fn tally(&self, policy: &TlsPolicy, failed: bool) -> rusqlite::Result<Option<i64>> {
-        let (known, text) = find(self.connection, policy)?;
+    /// Counts under a policy, as it is known and written, and returns its number; `None` if there is no room.
+    fn tally(
+        &self,
+        (known, text): (&mut Option<Known>, &str),
+        failed: bool,
+    ) -> rusqlite::Result<Option<i64>> {
         let (success, failure) = (i64::from(!failed), i64::from(failed));
         if let Some(known) = known {
             let counted = self.connection.prepare_cached(COUNT)?.execute(params![
                 self.day,
-                self.domain,
+                self.domain.as_str(),
                 known.id,
                 success,
                 failure
@@ -78,77 +92,106 @@ impl Counting<'_> {
                 return Ok(Some(known.id));
             }
         }
-        let octets = ROW.saturating_add(length(self.domain));
+        let octets = ROW.saturating_add(length(self.domain.as_str()));
         // A text that is kept longer counts on each day for which it is kept.
         let octets = if known.is_some_and(|known| known.last_day >= self.day) {
             octets
         } else {
-            octets.saturating_add(length(&text))
+            octets.saturating_add(length(text))
         };
         let of_domain = self
             .connection
             .prepare_cached(POLICIES_THERE)?
-            .query_row(params![self.day, self.domain], |row| row.get::<_, i64>(0))?;
-        if of_domain >= POLICIES || !self.has_room(1, octets)? {
+            .query_row(params![self.day, self.domain.as_str()], |row| row.get::<_, i64>(0))?;
+        if of_domain >= POLICIES || !self.take_room(1, octets)? {
             return Ok(None);
         }
-        let id = if let Some(known) = known {
-            if known.last_day < self.day {
+        let id = self.use_today((known, text))?;
+        self.connection
+            .prepare_cached(ADD)?
+            .execute(params![self.day, self.domain.as_str(), id, success, failure])?;
+        Ok(Some(id))
+    }
+
+    /// Stores a policy, or that it is used on this day; returns its number.
+    fn use_today(&self, (known, text): (&mut Option<Known>, &str)) -> rusqlite::Result<i64> {
+        let id = match *known {
+            Some(known) if known.last_day >= self.day => return Ok(known.id),
+            Some(known) => {
                 self.connection
                     .prepare_cached(USED_ON)?
                     .execute([known.id, self.day])?;
+                known.id
             }
-            known.id
-        } else {
-            self.connection
-                .prepare_cached(ADD_POLICY)?
-                .execute(params![text, self.day])?;
-            self.connection.last_insert_rowid()
+            None => {
+                self.connection
+                    .prepare_cached(ADD_POLICY)?
+                    .execute(params![text, self.day])?;
+                self.connection.last_insert_rowid()
+            }
         };
-        self.connection
-            .prepare_cached(ADD)?
-            .execute(params![self.day, self.domain, id, success, failure])?;
-        self.grow(1, octets, 0)?;
-        Ok(Some(id))
+        *known = Some(Known {
+            id,
+            last_day: self.day,
+        });
+        Ok(id)
     }
 
     /// Counts what was wrong; without room, the failure is counted, but not what it was.
     fn failure(&self, policy: i64, failure: &TlsFailure) -> rusqlite::Result<()> {
         let text = written(serde_json::to_string(failure))?;
-        let key = params![self.day, self.domain, policy, text];
+        let key = params![self.day, self.domain.as_str(), policy, text];
         if self.connection.prepare_cached(COUNT_FAILURE)?.execute(key)? > 0 {
             return Ok(());
         }
         let octets = ROW
-            .saturating_add(length(self.domain))
+            .saturating_add(length(self.domain.as_str()))
             .saturating_add(length(&text));
         let there = self
             .connection
             .prepare_cached(FAILURES_THERE)?
-            .query_row(params![self.day, self.domain, policy], |row| row.get::<_, i64>(0))?;
-        if there < FAILURES && self.has_room(0, octets)? {
+            .query_row(params![self.day, self.domain.as_str(), policy], |row| row.get::<_, i64>(0))?;
+        if there < FAILURES && self.take_room(0, octets)? {
             self.connection.prepare_cached(ADD_FAILURE)?.execute(key)?;
-            self.grow(0, octets, 0)?;
         }
         Ok(())
     }
 
-    /// Whether so much more may be stored for the day.
-    fn has_room(&self, tallies: i64, octets: i64) -> rusqlite::Result<bool> {
-        let there: Option<(i64, i64)> = self
+    /// Takes so much of the room for the day, and of the share of whoever has registered the domain; false if there is not
+    /// so much.
+    fn take_room(&self, tallies: i64, octets: i64) -> rusqlite::Result<bool> {
+        let holder = registrable::of(self.domain);
+        let holder = holder.as_str();
+        let taken = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let of_day: Option<(i64, i64)> = self
             .connection
             .prepare_cached(DAY)?
-            .query_row([self.day], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row([self.day], taken)
             .optional()?;
-        let (there, stored) = there.unwrap_or_default();
-        Ok(there.saturating_add(tallies) <= TALLIES && stored.saturating_add(octets) <= OCTETS)
-    }
-
-    fn grow(&self, tallies: i64, octets: i64, left_out: i64) -> rusqlite::Result<()> {
+        let held: Option<(i64, i64)> = self
+            .connection
+            .prepare_cached(HELD)?
+            .query_row(params![self.day, holder], taken)
+            .optional()?;
+        let octets = match held {
+            Some(_) => octets,
+            None => octets.saturating_add(ROW).saturating_add(length(holder)),
+        };
+        for (taken, part) in [(of_day, 1), (held, SHARE)] {
+            let (all_tallies, all_octets) = taken.unwrap_or_default();
+            if all_tallies.saturating_add(tallies) > TALLIES / part
+                || all_octets.saturating_add(octets) > OCTETS / part
+            {
+                return Ok(false);
+            }
+        }
         self.connection
             .prepare_cached(GROW)?
-            .execute([self.day, tallies, octets, left_out])?;
-        Ok(())
+            .execute([self.day, tallies, octets])?;
+        self.connection
+            .prepare_cached(GROW_HELD)?
+            .execute(params![self.day, holder, tallies, octets])?;
+        Ok(true)
     }
 }
 

@@ -11,6 +11,8 @@ const REMOVE_FAILURES: &str = "DELETE FROM tls_failure WHERE day = ?1 AND domain
     (SELECT domain FROM tls_failure WHERE day = ?1 ORDER BY domain LIMIT ?2))";
 const REMOVE_TALLIES: &str = "DELETE FROM tls_tally WHERE day = ?1 AND domain <= (SELECT max(domain) FROM \
     (SELECT domain FROM tls_tally WHERE day = ?1 ORDER BY domain LIMIT ?2))";
+const REMOVE_SHARES: &str = "DELETE FROM tls_share WHERE day = ?1 AND holder <= (SELECT max(holder) FROM \
+    (SELECT holder FROM tls_share WHERE day = ?1 ORDER BY holder LIMIT ?2))";
 const REMOVE_POLICIES: &str =
     "DELETE FROM tls_policy WHERE id IN (SELECT id FROM tls_policy WHERE last_day <= ?1 LIMIT ?2)";
 const REMOVE_DAY: &str = "DELETE FROM tls_day WHERE day = ?1";
@@ -25,7 +27,7 @@ pub(crate) fn tidy(connection: &Connection, before: i64, step: usize) -> rusqlit
         return Ok(0);
     };
     let limit = i64::try_from(step).unwrap_or(i64::MAX);
-    for statement in [REMOVE_FAILURES, REMOVE_TALLIES, REMOVE_POLICIES] {
+    for statement in [REMOVE_FAILURES, REMOVE_TALLIES, REMOVE_SHARES, REMOVE_POLICIES] {
         let removed = connection
             .prepare_cached(statement)?
             .execute(params![day, limit])?;
