@@ -275,7 +275,10 @@ async fn the_first_rows_in_either_order() {
         ..question(1, View::By(By::MxProvider))
     };
     let (busy, broad) = ("busy.example: 3 1", "broad.example: 2 2");
-    for (order, expected) in [(Order::Deliveries, [busy, broad]), (Order::Domains, [broad, busy])] {
+    for (order, expected) in [
+        (Order::Deliveries, [busy, broad]),
+        (Order::Domains, [broad, busy]),
+    ] {
         let report = scene.ask(asked(order, Some(2))).await;
         assert_eq!(rows(&report), expected);
         assert_eq!((report.head.row_count, report.head.total.deliveries()), (3, 6));

@@ -257,7 +257,10 @@ async fn a_tls_report_is_told_once_whatever_the_disk_does() {
             let directory = tempfile::tempdir().unwrap();
             let spool = open(directory.path()).await.unwrap();
             settle(&spool, 3).await;
-            let read = spool.tls_tallies(day, "b.example".parse().unwrap()).await.unwrap();
+            let read = spool
+                .tls_tallies(day, "b.example".parse().unwrap())
+                .await
+                .unwrap();
             // Counted while the report is made.
             settle(&spool, 5).await;
             order(&spool, &faults);
@@ -282,7 +285,13 @@ async fn a_tls_report_is_told_once_whatever_the_disk_does() {
 async fn a_tls_report_that_found_no_room_on_the_disk_is_left_as_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let spool = open(directory.path()).await.unwrap();
-    let told = || (jiff::civil::date(2026, 3, 1), "b.example".parse().unwrap(), Vec::new());
+    let told = || {
+        (
+            jiff::civil::date(2026, 3, 1),
+            "b.example".parse().unwrap(),
+            Vec::new(),
+        )
+    };
     order(&spool, &[(Place::Commit, ErrorCode::DiskFull)]);
     let refused = spool.tls_told(told(), None).await;
     assert!(matches!(refused, Err(SpoolError::Full)), "{refused:?}");

@@ -18,10 +18,10 @@ use super::open;
 use crate::sql::connections::DATABASE;
 use crate::sql::ledger::counting::{KEYS, KEYS_A_DAY, KEYS_OF_A_DOMAIN};
 use crate::sql::ledger::day_number;
+use crate::sql::ledger::tidying::{STEP, Tidying};
 use crate::sql::schema::{APPLICATION_ID, MIGRATIONS};
 use crate::steps::Place;
 use crate::writer::job::{Job, TidyJob};
-use crate::sql::ledger::tidying::{STEP, Tidying};
 use crate::{EmbeddedSpool, Options, ReadOnlySpool};
 
 const FIRST: Date = date(2026, 3, 1);
@@ -183,7 +183,10 @@ async fn what_finds_no_room_is_counted_without_domain_and_host() {
     let spool = open(path).await.unwrap();
     count(&spool, 0, "a.example").await;
     let day = day_number(FIRST);
-    set_counters(path, &format!("ledger_new = {}, ledger_day = {day}", KEYS_A_DAY - 1));
+    set_counters(
+        path,
+        &format!("ledger_new = {}, ledger_day = {day}", KEYS_A_DAY - 1),
+    );
     for domain in ["b.example", "c.example", "d.example", "a.example"] {
         count(&spool, 0, domain).await;
     }
@@ -231,11 +234,19 @@ async fn days_that_are_over_are_packed_and_the_figures_stay() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     let spool = open(path).await.unwrap();
-    for (days, domain) in [(0, "a.example"), (0, "b.example"), (1, "a.example"), (2, "a.example")] {
+    for (days, domain) in [
+        (0, "a.example"),
+        (0, "b.example"),
+        (1, "a.example"),
+        (2, "a.example"),
+    ] {
         count(&spool, days, domain).await;
     }
     let all = ["a.example 3", "b.example 1"];
-    assert_eq!((sums(&spool).await, packed(path)), (all.map(str::to_owned).to_vec(), [0, 4]));
+    assert_eq!(
+        (sums(&spool).await, packed(path)),
+        (all.map(str::to_owned).to_vec(), [0, 4])
+    );
     for place in [Place::Begin, Place::Commit, Place::Committed] {
         spool
             .shared()
@@ -252,7 +263,10 @@ async fn days_that_are_over_are_packed_and_the_figures_stay() {
     }
     let tidy = async |days: i64| spool.tidy(FIRST + days.days(), None).await;
     tidy(2).await.unwrap();
-    assert_eq!((sums(&spool).await, packed(path)), (all.map(str::to_owned).to_vec(), [2, 1]));
+    assert_eq!(
+        (sums(&spool).await, packed(path)),
+        (all.map(str::to_owned).to_vec(), [2, 1])
+    );
     let visit = |_| std::ops::ControlFlow::Continue(());
     assert_eq!(spool.sums(Date::MIN..=Date::MAX, visit).await.unwrap(), 0);
 

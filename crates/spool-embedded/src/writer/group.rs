@@ -115,7 +115,9 @@ fn apply(
         Step::Act(job, done) => *done = Some(acting::act(connection, job, shared, written)?),
         Step::Incidents(job, done) => *done = Some(incidents::change(connection, &job.change, job.now)?),
         Step::TlsTold(job, done) => {
-            let was_durable = job.in_doubt.is_some_and(|number| number <= written.counters.commits);
+            let was_durable = job
+                .in_doubt
+                .is_some_and(|number| number <= written.counters.commits);
             *done = Some(match &job.report {
                 _ if was_durable => Insertion::Done,
                 Some(_) if shared.is_too_many(written.counters.messages) => Insertion::TooMany,

@@ -73,9 +73,10 @@ impl Pruning {
         let done = self.step(day_of(Timestamp::now()));
         let pause = match (&self.stage, &done) {
             (Stage::Done(_), _) | (_, Err(_)) => BETWEEN_LOOKS,
-            (Stage::Tls | Stage::Pack | Stage::Days | Stage::Totals | Stage::Look | Stage::Keys(_), Ok(())) => {
-                BETWEEN_STEPS
-            }
+            (
+                Stage::Tls | Stage::Pack | Stage::Days | Stage::Totals | Stage::Look | Stage::Keys(_),
+                Ok(()),
+            ) => BETWEEN_STEPS,
         };
         self.due = Instant::now() + pause;
         done

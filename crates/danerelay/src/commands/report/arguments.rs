@@ -35,7 +35,12 @@ pub(crate) struct ReportArguments {
     by: Option<By>,
 
     /// Rows with the most deliveries first, or MX providers with the most recipient domains.
-    #[arg(long, value_name = "BY", default_value = "deliveries", conflicts_with = "soft_fail")]
+    #[arg(
+        long,
+        value_name = "BY",
+        default_value = "deliveries",
+        conflicts_with = "soft_fail"
+    )]
     sort: Sort,
 
     /// Leave traffic to `report.internal_domains` out, count it with the rest, or count nothing else.

@@ -9,8 +9,7 @@
 
 use rusqlite::{Connection, params};
 
-const ROWS: &str =
-    "SELECT key, count, octets, last FROM ledger_day WHERE day = ?1 ORDER BY key LIMIT ?2";
+const ROWS: &str = "SELECT key, count, octets, last FROM ledger_day WHERE day = ?1 ORDER BY key LIMIT ?2";
 const ADD: &str = "INSERT INTO ledger_packed (day, entries) VALUES (?1, ?2)";
 const REMOVE: &str = "DELETE FROM ledger_day WHERE day = ?1 AND key <= ?2";
 
@@ -177,7 +176,10 @@ mod tests {
             let found: Vec<_> = Entries::of(&packed[..length]).collect();
             let is_whole = length == packed.len() - 4;
             assert_eq!(found.last().unwrap().is_ok(), is_whole, "{length}");
-            assert_eq!(found.iter().filter(|entry| entry.is_err()).count(), usize::from(!is_whole));
+            assert_eq!(
+                found.iter().filter(|entry| entry.is_err()).count(),
+                usize::from(!is_whole)
+            );
         }
         let endless: Vec<_> = Entries::of(&[0xff; 40]).collect();
         assert_eq!(endless, [Err(Malformed)]);

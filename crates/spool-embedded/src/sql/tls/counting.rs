@@ -102,14 +102,20 @@ impl Counting<'_> {
         let of_domain = self
             .connection
             .prepare_cached(POLICIES_THERE)?
-            .query_row(params![self.day, self.domain.as_str()], |row| row.get::<_, i64>(0))?;
+            .query_row(params![self.day, self.domain.as_str()], |row| {
+                row.get::<_, i64>(0)
+            })?;
         if of_domain >= POLICIES || !self.take_room(1, octets)? {
             return Ok(None);
         }
         let id = self.use_today((known, text))?;
-        self.connection
-            .prepare_cached(ADD)?
-            .execute(params![self.day, self.domain.as_str(), id, success, failure])?;
+        self.connection.prepare_cached(ADD)?.execute(params![
+            self.day,
+            self.domain.as_str(),
+            id,
+            success,
+            failure
+        ])?;
         Ok(Some(id))
     }
 
@@ -150,7 +156,9 @@ impl Counting<'_> {
         let there = self
             .connection
             .prepare_cached(FAILURES_THERE)?
-            .query_row(params![self.day, self.domain.as_str(), policy], |row| row.get::<_, i64>(0))?;
+            .query_row(params![self.day, self.domain.as_str(), policy], |row| {
+                row.get::<_, i64>(0)
+            })?;
         if there < FAILURES && self.take_room(0, octets)? {
             self.connection.prepare_cached(ADD_FAILURE)?.execute(key)?;
         }
