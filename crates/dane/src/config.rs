@@ -13,7 +13,7 @@ use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 use crate::names::InvalidName;
 use crate::narrow::{Offer, TlsVersion};
@@ -131,6 +131,15 @@ impl ClientConfigs {
             return Ok(self.clone());
         }
         provider.kx_groups = classical;
+        Self::new(Arc::new(provider), self.minimum)
+    }
+
+    /// The same without these cipher suites. Fails if nothing is left to offer.
+    pub fn without_suites(&self, suites: &[CipherSuite]) -> Result<Self, SetupError> {
+        let mut provider = CryptoProvider::clone(self.provider());
+        provider
+            .cipher_suites
+            .retain(|suite| !suites.contains(&suite.suite()));
         Self::new(Arc::new(provider), self.minimum)
     }
 

@@ -38,7 +38,7 @@
 //!
 //! [`verify_chain`] is step 5 without a connection, for tools that check published records;
 //! an [`Offer`] leaves out most of what a client can do, which shows what a server can;
-//! [`supported_key`] and [`is_issued_by`] tell those that make records which ones can never match, and a
+//! [`supported_key`], [`is_issued_by`] and [`path_of`] tell those that make records which ones can never match, and a
 //! [`CertificateSummary`] what a certificate says of itself.
 //!
 //! Two further verifiers complete a mail client's needs: [`PkixVerifier`] (the WebPKI, for MTA-STS) with
@@ -91,7 +91,7 @@ pub use config::{
     server_name,
 };
 pub use failure::{PkixFailure, Untrusted, VerifyFailure};
-pub use issuer::is_issued_by;
+pub use issuer::{is_issued_by, path_of};
 pub use key::{UnsupportedKey, supported_key};
 pub use names::{InvalidName, ReferenceIdentifiers};
 pub use narrow::{KeyKind, Offer, TlsVersion};

@@ -1,9 +1,15 @@
-//! A TLSA record set for people and for programs: each record, and whether it is usable.
+//! A TLSA record set for people and for programs: each record, whether it is usable, and how long a change takes.
 
 use std::fmt;
 
 use dane::TlsaSet;
 use serde::{Deserialize, Serialize};
+
+/// How long after a change of the records others may still use what was there before, in seconds: two TTLs (RFC 7671 §8.1).
+/// After one no cache has an old answer; the second is for name servers that are slow to take over the zone.
+pub(crate) fn wait(ttl: u32) -> u32 {
+    ttl.saturating_mul(2)
+}
 
 /// One TLSA record.
 #[derive(Debug, Clone, Serialize, Deserialize)]

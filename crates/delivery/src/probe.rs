@@ -11,6 +11,7 @@ use policy::facts::MessageTls;
 use policy::failure::{Failure, Standing};
 use policy::settings::RouteTls;
 use rustls::pki_types::CertificateDer;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::config::DeliveryConfig;
@@ -164,6 +165,12 @@ impl Prober {
             chain: witness.into_seen().chain,
             failure,
         }
+    }
+
+    /// A connection over which nothing has been said yet, from the source address that deliveries on this route have.
+    pub async fn dial(&self, route: &Route, socket: SocketAddr) -> Result<TcpStream, Failure> {
+        let dialled = self.connections.dial_only(&route.next_hop, socket).await;
+        dialled.map_err(|failure| failure.into_failure(Standing::Apart))
     }
 
     async fn host<'a>(&self, candidate: &'a Candidate, route: &Route) -> HostProbe<'a> {

@@ -28,8 +28,10 @@ pub struct Answer<T> {
 }
 
 /// What the signature over an RRset says (RFC 4034 §3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
+    /// The zone that signed, in lower case and without the final dot; `.` for the root.
+    pub zone: Arc<str>,
     /// The TTL in the zone, in seconds, however long a cache has kept the records: what a cache may have to wait for after a change.
     pub original_ttl: u32,
     /// When its validity began.

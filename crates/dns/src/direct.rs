@@ -10,8 +10,8 @@ use crate::hop::{Finding, failure_of, is_answer, read};
 use crate::presentation::presented;
 use crate::question::{QuestionError, to_type};
 use crate::record::absolute;
-use crate::signed::{Signature, signatures};
 use crate::upstream::{Asking, Upstream};
+use crate::validate::signatures_of;
 use crate::{NoAnswer, Server};
 
 /// What a server said.
@@ -21,8 +21,8 @@ pub struct Direct {
     pub said: Said,
     /// Whether it speaks for the zone (RFC 1035 §4.1.1).
     pub is_authoritative: bool,
-    /// The signatures over the records.
-    pub signatures: Vec<Signature>,
+    /// Whether signatures over the records came with them.
+    pub is_signed: bool,
 }
 
 /// The kinds of answers.
@@ -74,6 +74,8 @@ async fn exchange(server: SocketAddr, question: &Query, patience: Duration) -> R
     Ok(Direct {
         said,
         is_authoritative: message.metadata.authoritative,
-        signatures: signatures(message, question.name(), question.query_type()),
+        is_signed: signatures_of(&message.answers, question.name(), question.query_type())
+            .next()
+            .is_some(),
     })
 }

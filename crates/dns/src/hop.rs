@@ -1,5 +1,7 @@
 //! One question and the records at exactly the name asked about.
 
+use std::sync::Arc;
+
 use hickory_proto::dnssec::rdata::DNSSECRData;
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType, RecordTypeSet};
@@ -9,6 +11,7 @@ use mail::{LookupFailure, Security};
 use crate::extended::ExtendedError;
 use crate::flaw::nearest;
 use crate::outage::Outage;
+use crate::presentation::written;
 use crate::{NoAnswer, Signed};
 
 /// The records of one name, with their status. The caller follows aliases, one hop at a time.
@@ -89,6 +92,7 @@ pub(crate) fn signed(
             {
                 let input = rrsig.input();
                 Some(Signed {
+                    zone: zone_of(&input.signer_name),
                     original_ttl: input.original_ttl,
                     inception: nearest(now, input.sig_inception.get())?,
                     expiration: nearest(now, input.sig_expiration.get())?,
@@ -96,6 +100,15 @@ pub(crate) fn signed(
             }
             _ => None,
         })
+}
+
+/// A zone in writing, without the final dot; `.` for the root.
+fn zone_of(apex: &Name) -> Arc<str> {
+    let written = written(&apex.to_lowercase());
+    match written.trim_end_matches('.') {
+        "" => ".".into(),
+        name => name.into(),
+    }
 }
 
 /// How long an absence may be cached (RFC 2308 §5), in seconds; at most three hours, as its §5 advises.

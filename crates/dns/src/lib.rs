@@ -11,7 +11,7 @@
 //! 4. [`mx`] and [`host`]: the two discoveries that a delivery needs, as facts. What follows from them is decided elsewhere.
 //! 5. [`self_test`]: whether the resolver validates at all, and if not, what exactly is wrong (`fault`). A server whose AD bit is
 //!    to be believed must show it before its first answer counts, and after each that comes without the bit (`belief`).
-//! 6. [`direct`]: one question to one server of a zone, and the [`Signature`]s that a zone publishes: for people, never for a
+//! 6. [`direct`]: one question to one server of a zone; it and what a signature says ([`Signed`]) are for people, never for a
 //!    decision.
 //!
 //! Inside, `lookups` makes one look-up with its `cache` and its hops; `state` is what may change meanwhile. `asked` says in
@@ -58,7 +58,6 @@ pub mod resolv_conf;
 mod resolver;
 pub mod self_test;
 pub mod server;
-mod signed;
 mod sockets;
 mod state;
 mod subtrees;
@@ -79,6 +78,5 @@ pub use failure::NoAnswer;
 pub use question::QuestionError;
 pub use resolver::Resolver;
 pub use server::{Server, TlsServer};
-pub use signed::Signature;
 #[doc(hidden)]
 pub use validate::fuzzing;

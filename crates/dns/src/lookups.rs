@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use hickory_proto::op::Query;
 use hickory_proto::rr::{Name, RData, RecordType};
 use mail::{Domain, LookupFailure, Security};
 use tokio::time::{Instant, timeout_at};
@@ -20,7 +19,6 @@ use crate::hop::{Finding, Hop};
 use crate::outage::Outage;
 use crate::places::{Places, TURN};
 use crate::record::{absolute, to_domain, to_name, to_names};
-use crate::signed::{Signature, signatures};
 use crate::state::State;
 use crate::subtrees::Subtrees;
 use crate::trusting::{Trusting, has_signatures, signed_question};
@@ -332,22 +330,6 @@ impl Lookups {
         let question = signed_question();
         let reply = upstream.exchange(&question, Asking::Unchecked).await?;
         has_signatures(&reply, &question)
-    }
-
-    /// The signatures published for one type at one name, as the servers have them.
-    pub(crate) async fn signatures(
-        &self,
-        name: &Name,
-        record_type: RecordType,
-    ) -> Result<Vec<Signature>, NoAnswer> {
-        let Some(place) = self.places.enter().await else {
-            return Err(no_turn(&Asked::any(name.clone(), record_type)));
-        };
-        let upstream = Arc::clone(&self.state.load().upstream);
-        let question = Query::query(name.clone(), record_type);
-        let asking = upstream.exchange(&question, Asking::Unchecked);
-        let reply = place.within(asking).await?;
-        Ok(signatures(&reply.message, name, record_type))
     }
 
     /// Follows aliases to the end. Each hop is looked up separately, so each has its own status.

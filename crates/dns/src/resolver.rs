@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hickory_proto::dnssec::Algorithm;
 use hickory_proto::rr::{Name, RData, RecordType};
-use mail::{Domain, LookupFailure, Security};
+use mail::{Domain, Security};
 
 use crate::algorithm;
 use crate::asked::{self, Asked, Found, TlsaFound};
@@ -16,7 +16,6 @@ use crate::lookups::Lookups;
 use crate::presentation::presented;
 use crate::question::{QuestionError, to_type};
 use crate::record::{absolute, to_domain, to_name, to_names};
-use crate::signed::Signature;
 use crate::trusting::Trusting;
 use crate::{
     Lookup, LookupCounts, Mode, MxRecord, NoAnswer, ResolverConfig, ResolverError, Server, TrustAnchors,
@@ -188,14 +187,6 @@ impl Resolver {
         Ok(found
             .and_then(Found::any)
             .and_then(|answer| answer.try_convert(|data| Ok(data.iter().map(presented).collect()))))
-    }
-
-    /// The signatures that are published for one type at exactly this name; none if it is not signed. They are not validated:
-    /// a look-up of the records says whether they count.
-    pub async fn signatures(&self, name: &str, record_type: &str) -> Result<Vec<Signature>, NoAnswer> {
-        let owner = absolute(name).ok_or(LookupFailure::Malformed)?;
-        let wanted = to_type(record_type).map_err(|_| LookupFailure::Malformed)?;
-        self.lookups.signatures(&owner, wanted).await
     }
 
     /// The hosts that the MX records of a name lead to, if they are cached.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
 
@@ -11,7 +11,6 @@ use super::evidence::Evidence;
 use super::pkix::{HostCheck, PkixProof, PkixVerifier, WebPki};
 use super::refusal::Refusal;
 use crate::chain::{Match, whole_chain};
-use crate::handshake;
 use crate::names::ReferenceIdentifiers;
 use crate::usability::TlsaSet;
 use crate::verify::verify_chain;
@@ -22,7 +21,6 @@ pub struct DaneVerifier {
     set: Arc<TlsaSet>,
     references: ReferenceIdentifiers,
     webpki: Option<HostCheck>,
-    algorithms: WebPkiSupportedAlgorithms,
     evidence: Evidence<Match>,
 }
 
@@ -56,8 +54,7 @@ impl DaneVerifier {
             set: set.into(),
             references,
             webpki: None,
-            algorithms: provider.signature_verification_algorithms,
-            evidence: Evidence::new(),
+            evidence: Evidence::new(provider.signature_verification_algorithms),
         })
     }
 
@@ -72,9 +69,8 @@ impl DaneVerifier {
         Arc::new(Self {
             set: set.into(),
             references,
-            algorithms: webpki.algorithms(),
+            evidence: Evidence::new(webpki.algorithms()),
             webpki: Some(webpki.for_host(host)),
-            evidence: Evidence::new(),
         })
     }
 
@@ -130,8 +126,7 @@ impl ServerCertVerifier for DaneVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let verdict = handshake::verify_tls12(message, cert, dss, &self.algorithms);
-        self.evidence.signature(cert, verdict)
+        self.evidence.tls12(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -140,11 +135,10 @@ impl ServerCertVerifier for DaneVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let verdict = handshake::verify_tls13(message, cert, dss, &self.algorithms);
-        self.evidence.signature(cert, verdict)
+        self.evidence.tls13(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.evidence.schemes()
     }
 }

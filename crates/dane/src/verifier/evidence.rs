@@ -6,10 +6,16 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::CertificateDer;
-use rustls::{CertificateError, ClientConnection, Error, HandshakeKind, OtherError};
+use rustls::{
+    CertificateError, ClientConnection, DigitallySignedStruct, Error, HandshakeKind, OtherError,
+    SignatureScheme,
+};
 
 use super::refusal::Refusal;
+use crate::handshake;
 
 /// The states of a handshake: `Nothing` → `Chain` → `Signed` → `Given`, or `Refused` from any of the first
 /// two.
@@ -29,15 +35,49 @@ enum State<T> {
 /// Collects the two checks of a handshake. Shared between rustls, which reports them, and the caller, who
 /// takes the result.
 #[derive(Debug)]
-pub(super) struct Evidence<T>(Mutex<State<T>>);
+pub(super) struct Evidence<T> {
+    algorithms: WebPkiSupportedAlgorithms,
+    state: Mutex<State<T>>,
+}
 
 impl<T> Evidence<T> {
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(State::Nothing))
+    /// Signatures are checked by these algorithms.
+    pub(super) fn new(algorithms: WebPkiSupportedAlgorithms) -> Self {
+        Self {
+            algorithms,
+            state: Mutex::new(State::Nothing),
+        }
+    }
+
+    /// What is offered to servers.
+    pub(super) fn schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+
+    /// The signature of a TLS 1.2 handshake.
+    pub(super) fn tls12(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let verdict = handshake::verify_tls12(message, leaf, signed, &self.algorithms);
+        self.signature(leaf, verdict)
+    }
+
+    /// The signature of a TLS 1.3 handshake.
+    pub(super) fn tls13(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let verdict = handshake::verify_tls13(message, leaf, signed, &self.algorithms);
+        self.signature(leaf, verdict)
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The verdict on the chain. Only the first one counts: a verifier is for a single connection.
@@ -66,11 +106,11 @@ impl<T> Evidence<T> {
     }
 
     /// The verdict on the handshake's signature by `leaf`, which must be the certificate that was accepted.
-    pub(super) fn signature<S>(
+    fn signature(
         &self,
         leaf: &CertificateDer<'_>,
-        verdict: Result<S, Error>,
-    ) -> Result<S, Error> {
+        verdict: Result<HandshakeSignatureValid, Error>,
+    ) -> Result<HandshakeSignatureValid, Error> {
         let mut state = self.state();
         let own = || vec![leaf.clone().into_owned()];
         let valid = verdict.inspect_err(|_| *state = State::Refused(Refusal::Signature, own()))?;

@@ -13,7 +13,6 @@ use super::refusal::Refusal;
 use crate::chain::{MAX_CHAIN, whole_chain};
 use crate::der::Fields;
 use crate::failure::{PkixFailure, Untrusted, path_failure};
-use crate::handshake;
 use crate::key::supported_key;
 
 /// The trusted roots. Made once per root store, cheap to clone.
@@ -150,7 +149,7 @@ impl PkixVerifier {
     pub fn new(webpki: &WebPki, host: ServerName<'static>) -> Arc<Self> {
         Arc::new(Self {
             check: webpki.for_host(host),
-            evidence: Evidence::new(),
+            evidence: Evidence::new(webpki.algorithms()),
         })
     }
 
@@ -198,8 +197,7 @@ impl ServerCertVerifier for PkixVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let verdict = handshake::verify_tls12(message, cert, dss, &self.check.webpki.algorithms);
-        self.evidence.signature(cert, verdict)
+        self.evidence.tls12(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -208,11 +206,10 @@ impl ServerCertVerifier for PkixVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let verdict = handshake::verify_tls13(message, cert, dss, &self.check.webpki.algorithms);
-        self.evidence.signature(cert, verdict)
+        self.evidence.tls13(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.check.webpki.algorithms.supported_schemes()
+        self.evidence.schemes()
     }
 }

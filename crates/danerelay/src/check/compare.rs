@@ -1,10 +1,29 @@
 //! What has changed since an earlier run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
+use super::observation::Manner;
 use super::row::Row;
 use super::verdict::Verdict;
+
+/// What is remembered of a domain of the earlier run.
+#[derive(Debug, Clone)]
+pub(crate) struct Past {
+    pub(crate) verdict: Verdict,
+    manner: Option<Manner>,
+    grave: BTreeSet<(String, Option<String>)>,
+}
+
+impl From<Row> for Past {
+    fn from(row: Row) -> Self {
+        Self {
+            verdict: row.verdict,
+            manner: row.manner,
+            grave: row.grave,
+        }
+    }
+}
 
 /// One domain that is not as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,27 +46,53 @@ pub(crate) struct Changes {
     pub(crate) new: Vec<String>,
     /// Domains that only the earlier run knew.
     pub(crate) gone: Vec<String>,
+    /// How many were looked at in another manner, and are not compared.
+    pub(crate) unlike: usize,
 }
 
-impl Changes {
-    pub(crate) fn between(before: &[Row], now: &[Row]) -> Self {
-        let known: HashMap<&str, &Row> = before.iter().map(|row| (row.domain.as_str(), row)).collect();
-        let mut changes = Self::default();
-        for row in now {
-            match known.get(row.domain.as_str()) {
-                None => changes.new.push(row.domain.clone()),
-                Some(old) => changes.changed.extend(Change::between(old, row)),
-            }
+/// A comparison that is made while the domains come.
+#[derive(Debug, Default)]
+pub(crate) struct Comparison {
+    /// Those of the earlier run that have not come yet.
+    before: HashMap<String, Past>,
+    changes: Changes,
+}
+
+impl Comparison {
+    pub(crate) fn with(before: HashMap<String, Past>) -> Self {
+        Self {
+            before,
+            changes: Changes::default(),
         }
-        let now: HashMap<&str, &Row> = now.iter().map(|row| (row.domain.as_str(), row)).collect();
-        let gone = before.iter().filter(|row| !now.contains_key(row.domain.as_str()));
-        changes.gone = gone.map(|row| row.domain.clone()).collect();
+    }
+
+    /// A domain as it is now.
+    pub(crate) fn add(&mut self, row: &Row) {
+        match self.before.remove(&row.domain) {
+            None => self.changes.new.push(row.domain.clone()),
+            // What was not looked at is not gone.
+            Some(past) if past.manner != row.manner => self.changes.unlike += 1,
+            Some(past) => self.changes.changed.extend(Change::between(&past, row)),
+        }
+    }
+
+    /// There are no more.
+    pub(crate) fn end(self) -> Changes {
+        let mut changes = self.changes;
+        changes.gone = self.before.into_keys().collect();
         changes
             .changed
             .sort_by(|one, other| one.domain.cmp(&other.domain));
         changes.new.sort();
         changes.gone.sort();
         changes
+    }
+}
+
+impl Changes {
+    /// Whether everything is as it was.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 
     /// For people.
@@ -74,15 +119,26 @@ impl Changes {
                 let _ = writeln!(table, "{domain}: {words}");
             }
         }
+        if self.unlike > 0 {
+            let _ = writeln!(table, "{}", self.unlike_words());
+        }
         if table.is_empty() {
             table.push_str("nothing has changed\n");
         }
         table
     }
+
+    /// What is said of those that are not compared.
+    pub(crate) fn unlike_words(&self) -> String {
+        format!(
+            "{} not compared: the earlier run had another port, was without connections, or looked more or less closely",
+            super::summary::domains(self.unlike)
+        )
+    }
 }
 
 impl Change {
-    fn between(old: &Row, new: &Row) -> Option<Self> {
+    fn between(old: &Past, new: &Row) -> Option<Self> {
         let change = Self {
             domain: new.domain.clone(),
             before: old.verdict,

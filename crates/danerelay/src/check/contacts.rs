@@ -1,27 +1,25 @@
 //! Connections to servers, each made once for all domains that it serves, and one at a time to each address.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dane::{
     ClientConfigs, PkixFailure, RecordingVerifier, ReferenceIdentifiers, TlsaSet, Usage, VerifyFailure,
-    WebPki, server_name, verify_chain,
+    WebPki, openssl_cipher_name, server_name, verify_chain,
 };
 use delivery::probe::{Probe, Prober};
 use delivery::route::{Candidate, Route, RouteHost};
-use jiff::Timestamp;
 use mail::Domain;
-use parking_lot::Mutex;
 use policy::decision::{Action, Requirement};
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use tokio::sync::{OnceCell, Semaphore};
 
-use super::observation::{AddressSeen, IssuerSeen, KeySeen, OfferResult, OfferSeen, VersionSeen, WebPkiSeen};
-use super::offers::Offers;
+use super::deadline::Deadline;
+use super::observation::{AddressSeen, IssuerSeen, KeySeen, OfferResult, VersionSeen, WebPkiSeen};
+use super::offers::{Made, Offers};
+use super::once::{Octets, Once};
 use super::outcome::{Outcome, Standing};
+use super::turns::Turns;
 use super::ways::has_route;
 use crate::explain::{certificates, published};
 
@@ -32,20 +30,23 @@ pub(super) struct Contacts {
     webpki: WebPki,
     /// Further handshakes; none if servers are to be bothered as little as possible.
     offers: Option<Offers>,
-    known: Known<Key, Contact>,
-    /// For chains that other names than those of the first domain are looked for in.
-    known_with_names: Known<(Key, Vec<String>), Contact>,
-    turns: Known<IpAddr, Semaphore>,
+    known: Once<Key, Contact>,
+    turns: Turns,
 }
 
-/// What one connection is like another by.
+/// The most that is remembered of connections, in octets: those of some thousand hosts.
+const KNOWN: usize = 32 * 1024 * 1024;
+
+/// What one connection is like another by: what decides how it is made and what it must achieve.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    host: Option<Domain>,
     socket: SocketAddr,
     requirement: Requirement,
     /// The TLSA base domain and its records.
     tlsa: Option<(Domain, Vec<String>)>,
+    /// The host and the names that are looked for in the certificate, where the chain is worth something else under them than
+    /// under those of the first host.
+    names: Vec<String>,
 }
 
 /// What came of it.
@@ -53,21 +54,30 @@ struct Key {
 struct Contact {
     seen: AddressSeen,
     chain: Vec<CertificateDer<'static>>,
-    /// What the chain is worth under the first domain's names.
-    verified: Option<Result<(), VerifyFailure>>,
+    /// The host for which it was made.
+    host: Option<Domain>,
+    /// What the chain is worth by its TLSA records and under its names, if names matter to these at all.
+    dane: Option<Result<(), VerifyFailure>>,
+    /// What the WebPKI says of the chain under its name.
+    webpki: Option<Result<(), PkixFailure>>,
 }
 
-/// Values that are made once.
-struct Known<K, V>(Mutex<HashMap<K, Arc<OnceCell<V>>>>);
-
-impl<K: Eq + Hash, V> Known<K, V> {
-    fn new() -> Self {
-        Self(Mutex::new(HashMap::new()))
+impl Octets for Contact {
+    /// In memory it takes about twice what it takes in writing.
+    fn octets(&self) -> usize {
+        let written = serde_json::to_vec(&self.seen).map_or(0, |json| json.len());
+        let chain: usize = self.chain.iter().map(|certificate| certificate.len()).sum();
+        size_of::<(Key, Self)>() + 2 * written + chain
     }
+}
 
-    fn cell(&self, key: K) -> Arc<OnceCell<V>> {
-        Arc::clone(self.0.lock().entry(key).or_default())
-    }
+/// One address of a host that a route leads to.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    route: &'a Route,
+    candidate: &'a Candidate,
+    socket: SocketAddr,
+    deadline: Deadline,
 }
 
 impl Contacts {
@@ -81,106 +91,97 @@ impl Contacts {
             configs,
             webpki,
             offers,
-            known: Known::new(),
-            known_with_names: Known::new(),
-            turns: Known::new(),
+            known: Once::new(KNOWN),
+            turns: Turns::default(),
         }
     }
 
+    /// Forgets what was seen.
+    pub(super) fn forget(&self) {
+        self.known.clear();
+    }
+
     /// What an address shows. Who is passed over is not connected to.
-    pub(super) async fn address(&self, route: &Route, candidate: &Candidate, address: IpAddr) -> AddressSeen {
+    pub(super) async fn address(
+        &self,
+        route: &Route,
+        candidate: &Candidate,
+        address: IpAddr,
+        deadline: Deadline,
+    ) -> AddressSeen {
         let Action::Connect { requirement, .. } = &candidate.decision.action else {
             return blank(address, Outcome::NotTried);
         };
         if !has_route(address) {
             return blank(address, Outcome::NoRoute);
         }
-        let host = &candidate.host;
-        let key = Key {
-            host: host.name().cloned(),
+        let place = Place {
+            route,
+            candidate,
             socket: SocketAddr::new(address, route.port),
-            requirement: *requirement,
+            deadline,
+        };
+        let contact = deadline.cut(Box::pin(self.contact(place, *requirement))).await;
+        match contact {
+            Some(contact) => of_candidate(&contact, candidate),
+            None => blank(address, Outcome::NotExamined),
+        }
+    }
+
+    /// Hosts at one address that are to achieve the same share a connection, as long as its chain is worth the same to each of
+    /// them: providers have a host name for each of their customers.
+    async fn contact(&self, place: Place<'_>, requirement: Requirement) -> Arc<Contact> {
+        let host = &place.candidate.host;
+        let mut key = Key {
+            socket: place.socket,
+            requirement,
             tlsa: host.tlsa().map(|(base, set)| {
                 let mut records: Vec<String> = set.usable().iter().map(ToString::to_string).collect();
                 records.sort();
                 (base.clone(), records)
             }),
+            names: Vec::new(),
         };
-        let cell = self.known.cell(key.clone());
-        let contact = cell.get_or_init(|| self.connect(route, candidate, address)).await;
-        if contact.verified == verified(host, &contact.chain) {
-            return of_candidate(contact, candidate);
+        // Boxed, like what follows: a known one needs no space for a whole session.
+        let contact = self.known.get(&key, Box::pin(self.connect(place))).await;
+        let is_same_webpki = || {
+            contact.host.as_ref() == host.name() || contact.webpki == self.webpki(host, &contact.chain)
+        };
+        if contact.dane == verified(host, &contact.chain) && is_same_webpki() {
+            return contact;
         }
         let names = host.references().into_iter().flat_map(ReferenceIdentifiers::iter);
-        let cell = self
-            .known_with_names
-            .cell((key, names.map(str::to_owned).collect()));
-        let contact = cell.get_or_init(|| self.connect(route, candidate, address)).await;
-        of_candidate(contact, candidate)
+        let names = host.name().map(Domain::as_str).into_iter().chain(names);
+        key.names = names.map(str::to_owned).collect();
+        self.known.get(&key, Box::pin(self.connect(place))).await
     }
 
-    async fn connect(&self, route: &Route, candidate: &Candidate, address: IpAddr) -> Contact {
-        let turn = self.turns.cell(address);
-        let turn = turn.get_or_init(|| async { Semaphore::new(1) }).await;
-        // `None` only if the semaphore were closed, which never happens.
-        let _turn = turn.acquire().await.ok();
-        let host = &candidate.host;
-        let Some(probe) = self.prober.probe_address(route, candidate, address).await else {
+    async fn connect(&self, place: Place<'_>) -> Contact {
+        let (host, address) = (&place.candidate.host, place.socket.ip());
+        let _turn = self.turns.take(address).await;
+        let probed = Box::pin(self.prober.probe_address(place.route, place.candidate, address));
+        let Some(probe) = probed.await else {
             return Contact {
                 seen: blank(address, Outcome::NotTried),
                 chain: Vec::new(),
-                verified: None,
+                host: host.name().cloned(),
+                dane: None,
+                webpki: None,
             };
         };
-        let mut seen = self.seen(host, &probe);
-        let socket = SocketAddr::new(address, route.port);
-        seen.offers = self.further(host, socket, &seen).await;
+        let webpki = self.webpki(host, &probe.chain);
+        let mut seen = seen(host, &probe, webpki);
+        Box::pin(self.further(place, &mut seen)).await;
         Contact {
             seen,
-            verified: verified(host, &probe.chain),
-            // Of others nothing more is asked.
-            chain: if host.tlsa().is_some_and(|(_, set)| has_anchors(set)) {
-                probe.chain
-            } else {
-                Vec::new()
-            },
+            host: host.name().cloned(),
+            dane: verified(host, &probe.chain),
+            webpki,
+            chain: probe.chain,
         }
     }
 
-    fn seen(&self, host: &RouteHost, probe: &Probe) -> AddressSeen {
-        let failure = probe.failure.as_ref();
-        let dane = failure.map_or_else(|| probe.verdict.clone(), policy::failure::Failure::verdict);
-        let published = match host.tlsa() {
-            Some((_, set)) if !probe.chain.is_empty() => published(set, &probe.chain),
-            Some(_) | None => Vec::new(),
-        };
-        let webpki = self.webpki(host, &probe.chain);
-        AddressSeen {
-            outcome: Outcome::of(probe),
-            reason: failure
-                .map(|failure| failure.reason.to_string())
-                .or_else(|| probe.unprotected.clone()),
-            dane: Some(dane.to_string()),
-            tls: probe.session.clone(),
-            group: probe.group.map(str::to_owned),
-            tlsvalid: probe.valid.map(|valid| valid.to_string()),
-            webpki: match &webpki {
-                None => WebPkiSeen::NotAsked,
-                Some(Ok(())) => WebPkiSeen::Valid,
-                Some(Err(PkixFailure::NameMismatch)) => WebPkiSeen::NameMismatch,
-                Some(Err(PkixFailure::Expired | PkixFailure::NotYetValid)) => WebPkiSeen::Expired,
-                Some(Err(PkixFailure::Untrusted(_) | PkixFailure::UnsupportedKey(_))) => {
-                    WebPkiSeen::Untrusted
-                }
-            },
-            webpki_reason: webpki.and_then(Result::err).map(|failure| failure.to_string()),
-            presented: certificates(&probe.chain),
-            published,
-            ..blank(probe.address, Outcome::NotTried)
-        }
-    }
-
-    /// What the WebPKI says about the host's name, for information.
+    /// What the WebPKI says about the host's name.
     fn webpki(&self, host: &RouteHost, chain: &[CertificateDer<'static>]) -> Option<Result<(), PkixFailure>> {
         let name = server_name(host.name()?.as_str()).ok()?;
         let (own, issuers) = chain.split_first()?;
@@ -192,28 +193,72 @@ impl Contacts {
         verifier.observed()?.webpki
     }
 
-    /// The other version of TLS, and the other kind of key.
-    async fn further(&self, host: &RouteHost, socket: SocketAddr, seen: &AddressSeen) -> Vec<OfferSeen> {
+    /// The other version of TLS, the other kind of key, and the other cipher suites.
+    async fn further(&self, place: Place<'_>, seen: &mut AddressSeen) {
         let (Some(offers), false) = (&self.offers, seen.presented.is_empty()) else {
-            return Vec::new();
+            return;
         };
-        let mut made = Vec::new();
+        let host = &place.candidate.host;
+        let dial = || self.prober.dial(place.route, place.socket);
+        let make = async |version, keys| {
+            let made = Box::pin(offers.make(host, dial(), version, keys));
+            let made = place.deadline.cut_details(offers.patience, made).await;
+            made.unwrap_or_else(|| Made::unknown(version, keys))
+        };
+        let (mut suites, mut best) = (Vec::new(), VersionSeen::Tls12);
         for version in [VersionSeen::Tls12, VersionSeen::Tls13] {
-            made.push(offers.make(host, socket, version, None).await);
+            let made = make(version, None).await;
+            if made.seen.result == OfferResult::Taken {
+                best = version;
+            }
+            seen.offers.push(made.seen);
+            if let Some(suite) = made.suite {
+                suites.push(suite);
+                let finding = Box::pin(offers.suites(host, dial, version, &mut suites));
+                place.deadline.cut_details(offers.patience, finding).await;
+            }
         }
-        let taken = |made: &[OfferSeen], wanted| {
-            made.iter()
-                .any(|offer| offer.version == wanted && offer.result == OfferResult::Taken)
-        };
-        let version = if taken(&made, VersionSeen::Tls13) {
-            VersionSeen::Tls13
-        } else {
-            VersionSeen::Tls12
-        };
         for keys in [KeySeen::Ecdsa, KeySeen::Rsa] {
-            made.push(offers.make(host, socket, version, Some(keys)).await);
+            seen.offers.push(make(best, Some(keys)).await.seen);
         }
-        made
+        let names = suites.into_iter().filter_map(openssl_cipher_name);
+        seen.suites = names.map(str::to_owned).collect();
+    }
+}
+
+fn seen(
+    host: &RouteHost,
+    probe: &Probe,
+    webpki: Option<Result<(), PkixFailure>>,
+) -> AddressSeen {
+    let failure = probe.failure.as_ref();
+    let dane = failure.map_or_else(|| probe.verdict.clone(), policy::failure::Failure::verdict);
+    let published = match host.tlsa() {
+        Some((_, set)) if !probe.chain.is_empty() => published(set, &probe.chain),
+        Some(_) | None => Vec::new(),
+    };
+    AddressSeen {
+        outcome: Outcome::of(probe),
+        reason: failure
+            .map(|failure| failure.reason.to_string())
+            .or_else(|| probe.unprotected.clone()),
+        dane: Some(dane.to_string()),
+        tls: probe.session.clone(),
+        group: probe.group.map(str::to_owned),
+        tlsvalid: probe.valid.map(|valid| valid.to_string()),
+        webpki: match &webpki {
+            None => WebPkiSeen::NotAsked,
+            Some(Ok(())) => WebPkiSeen::Valid,
+            Some(Err(PkixFailure::NameMismatch)) => WebPkiSeen::NameMismatch,
+            Some(Err(PkixFailure::Expired | PkixFailure::NotYetValid)) => WebPkiSeen::Expired,
+            Some(Err(PkixFailure::Untrusted(_) | PkixFailure::UnsupportedKey(_))) => {
+                WebPkiSeen::Untrusted
+            }
+        },
+        webpki_reason: webpki.and_then(Result::err).map(|failure| failure.to_string()),
+        presented: certificates(&probe.chain),
+        published,
+        ..blank(probe.address, Outcome::NotTried)
     }
 }
 
@@ -276,15 +321,11 @@ fn blank(address: IpAddr, outcome: Outcome) -> AddressSeen {
         issuer: IssuerSeen::NotAsked,
         issuer_reason: None,
         offers: Vec::new(),
+        suites: Vec::new(),
     }
 }
 
 /// An address that nobody connected to.
 pub(super) fn untried(address: IpAddr) -> AddressSeen {
     blank(address, Outcome::NotTried)
-}
-
-/// A date of a certificate or signature.
-pub(super) fn date(seconds: i64) -> Timestamp {
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
 }

@@ -1,40 +1,34 @@
 //! Looks at one domain: every look-up, and a session with every address of every host.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use delivery::DeliveryConfig;
 use delivery::route::{self, Candidate, Means, Route, RouteHost, Sought};
 use dns::mx::{self, MxFinding};
-use dns::{Data, MxRecord, Resolver};
+use dns::{Data, Lookup, MxRecord, NoAnswer, Resolver};
 use futures_util::future::join_all;
 use jiff::{Timestamp, Zoned};
 use mail::{Domain, LookupFailure, NextHop};
 use mta_sts::Policies;
-use parking_lot::Mutex;
 use policy::Policy;
 use policy::decision::Decision;
 use policy::facts::{Addresses, HostFindings};
-use tokio::sync::{OnceCell, Semaphore};
+use serde::Serialize;
+use tokio::sync::Semaphore;
 
-use super::contacts::{Contacts, date, untried};
+use super::contacts::{Contacts, untried};
+use super::deadline::Deadline;
 use super::observation::{
-    AddressSeen, HostKind, HostSeen, MxKind, MxSeen, Observation, ParentSeen, SignatureSeen, TlsrptKind,
-    TlsrptSeen, ZoneSeen,
+    AddressSeen, Depth, HostKind, HostSeen, Manner, MxKind, MxSeen, Observation, ParentSeen, StsSeen, TlsrptKind,
+    TlsrptSeen, Unexamined, ZoneSeen,
 };
+use super::once::{Octets, Once};
+use super::outcome::Outcome;
 use super::plain::{self, preference, sts, tlsa};
 use super::zone::Asking;
 use crate::explain::{address_status, host_steps, mx_words};
 use crate::lookup_report::LookupReport;
-
-/// How closely to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// What a verdict needs: one connection to each address.
-    Verdict,
-    /// Also the name servers one by one, and what else a server can do.
-    Everything,
-}
 
 /// What is needed to look at domains.
 pub(crate) struct Examiner {
@@ -44,49 +38,95 @@ pub(crate) struct Examiner {
     /// `None`: DNS alone.
     pub(super) contacts: Option<Contacts>,
     pub(super) depth: Depth,
+    /// For one domain as a whole.
+    pub(super) limit: Duration,
     /// Where name servers listen: 53, except in tests.
     pub(super) name_server_port: u16,
     /// How many name servers are asked directly at once.
     pub(super) direct: Semaphore,
     /// What each TLSA base domain has in DNS.
-    pub(super) bases: Mutex<HashMap<Domain, Arc<OnceCell<Surroundings>>>>,
+    pub(super) bases: Once<Domain, Surroundings>,
 }
 
+/// The most that is remembered of what stands around TLSA records, in octets.
+pub(super) const AROUND: usize = 8 * 1024 * 1024;
+
 /// What stands around the TLSA records of a host in DNS.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Surroundings {
-    signatures: Vec<SignatureSeen>,
-    /// The zone that signs the name.
-    signer: Option<String>,
     parent: ParentSeen,
     zone: Option<ZoneSeen>,
     caa: Option<LookupReport>,
 }
 
+impl Octets for Surroundings {
+    /// In memory it takes about twice what it takes in writing.
+    fn octets(&self) -> usize {
+        size_of::<(Domain, Self)>() + 2 * serde_json::to_vec(self).map_or(0, |json| json.len())
+    }
+}
+
 impl Examiner {
-    /// Looks at a domain. It is never an error: what fails is part of what is seen.
+    /// Looks at a domain, as long as there is time. It is never an error: what fails is part of what is seen.
     pub(crate) async fn examine(&self, domain: &Domain) -> Observation {
         let checked = Timestamp::now();
-        let (mx, discovery, tlsrpt) = tokio::join!(
-            self.mx(domain),
-            self.policies.discover(domain),
-            self.tlsrpt(domain)
+        let deadline = Deadline::after(self.limit);
+        let (mx, discovery, tlsrpt, zone) = tokio::join!(
+            deadline.cut(self.mx(domain)),
+            deadline.cut(Box::pin(self.policies.discover(domain))),
+            deadline.cut(self.tlsrpt(domain)),
+            deadline.cut(self.zone(domain)),
         );
-        let (mx, exchanges) = mx;
+        let mut missed = Missed::default();
+        let mx = missed.unless(mx, || "the MX records".to_owned());
+        let (mx, exchanges) = mx.unwrap_or_else(|| {
+            let late = || NoAnswer::from(LookupFailure::Timeout);
+            mx_seen(MxFinding::Failed(late()), &Err(late()))
+        });
         let hosts = match mx.kind {
-            MxKind::Hosts | MxKind::Implicit => self.hosts(domain, &exchanges).await,
+            MxKind::Hosts | MxKind::Implicit => {
+                Box::pin(self.hosts(domain, &exchanges, deadline, &mut missed)).await
+            }
             MxKind::NullMx | MxKind::NoSuchDomain | MxKind::Failed => Vec::new(),
         };
         let names = hosts.iter().filter(|host| host.kind == HostKind::Name);
+        let names = names.map(|host| host.name.as_str());
+        let mta_sts = missed.unless(discovery, || "the MTA-STS policy".to_owned());
+        let tlsrpt = missed.unless(tlsrpt, || "the TLSRPT record".to_owned());
+        let zone = missed.unless(zone, || "the name servers of the domain".to_owned());
         Observation {
             domain: domain.to_string(),
             checked,
+            manner: self.manner(),
+            mta_sts: mta_sts.map_or_else(StsSeen::not_asked, |discovery| sts(&discovery, names)),
+            mx: MxSeen {
+                zone: zone.flatten().filter(|_| mx.kind != MxKind::NoSuchDomain),
+                ..mx
+            },
+            hosts,
+            tlsrpt: tlsrpt.unwrap_or_else(TlsrptSeen::not_asked),
+            unexamined: (!missed.0.is_empty()).then(|| Unexamined {
+                within: deadline.seconds(),
+                what: missed.0,
+            }),
+        }
+    }
+
+    /// How it looks at domains.
+    pub(crate) fn manner(&self) -> Manner {
+        Manner {
             port: self.delivery.port,
             connected: self.contacts.is_some(),
-            mta_sts: sts(&discovery, names.map(|host| host.name.as_str())),
-            mx,
-            hosts,
-            tlsrpt,
+            depth: self.depth,
+        }
+    }
+
+    /// Forgets what was seen, in DNS and elsewhere.
+    pub(crate) fn forget(&self) {
+        self.resolver.flush_all();
+        self.bases.clear();
+        if let Some(contacts) = &self.contacts {
+            contacts.forget();
         }
     }
 
@@ -99,44 +139,16 @@ impl Examiner {
         }
     }
 
-    async fn mx(&self, domain: &Domain) -> (MxSeen, Arc<[MxRecord]>) {
-        let found = mx::discover(&self.resolver, domain).await;
-        let lookup = self.resolver.mx(domain).await;
-        let (kind, exchanges) = match found {
-            MxFinding::Failed(_) => (MxKind::Failed, Arc::default()),
-            MxFinding::NullMx(_) => (MxKind::NullMx, Arc::default()),
-            MxFinding::NxDomain { .. } => (MxKind::NoSuchDomain, Arc::default()),
-            MxFinding::NoData { .. } => (MxKind::Implicit, Arc::default()),
-            MxFinding::Records { exchanges, .. } => (MxKind::Hosts, exchanges),
-        };
-        let signatures = match kind {
-            MxKind::Hosts | MxKind::NullMx => self.signatures(domain.as_str(), "MX").await,
-            MxKind::Implicit | MxKind::NoSuchDomain | MxKind::Failed => Vec::new(),
-        };
-        let zone = match (self.depth, kind) {
-            (Depth::Verdict, _) | (_, MxKind::NoSuchDomain) => None,
-            (Depth::Everything, _) => self.asking().zone(domain).await,
-        };
-        let seen = MxSeen {
-            kind,
-            lookup: LookupReport::new(&lookup, mx_words),
-            zone,
-            signatures,
-        };
-        (seen, exchanges)
+    async fn zone(&self, domain: &Domain) -> Option<ZoneSeen> {
+        match self.depth {
+            Depth::Verdict => None,
+            Depth::Everything => self.asking().zone(domain).await,
+        }
     }
 
-    async fn signatures(&self, name: &str, record_type: &str) -> Vec<SignatureSeen> {
-        let found = self.resolver.signatures(name, record_type).await;
-        let signatures = found.unwrap_or_default().into_iter();
-        signatures
-            .map(|signature| SignatureSeen {
-                zone: signature.zone,
-                ttl: signature.ttl,
-                from: date(signature.from),
-                until: date(signature.until),
-            })
-            .collect()
+    async fn mx(&self, domain: &Domain) -> (MxSeen, Arc<[MxRecord]>) {
+        let found = mx::discover(&self.resolver, domain).await;
+        mx_seen(found, &self.resolver.mx(domain).await)
     }
 
     async fn tlsrpt(&self, domain: &Domain) -> TlsrptSeen {
@@ -156,7 +168,13 @@ impl Examiner {
     }
 
     /// All hosts, as a delivery finds them under the policy that the RFCs describe, whatever the administrator's is.
-    async fn hosts(&self, domain: &Domain, exchanges: &[MxRecord]) -> Vec<HostSeen> {
+    async fn hosts(
+        &self,
+        domain: &Domain,
+        exchanges: &[MxRecord],
+        deadline: Deadline,
+        missed: &mut Missed,
+    ) -> Vec<HostSeen> {
         let policy = Policy::builtin();
         let means = Means {
             policy: &policy,
@@ -170,34 +188,42 @@ impl Examiner {
             domain: domain.clone(),
             port: None,
         };
-        let route = route::find(Sought::usual(&next_hop), means).await;
-        let mut hosts = match &route.decision {
+        let finding = Box::pin(route::find(Sought::usual(&next_hop), means));
+        let found = deadline.cut(finding).await;
+        let Some(route) = missed.unless(found, || "the MX hosts".to_owned()) else {
+            return Vec::new();
+        };
+        let seen = match &route.decision {
             Decision::Try(candidates) | Decision::PassOver(_, candidates) => {
                 let each = candidates
                     .iter()
-                    .map(|candidate| self.host(&route, &candidate.host, Some(candidate)));
+                    .map(|candidate| self.host(&route, &candidate.host, Some(candidate), deadline));
                 join_all(each).await
             }
             Decision::Stop(_, hosts) => {
-                join_all(hosts.iter().map(|host| self.host(&route, host, None))).await
+                join_all(hosts.iter().map(|host| self.host(&route, host, None, deadline))).await
             }
         };
-        for host in &mut hosts {
+        let mut hosts = Vec::with_capacity(seen.len());
+        for (mut host, of_host) in seen {
             host.preference = preference(exchanges, &host.name);
+            hosts.push(host);
+            missed.0.extend(of_host.0);
         }
         hosts.sort_by(|one, other| (one.preference, &one.name).cmp(&(other.preference, &other.name)));
         hosts
     }
 
-    async fn host(&self, route: &Route, host: &RouteHost, candidate: Option<&Candidate>) -> HostSeen {
+    async fn host(
+        &self,
+        route: &Route,
+        host: &RouteHost,
+        candidate: Option<&Candidate>,
+        deadline: Deadline,
+    ) -> (HostSeen, Missed) {
         let mut records = tlsa(host, route.port);
-        let around = async {
-            match (host.tlsa().map(|(base, _)| base).or(host.name()), &records.owner) {
-                (Some(base), Some(owner)) => Some(self.around(base, owner, route.port).await),
-                (None, _) | (_, None) => None,
-            }
-        };
-        let (around, addresses) = tokio::join!(around, self.addresses(route, host, candidate));
+        let around = deadline.cut(self.around(host, route.port));
+        let (around, addresses) = tokio::join!(around, self.addresses(route, host, candidate, deadline));
         let (name, kind) = match (host.name(), host.no_name()) {
             (Some(name), _) => (name.to_string(), HostKind::Name),
             (None, Some(text)) => (text.to_owned(), HostKind::Invalid),
@@ -208,17 +234,23 @@ impl Examiner {
                 HostKind::Address,
             ),
         };
+        let mut missed = Missed::default();
+        let around = missed.unless(around, || format!("the name servers of {name}"));
+        let addresses_missed = addresses
+            .iter()
+            .filter(|seen| seen.outcome == Outcome::NotExamined);
+        missed
+            .0
+            .extend(addresses_missed.map(|seen| format!("{name} [{}]", seen.address)));
         let findings = &host.facts.findings;
-        let (zone, caa) = match around {
+        let (zone, caa) = match around.flatten() {
             Some(around) => {
-                records.signatures = around.signatures;
-                records.zone = around.signer;
                 records.parent = around.parent;
-                (around.zone, around.caa)
+                (around.zone.clone(), around.caa.clone())
             }
             None => (None, None),
         };
-        HostSeen {
+        let seen = HostSeen {
             provider: host.name().map(|name| report::provider::of(name).to_string()),
             name,
             kind,
@@ -237,7 +269,8 @@ impl Examiner {
             addresses,
             zone,
             caa,
-        }
+        };
+        (seen, missed)
     }
 
     async fn addresses(
@@ -245,34 +278,29 @@ impl Examiner {
         route: &Route,
         host: &RouteHost,
         candidate: Option<&Candidate>,
+        deadline: Deadline,
     ) -> Vec<AddressSeen> {
         let addresses = host.addresses().iter().copied();
         match (&self.contacts, candidate) {
             (Some(contacts), Some(candidate)) => {
-                join_all(addresses.map(|address| contacts.address(route, candidate, address))).await
+                join_all(addresses.map(|address| contacts.address(route, candidate, address, deadline))).await
             }
             (None, _) | (_, None) => addresses.map(untried).collect(),
         }
     }
 
     /// Once for each base domain, whatever the number of domains that it serves.
-    async fn around(&self, base: &Domain, owner: &str, port: u16) -> Surroundings {
-        let cell = Arc::clone(self.bases.lock().entry(base.clone()).or_default());
-        cell.get_or_init(|| self.look_around(base, owner, port))
-            .await
-            .clone()
+    async fn around(&self, host: &RouteHost, port: u16) -> Option<Arc<Surroundings>> {
+        let base = host.tlsa().map(|(base, _)| base).or(host.name())?;
+        let look = self.look_around(base, port, host.tlsa().is_some());
+        Some(self.bases.get(base, Box::pin(look)).await)
     }
 
-    async fn look_around(&self, base: &Domain, owner: &str, port: u16) -> Surroundings {
-        let signatures = self.signatures(owner, "TLSA").await;
-        let signer = match signatures.first() {
-            Some(signature) => Some(signature.zone.clone()),
-            None => self.signer(base).await,
-        };
-        let parent = if signatures.is_empty() {
-            ParentSeen::NotAsked
-        } else {
+    async fn look_around(&self, base: &Domain, port: u16, has_records: bool) -> Surroundings {
+        let parent = if has_records {
             self.parent(base).await
+        } else {
+            ParentSeen::NotAsked
         };
         let (zone, caa) = match self.depth {
             Depth::Verdict => (None, None),
@@ -282,23 +310,7 @@ impl Examiner {
                 (zone, caa)
             }
         };
-        Surroundings {
-            signatures,
-            signer,
-            parent,
-            zone,
-            caa,
-        }
-    }
-
-    /// The zone that signs the addresses of a host.
-    async fn signer(&self, host: &Domain) -> Option<String> {
-        for record_type in ["A", "AAAA"] {
-            if let Some(signature) = self.signatures(host.as_str(), record_type).await.first() {
-                return Some(signature.zone.clone());
-            }
-        }
-        None
+        Surroundings { parent, zone, caa }
     }
 
     async fn parent(&self, base: &Domain) -> ParentSeen {
@@ -323,5 +335,36 @@ impl Examiner {
                 Some(_) | None => return Some(LookupReport::new(&found, String::clone)),
             }
         }
+    }
+}
+
+fn mx_seen(found: MxFinding, lookup: &Lookup<MxRecord>) -> (MxSeen, Arc<[MxRecord]>) {
+    let (kind, exchanges) = match found {
+        MxFinding::Failed(_) => (MxKind::Failed, Arc::default()),
+        MxFinding::NullMx(_) => (MxKind::NullMx, Arc::default()),
+        MxFinding::NxDomain { .. } => (MxKind::NoSuchDomain, Arc::default()),
+        MxFinding::NoData { .. } => (MxKind::Implicit, Arc::default()),
+        MxFinding::Records { exchanges, .. } => (MxKind::Hosts, exchanges),
+    };
+    let seen = MxSeen {
+        kind,
+        signatures: plain::signature(lookup).into_iter().collect(),
+        lookup: LookupReport::new(lookup, mx_words),
+        zone: None,
+    };
+    (seen, exchanges)
+}
+
+/// What there was no time for, in words.
+#[derive(Debug, Default)]
+struct Missed(Vec<String>);
+
+impl Missed {
+    /// Notes what is missing.
+    fn unless<T>(&mut self, found: Option<T>, what: impl FnOnce() -> String) -> Option<T> {
+        if found.is_none() {
+            self.0.push(what());
+        }
+        found
     }
 }

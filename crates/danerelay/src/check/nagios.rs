@@ -1,16 +1,16 @@
 //! One line for Nagios, Icinga and their kin, and its status: `DANE CRITICAL - …|secure=3 …`.
 
 use super::row::Row;
-use super::summary::Summary;
+use super::summary::{Counts, domains};
 use super::verdict::Verdict;
 
-/// The states of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The states of a service, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
     Ok,
+    Unknown,
     Warning,
     Critical,
-    Unknown,
 }
 
 impl State {
@@ -36,41 +36,56 @@ fn state_of(row: &Row, insecure: State) -> State {
     }
 }
 
-/// The line and the state.
-pub(crate) fn line(rows: &[Row], insecure: State) -> (String, State) {
-    let rank = |state| match state {
-        State::Ok => 0,
-        State::Unknown => 1,
-        State::Warning => 2,
-        State::Critical => 3,
-    };
-    let worst = rows
-        .iter()
-        .map(|row| (state_of(row, insecure), row))
-        .max_by_key(|(state, _)| rank(*state));
-    let counts = Summary::of(rows.iter()).counts;
-    let (state, words) = match worst {
-        None => (State::Unknown, "no domain".to_owned()),
-        Some((State::Ok, _)) => (State::Ok, format!("{} domains as they should be", rows.len())),
-        Some((state, row)) => {
-            let why = row
-                .gravest
-                .clone()
-                .unwrap_or_else(|| row.verdict.words().to_owned());
-            (
-                state,
-                format!("{} is {}: {why}", row.domain, row.verdict.as_str()),
-            )
+/// The worst of the domains, found while they come.
+#[derive(Debug, Clone)]
+pub(crate) struct Worst {
+    /// What an insecure domain is.
+    insecure: State,
+    found: Option<(State, String)>,
+}
+
+impl Worst {
+    pub(crate) fn new(insecure: State) -> Self {
+        Self {
+            insecure,
+            found: None,
         }
-    };
+    }
+
+    /// Of equally bad ones the first is named.
+    pub(crate) fn add(&mut self, row: &Row) {
+        let state = state_of(row, self.insecure);
+        if self.found.as_ref().is_some_and(|(worst, _)| *worst >= state) {
+            return;
+        }
+        let why = row.gravest.as_deref().unwrap_or_else(|| row.verdict.words());
+        let words = format!("{} is {}: {why}", row.domain, row.verdict.as_str());
+        self.found = Some((state, words));
+    }
+
+    /// The line and the state.
+    pub(crate) fn line(&self, counts: &Counts) -> (String, State) {
+        let (state, words) = match &self.found {
+            None => (State::Unknown, "no domain".to_owned()),
+            Some((State::Ok, _)) => (State::Ok, format!("{} as it should be", domains(counts.all()))),
+            Some((state, words)) => (*state, words.clone()),
+        };
+        let figures: Vec<String> = Verdict::ALL
+            .iter()
+            .map(|verdict| format!("{}={}", verdict.as_str(), counts.of(*verdict)))
+            .collect();
+        (line_of(state, &words, &figures.join(" ")), state)
+    }
+}
+
+/// Nothing is known, for this reason.
+pub(crate) fn unknown(words: &str) -> String {
+    line_of(State::Unknown, words, "")
+}
+
+fn line_of(state: State, words: &str, figures: &str) -> String {
     // What follows the bar is for programs.
     let words = words.replace(['|', '\n'], " ");
-    let figures: Vec<String> = Verdict::ALL
-        .iter()
-        .map(|verdict| format!("{}={}", verdict.as_str(), counts.of(*verdict)))
-        .collect();
-    (
-        format!("DANE {} - {words}|{}\n", state.as_str(), figures.join(" ")),
-        state,
-    )
+    let bar = if figures.is_empty() { "" } else { "|" };
+    format!("DANE {} - {words}{bar}{figures}\n", state.as_str())
 }

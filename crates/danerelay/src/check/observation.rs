@@ -15,16 +15,45 @@ pub(crate) struct Observation {
     pub(crate) domain: String,
     /// When.
     pub(crate) checked: Timestamp,
-    /// The port of the MX hosts.
-    pub(crate) port: u16,
-    /// Whether hosts were connected to.
-    pub(crate) connected: bool,
+    /// How.
+    pub(crate) manner: Manner,
     pub(crate) mx: MxSeen,
     /// By preference.
     pub(crate) hosts: Vec<HostSeen>,
     pub(crate) mta_sts: StsSeen,
     /// The records at `_smtp._tls` (RFC 8460 §3).
     pub(crate) tlsrpt: TlsrptSeen,
+    /// What there was no time for; `None` if everything was looked at.
+    pub(crate) unexamined: Option<Unexamined>,
+}
+
+/// How a domain was looked at. What was seen in one manner says little about what is seen in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manner {
+    /// The port of the MX hosts.
+    pub(crate) port: u16,
+    /// Whether hosts were connected to.
+    pub(crate) connected: bool,
+    pub(crate) depth: Depth,
+}
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Depth {
+    /// What a verdict needs: one connection to each address.
+    Verdict,
+    /// Also the name servers one by one, and what else a server can do.
+    Everything,
+}
+
+/// What there was no time for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Unexamined {
+    /// How long the domain could be looked at, in seconds.
+    pub(crate) within: u64,
+    /// In words.
+    pub(crate) what: Vec<String>,
 }
 
 /// The MX records.
@@ -80,8 +109,16 @@ pub(crate) struct ServerAnswer {
     pub(crate) parent: ServerSaid,
     /// Whether signatures came with the records.
     pub(crate) is_signed: bool,
+    /// Whether it speaks for the zone (RFC 1035 §4.1.1).
+    #[serde(default = "yes")]
+    pub(crate) is_authoritative: bool,
     /// Why there is no answer.
     pub(crate) reason: Option<String>,
+}
+
+/// What earlier versions did not look at was as it should be.
+fn yes() -> bool {
+    true
 }
 
 /// The kinds of answers of a name server.
@@ -236,6 +273,9 @@ pub(crate) struct AddressSeen {
     pub(crate) issuer_reason: Option<String>,
     /// Further handshakes, each of which offered little.
     pub(crate) offers: Vec<OfferSeen>,
+    /// The cipher suites that it takes, by their names in OpenSSL; none if it was not asked about each.
+    #[serde(default)]
+    pub(crate) suites: Vec<String>,
 }
 
 /// What trust anchors (usage 2) say about a chain.
@@ -270,6 +310,23 @@ pub(crate) struct OfferSeen {
     pub(crate) certificate: Option<CertificateReport>,
     /// Whether the TLSA records, if there are usable ones, verify this certificate as well.
     pub(crate) verified: Option<bool>,
+    /// Each published record, and the certificate of this handshake that it matches.
+    #[serde(default)]
+    pub(crate) published: Vec<PublishedRecord>,
+}
+
+impl OfferSeen {
+    /// Nothing came of it.
+    pub(crate) fn unknown(version: VersionSeen, keys: Option<KeySeen>) -> Self {
+        Self {
+            version,
+            keys,
+            result: OfferResult::Unknown,
+            certificate: None,
+            verified: None,
+            published: Vec::new(),
+        }
+    }
 }
 
 /// A version of TLS.
@@ -318,6 +375,18 @@ pub(crate) struct StsSeen {
 }
 
 impl StsSeen {
+    /// Nobody asked.
+    pub(crate) fn not_asked() -> Self {
+        Self {
+            status: StsKind::NotAsked,
+            id: None,
+            max_age: None,
+            mx: Vec::new(),
+            not_allowed: Vec::new(),
+            reason: None,
+        }
+    }
+
     /// Whether certificates are looked at because of it.
     pub(crate) fn is_a_policy(&self) -> bool {
         matches!(self.status, StsKind::Enforce | StsKind::Testing)
@@ -351,6 +420,17 @@ pub(crate) struct TlsrptSeen {
     /// What is wrong with them, or with a place that they name.
     #[serde(default)]
     pub(crate) reason: Option<String>,
+}
+
+impl TlsrptSeen {
+    /// Nobody asked.
+    pub(crate) fn not_asked() -> Self {
+        Self {
+            status: TlsrptKind::NotAsked,
+            records: Vec::new(),
+            reason: None,
+        }
+    }
 }
 
 /// The kinds of TLSRPT records.

@@ -1,8 +1,7 @@
-//! Further handshakes with a server, each of which offers one version of TLS and perhaps one kind of key: what it takes, and
-//! which certificate it then shows.
+//! Further handshakes with a server, each of which offers one version of TLS and perhaps one kind of key, or fewer cipher suites:
+//! what it takes, and which certificate it then shows.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,17 +11,18 @@ use dane::{
 };
 use delivery::route::RouteHost;
 use mail::DomainPart;
+use policy::failure::Failure;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::{CipherSuite, ClientConfig};
 use rustls::pki_types::CertificateDer;
 use smtp::{Command, Extension, Extensions, Reply, ReplyParser};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::observation::{KeySeen, OfferResult, OfferSeen, VersionSeen};
-use crate::explain::certificates;
+use crate::explain::{certificates, published};
 
 /// Makes offers.
 pub(super) struct Offers {
@@ -34,69 +34,121 @@ pub(super) struct Offers {
     pub(super) places: Semaphore,
 }
 
+/// What came of an offer, and with which suite.
+pub(super) struct Made {
+    pub(super) seen: OfferSeen,
+    pub(super) suite: Option<CipherSuite>,
+}
+
 /// What came of a handshake.
 struct Shaken {
     result: OfferResult,
     chain: Vec<CertificateDer<'static>>,
     is_verified: Option<bool>,
+    suite: Option<CipherSuite>,
 }
 
 impl Offers {
-    /// Makes one offer, and ends the session.
+    /// Makes one offer over a new connection, and ends the session.
     pub(super) async fn make(
         &self,
         host: &RouteHost,
-        socket: SocketAddr,
+        dial: impl Future<Output = Result<TcpStream, Failure>>,
         version: VersionSeen,
         keys: Option<KeySeen>,
-    ) -> OfferSeen {
+    ) -> Made {
         let offer = Offer {
-            version: match version {
-                VersionSeen::Tls12 => TlsVersion::Tls12,
-                VersionSeen::Tls13 => TlsVersion::Tls13,
-            },
+            version: tls_version(version),
             keys: keys.map(|keys| match keys {
                 KeySeen::Rsa => KeyKind::Rsa,
                 KeySeen::Ecdsa => KeyKind::Ecdsa,
             }),
         };
-        // `None` only if the semaphore were closed, which never happens.
-        let _place = self.places.acquire().await.ok();
-        let shaken = timeout(self.patience, self.shake(host, socket, offer)).await;
-        let shaken = shaken.ok().and_then(Result::ok).unwrap_or(Shaken {
-            result: OfferResult::Unknown,
-            chain: Vec::new(),
-            is_verified: None,
-        });
-        OfferSeen {
-            version,
-            keys,
-            result: shaken.result,
-            certificate: certificates(&shaken.chain).into_iter().next(),
-            verified: shaken.is_verified,
+        let check = Check::new(host, &self.configs);
+        let Some(shaken) = self.try_to(host, dial, offer, &self.configs, &check).await else {
+            return Made::unknown(version, keys);
+        };
+        Made {
+            suite: shaken.suite,
+            seen: OfferSeen {
+                version,
+                keys,
+                result: shaken.result,
+                certificate: certificates(&shaken.chain).into_iter().next(),
+                verified: shaken.is_verified,
+                published: match host.tlsa() {
+                    Some((_, set)) if !shaken.chain.is_empty() => published(set, &shaken.chain),
+                    Some(_) | None => Vec::new(),
+                },
+            },
         }
     }
 
-    async fn shake(&self, host: &RouteHost, socket: SocketAddr, offer: Offer) -> io::Result<Shaken> {
-        let mut plain = Session::new(TcpStream::connect(socket).await?);
-        plain.read().await?.accepted()?;
-        let extensions = plain.ehlo(&self.hostname).await?;
-        if !extensions.offers(Extension::StartTls) {
+    /// Finds which cipher suites of a version the server takes besides those that are `known`: each is left out next time, until
+    /// the server declines what is left.
+    pub(super) async fn suites<D: Future<Output = Result<TcpStream, Failure>>>(
+        &self,
+        host: &RouteHost,
+        dial: impl Fn() -> D,
+        version: VersionSeen,
+        known: &mut Vec<CipherSuite>,
+    ) {
+        let offer = Offer {
+            version: tls_version(version),
+            keys: None,
+        };
+        while let Ok(configs) = self.configs.without_suites(known) {
+            let check = Check::Nothing(RecordingVerifier::new(configs.provider()));
+            let shaken = self.try_to(host, dial(), offer, &configs, &check).await;
+            match shaken.and_then(|shaken| shaken.suite) {
+                Some(suite) if !known.contains(&suite) => known.push(suite),
+                Some(_) | None => break,
+            }
+        }
+    }
+
+    async fn try_to(
+        &self,
+        host: &RouteHost,
+        dial: impl Future<Output = Result<TcpStream, Failure>>,
+        offer: Offer,
+        configs: &ClientConfigs,
+        check: &Check,
+    ) -> Option<Shaken> {
+        let config = configs.narrow(check.verifier(), offer).ok()?;
+        // `None` only if the semaphore were closed, which never happens.
+        let _place = self.places.acquire().await.ok();
+        let stream = dial.await.ok()?;
+        self.shake(host, stream, config, check).await.ok()
+    }
+
+    async fn shake(
+        &self,
+        host: &RouteHost,
+        stream: TcpStream,
+        config: Arc<ClientConfig>,
+        check: &Check,
+    ) -> io::Result<Shaken> {
+        let peer = stream.peer_addr()?;
+        let mut plain = Session::new(stream);
+        let greeting = plain.read().await?;
+        let extensions = if greeting.is_positive() {
+            plain.ehlo(&self.hostname).await.unwrap_or_else(|_| Extensions::none())
+        } else {
+            Extensions::none()
+        };
+        let is_ready = extensions.offers(Extension::StartTls)
+            && plain.say(&Command::StartTls, &extensions).await?.is_positive();
+        if !is_ready {
             plain.quit().await;
             return Err(io::ErrorKind::Unsupported.into());
         }
-        plain.say(&Command::StartTls, &extensions).await?.accepted()?;
-        let check = Check::new(host, &self.configs);
         let name = host
             .tlsa()
             .map(|(base, _)| base)
             .or(host.name())
             .map_or_else(String::new, ToString::to_string);
-        let name = opportunistic_server_name(&name, socket.ip());
-        let config = self
-            .configs
-            .narrow(check.verifier(), offer)
-            .map_err(io::Error::other)?;
+        let name = opportunistic_server_name(&name, peer.ip());
         let connected = TlsConnector::from(config).connect(name, plain.stream).await;
         let shaken = match connected {
             Ok(stream) => {
@@ -106,6 +158,7 @@ impl Offers {
                     result: OfferResult::Taken,
                     chain: chain.iter().map(|one| one.clone().into_owned()).collect(),
                     is_verified: check.dane().map(|dane| dane.proof(connection).is_some()),
+                    suite: connection.negotiated_cipher_suite().map(|suite| suite.suite()),
                 };
                 let mut session = Session::new(stream);
                 if session.ehlo(&self.hostname).await.is_ok() {
@@ -116,6 +169,23 @@ impl Offers {
             Err(error) => check.refused(&error)?,
         };
         Ok(shaken)
+    }
+}
+
+impl Made {
+    /// Nothing came of it.
+    pub(super) fn unknown(version: VersionSeen, keys: Option<KeySeen>) -> Self {
+        Self {
+            seen: OfferSeen::unknown(version, keys),
+            suite: None,
+        }
+    }
+}
+
+fn tls_version(version: VersionSeen) -> TlsVersion {
+    match version {
+        VersionSeen::Tls12 => TlsVersion::Tls12,
+        VersionSeen::Tls13 => TlsVersion::Tls13,
     }
 }
 
@@ -161,6 +231,7 @@ impl Check {
                 result: OfferResult::Taken,
                 chain: dane.refused(),
                 is_verified: Some(false),
+                suite: None,
             });
         }
         let inner = error
@@ -171,6 +242,7 @@ impl Check {
                 result: OfferResult::Declined,
                 chain: Vec::new(),
                 is_verified: None,
+                suite: None,
             }),
             Some(_) | None => Err(error.kind().into()),
         }
@@ -214,27 +286,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     async fn ehlo(&mut self, hostname: &DomainPart) -> io::Result<Extensions> {
         let reply = self.say(&Command::Ehlo(hostname), &Extensions::none()).await?;
-        Ok(Extensions::from_ehlo(reply.accepted()?))
+        if reply.is_positive() {
+            Ok(Extensions::from_ehlo(&reply))
+        } else {
+            Err(io::Error::other("refused"))
+        }
     }
 
     /// Whether the server hears it or not, the session is over.
     async fn quit(&mut self) {
         let _ = self.say(&Command::Quit, &Extensions::none()).await;
         let _ = self.stream.shutdown().await;
-    }
-}
-
-/// Whether a reply goes on.
-trait Accepted {
-    fn accepted(&self) -> io::Result<&Self>;
-}
-
-impl Accepted for Reply {
-    fn accepted(&self) -> io::Result<&Self> {
-        if self.is_positive() {
-            Ok(self)
-        } else {
-            Err(io::Error::other("refused"))
-        }
     }
 }

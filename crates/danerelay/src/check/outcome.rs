@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Outcome {
     /// Nobody connected: by request, or because the decision forbids it.
     NotTried,
+    /// The time for the domain was over first.
+    NotExamined,
     /// This machine has no way to addresses of this family.
     NoRoute,
     /// Something is wrong here: no socket, no source address. Nobody else is to blame.
@@ -55,6 +57,8 @@ pub(crate) enum Standing {
     Bad,
     Unknown,
     NotTested,
+    /// There was no time for it: then good ones beside it do not settle the matter.
+    NotExamined,
 }
 
 impl Outcome {
@@ -126,6 +130,7 @@ impl Outcome {
             | Self::Clear => Standing::Bad,
             Self::OurFault | Self::Unreachable | Self::Unanswered | Self::Refused => Standing::Unknown,
             Self::NotTried | Self::NoRoute => Standing::NotTested,
+            Self::NotExamined => Standing::NotExamined,
         }
     }
 
@@ -133,6 +138,7 @@ impl Outcome {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::NotTried => "not connected to",
+            Self::NotExamined => "not examined in time",
             Self::NoRoute => "not tested: this machine has no way there",
             Self::OurFault => "not tested: something is wrong here",
             Self::Unreachable => "no connection",

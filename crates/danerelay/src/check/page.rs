@@ -7,23 +7,30 @@ use jiff::Timestamp;
 use mail::printable::Printable;
 
 use super::compare::Changes;
-use super::row::Row;
-use super::summary::{Counts, Summary, frequent, percent};
+use super::summary::{Counts, Summary, domains, percent};
 use super::verdict::Verdict;
 
-/// The most domains in the table; the worst come first.
-const ROWS: usize = 5000;
 /// The most changes that are listed.
 const CHANGES: usize = 500;
-/// The kinds of findings that are counted.
-const CODES: usize = 12;
+/// The most domains that are named as new or gone.
+const NAMES: usize = 100;
 
 /// What the page is made of.
 pub(crate) struct Page<'a> {
-    pub(crate) rows: &'a [Row],
+    pub(crate) summary: &'a Summary,
     /// Earlier runs, the oldest first.
-    pub(crate) earlier: &'a [Vec<Row>],
+    pub(crate) earlier: &'a [Run],
+    /// Since the last of them.
+    pub(crate) changes: Option<&'a Changes>,
     pub(crate) made: Timestamp,
+}
+
+/// An earlier run.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    /// When its last domain was checked.
+    pub(crate) checked: Option<Timestamp>,
+    pub(crate) counts: Counts,
 }
 
 const STYLE: &str = include_str!("page.css");
@@ -31,27 +38,26 @@ const STYLE: &str = include_str!("page.css");
 impl Page<'_> {
     /// The whole page.
     pub(crate) fn write(&self) -> String {
-        let summary = Summary::of(self.rows.iter());
-        let mut out = String::with_capacity(4096 + 160 * self.rows.len().min(ROWS));
+        let counts = &self.summary.counts;
+        let mut out = String::with_capacity(256 * 1024);
         let date = self.made.strftime("%Y-%m-%d %H:%M UTC");
+        let domains = domains(counts.all());
         let _ = write!(
             out,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>DANE: {} domains</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
-             <h1>Who can be reached securely</h1>\n\
-             <p class=\"quiet\">{} domains, checked by danerelay {}, {date}</p>\n",
-            self.rows.len(),
-            self.rows.len(),
+             <title>DANE: {domains}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n\
+             <h1>Which domains can be reached securely</h1>\n\
+             <p class=\"quiet\">{domains}, checked by danerelay {}, {date}</p>\n",
             env!("CARGO_PKG_VERSION"),
         );
-        shares(&mut out, &summary.counts);
-        self.history(&mut out, &summary.counts);
-        if let Some(last) = self.earlier.last() {
-            changes(&mut out, &Changes::between(last, self.rows));
+        shares(&mut out, counts);
+        self.history(&mut out, counts);
+        if let Some(changes) = self.changes {
+            write_changes(&mut out, changes);
         }
-        findings(&mut out, self.rows);
-        providers(&mut out, &summary);
+        findings(&mut out, self.summary);
+        providers(&mut out, self.summary);
         self.table(&mut out);
         out.push_str("</main>\n</body>\n</html>\n");
         out
@@ -64,23 +70,22 @@ impl Page<'_> {
         }
         out.push_str("<h2>Over time</h2>\n<div class=\"runs\">\n");
         for run in self.earlier {
-            let counts = Summary::of(run.iter()).counts;
-            let date = run.iter().map(|row| row.checked).max();
-            let date = date.map_or_else(String::new, |date| date.strftime("%Y-%m-%d").to_string());
-            run_bar(out, &date, &counts);
+            let date = run
+                .checked
+                .map_or_else(String::new, |date| date.strftime("%Y-%m-%d").to_string());
+            run_bar(out, &date, &run.counts);
         }
         run_bar(out, &self.made.strftime("%Y-%m-%d").to_string(), now);
         out.push_str("</div>\n");
     }
 
     fn table(&self, out: &mut String) {
-        let mut rows: Vec<&Row> = self.rows.iter().collect();
-        rows.sort_by(|one, other| (one.verdict, &one.domain).cmp(&(other.verdict, &other.domain)));
         out.push_str(
             "<h2>The domains</h2>\n<table class=\"domains\">\n<thead><tr><th>Domain</th><th>Verdict</th>\
              <th class=\"n\">Hosts</th><th>What is wrong</th></tr></thead>\n<tbody>\n",
         );
-        for row in rows.iter().take(ROWS) {
+        let listed = self.summary.listed();
+        for row in &listed {
             let _ = writeln!(
                 out,
                 "<tr><td>{}</td><td><span class=\"v {v}\">{v}</span></td><td class=\"n\">{}</td><td>{}</td></tr>",
@@ -91,13 +96,19 @@ impl Page<'_> {
             );
         }
         out.push_str("</tbody>\n</table>\n");
-        if rows.len() > ROWS {
-            let _ = writeln!(
-                out,
-                "<p class=\"quiet\">{} more domains are not listed: the worst come first.</p>",
-                rows.len() - ROWS
-            );
-        }
+        more(
+            out,
+            self.summary.counts.all(),
+            listed.len(),
+            "domains are not listed: the worst come first",
+        );
+    }
+}
+
+/// Says how many there are beside those that are shown.
+fn more(out: &mut String, all: usize, shown: usize, words: &str) {
+    if all > shown {
+        let _ = writeln!(out, "<p class=\"quiet\">{} more {words}.</p>", all - shown);
     }
 }
 
@@ -163,9 +174,9 @@ fn bar(out: &mut String, counts: &Counts, height: usize) {
     out.push_str("</svg>");
 }
 
-fn changes(out: &mut String, changes: &Changes) {
+fn write_changes(out: &mut String, changes: &Changes) {
     out.push_str("<h2>Since the last run</h2>\n");
-    if *changes == Changes::default() {
+    if changes.is_empty() {
         out.push_str("<p>Nothing has changed.</p>\n");
         return;
     }
@@ -190,9 +201,14 @@ fn changes(out: &mut String, changes: &Changes) {
                 n = change.now.as_str()
             );
         }
-        let new = change.new.iter().map(|(code, _)| format!("+ {code}"));
-        let gone = change.gone.iter().map(|(code, _)| format!("− {code}"));
-        let words: Vec<String> = new.chain(gone).collect();
+        let words = |sign: char, all: &[(String, Option<String>)]| {
+            let one = |(code, host): &(String, Option<String>)| match host {
+                Some(host) => format!("{sign} {code} at {host}"),
+                None => format!("{sign} {code}"),
+            };
+            all.iter().map(one).collect::<Vec<_>>()
+        };
+        let words = [words('+', &change.new), words('−', &change.gone)].concat();
         let _ = writeln!(
             out,
             " <span class=\"quiet\">{}</span></li>",
@@ -200,16 +216,29 @@ fn changes(out: &mut String, changes: &Changes) {
         );
     }
     out.push_str("</ul>\n");
+    more(out, changes.changed.len(), CHANGES, "changes are not listed");
+    for (words, names) in [("New", &changes.new), ("Not checked any more", &changes.gone)] {
+        if !names.is_empty() {
+            let first: Vec<&str> = names.iter().take(NAMES).map(String::as_str).collect();
+            let rest = match names.len() - first.len() {
+                0 => String::new(),
+                rest => format!(", and {rest} more"),
+            };
+            let _ = writeln!(out, "<p>{words}: {}{rest}.</p>", Html(&first.join(", ")));
+        }
+    }
+    if changes.unlike > 0 {
+        let _ = writeln!(out, "<p class=\"quiet\">{}.</p>", changes.unlike_words());
+    }
 }
 
-fn findings(out: &mut String, rows: &[Row]) {
-    let mut counts: Vec<_> = frequent(rows.iter()).into_iter().collect();
+fn findings(out: &mut String, summary: &Summary) {
+    let counts = summary.findings();
     if counts.is_empty() {
         return;
     }
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     out.push_str("<h2>What is wrong</h2>\n<table>\n<thead><tr><th>Finding</th><th class=\"n\">Domains</th></tr></thead>\n<tbody>\n");
-    for (code, count) in counts.iter().take(CODES) {
+    for (code, count) in counts {
         let _ = writeln!(
             out,
             "<tr><td><code>{}</code></td><td class=\"n\">{count}</td></tr>",
@@ -220,14 +249,15 @@ fn findings(out: &mut String, rows: &[Row]) {
 }
 
 fn providers(out: &mut String, summary: &Summary) {
-    if summary.providers.is_empty() {
+    let providers = summary.providers();
+    if providers.is_empty() {
         return;
     }
     out.push_str(
         "<h2>Who runs the hosts</h2>\n<table>\n<thead><tr><th>Provider</th><th class=\"n\">Domains</th>\
          <th>Shares</th></tr></thead>\n<tbody>\n",
     );
-    for provider in &summary.providers {
+    for provider in &providers {
         let _ = write!(
             out,
             "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"share\">",

@@ -2,14 +2,15 @@
 
 use dane::{TlsaRecord, TlsaSet};
 use delivery::route::RouteHost;
-use dns::{Exchange, MxRecord, NoAnswer};
+use dns::{Exchange, Lookup, MxRecord, NoAnswer, Signed};
 use mail::{Domain, LookupFailure};
 use mta_sts::{Discovery, FetchFailure, Mode, Trouble};
 use policy::facts::{HostFindings, Tlsa};
 use tlsrpt::RecordFault;
 
 use super::observation::{
-    FailureKind, FailureSeen, ParentSeen, RecordSeen, StsKind, StsSeen, TlsaSeen, TlsrptKind, TlsrptSeen,
+    FailureKind, FailureSeen, ParentSeen, RecordSeen, SignatureSeen, StsKind, StsSeen, TlsaSeen, TlsrptKind,
+    TlsrptSeen,
 };
 use crate::explain::TlsaStatus;
 
@@ -50,8 +51,8 @@ pub(super) fn tlsa(host: &RouteHost, port: u16) -> TlsaSeen {
             .find_map(|(_, answer)| answer.as_ref().err())
             .map(failure),
         records: host.tlsa().map(|(_, set)| records(set)).unwrap_or_default(),
-        signatures: Vec::new(),
-        zone: None,
+        zone: zone(host),
+        signatures: of_base(host).and_then(signature).into_iter().collect(),
         parent: ParentSeen::NotAsked,
     }
 }
@@ -59,10 +60,41 @@ pub(super) fn tlsa(host: &RouteHost, port: u16) -> TlsaSeen {
 /// Where the records stand, or would stand.
 fn owner(host: &RouteHost, port: u16) -> Option<String> {
     let base = host.tlsa().map(|(base, _)| base).or(host.name())?;
-    let mut answers = host.answers().tlsa.iter();
-    let answer = answers.find(|(candidate, _)| candidate == base);
-    let alias = answer.and_then(|(_, answer)| answer.as_ref().ok()?.aliases.last());
+    let alias = of_base(host).and_then(|answer| answer.as_ref().ok()?.aliases.last());
     Some(alias.map_or_else(|| format!("_{port}._tcp.{base}"), |alias| alias.to.to_string()))
+}
+
+/// The answer about the TLSA records of the base domain.
+fn of_base(host: &RouteHost) -> Option<&Lookup<TlsaRecord>> {
+    let base = host.tlsa().map(|(base, _)| base).or(host.name())?;
+    let mut answers = host.answers().tlsa.iter();
+    answers
+        .find(|(candidate, _)| candidate == base)
+        .map(|(_, answer)| answer)
+}
+
+/// The zone that signs the TLSA records; where there are none, that signs the addresses.
+fn zone(host: &RouteHost) -> Option<String> {
+    fn signer<T>(answer: &Lookup<T>) -> Option<&Signed> {
+        answer.as_ref().ok()?.signed.as_ref()
+    }
+    let answers = host.answers();
+    let mut of_addresses = [&answers.ipv4, &answers.ipv6].into_iter().flatten();
+    let signed = of_base(host)
+        .and_then(signer)
+        .or_else(|| of_addresses.find_map(signer))?;
+    Some(signed.zone.to_string())
+}
+
+/// What the signature over the records of an answer says.
+pub(super) fn signature<T>(answer: &Lookup<T>) -> Option<SignatureSeen> {
+    let signed = answer.as_ref().ok()?.signed.as_ref()?;
+    Some(SignatureSeen {
+        zone: signed.zone.to_string(),
+        ttl: signed.original_ttl,
+        from: signed.inception,
+        until: signed.expiration,
+    })
 }
 
 fn failure(failure: &NoAnswer) -> FailureSeen {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::findings::Severity;
-use super::observation::MxKind;
+use super::findings::{Code, Severity};
+use super::observation::{Depth, Manner, MxKind};
 use super::report::Report;
 use super::verdict::Verdict;
 
@@ -16,6 +16,8 @@ pub(crate) struct Row {
     pub(crate) domain: String,
     pub(crate) verdict: Verdict,
     pub(crate) checked: Timestamp,
+    /// How it was looked at; `None` if that is not known.
+    pub(crate) manner: Option<Manner>,
     /// Whether it takes no mail, and does not say so itself.
     pub(crate) is_missing: bool,
     /// Who runs its hosts.
@@ -39,6 +41,7 @@ impl From<&Report> for Row {
             domain: report.domain.clone(),
             verdict: report.verdict,
             checked: report.checked,
+            manner: Some(report.manner()),
             is_missing: report.is_missing(),
             providers: report
                 .hosts
@@ -49,7 +52,7 @@ impl From<&Report> for Row {
             grave: grave()
                 .map(|finding| (finding.code.name(), finding.host.clone()))
                 .collect(),
-            gravest: grave().next().map(|finding| match &finding.host {
+            gravest: report.gravest().map(|finding| match &finding.host {
                 Some(host) => format!("{host}: {}", finding.text),
                 None => finding.text.clone(),
             }),
@@ -63,6 +66,9 @@ struct Line {
     domain: String,
     verdict: Verdict,
     checked: Timestamp,
+    port: u16,
+    connected: bool,
+    depth: Option<Depth>,
     mx: LineMx,
     hosts: Vec<LineHost>,
     findings: Vec<LineFinding>,
@@ -96,6 +102,11 @@ impl Row {
             is_missing: line.verdict == Verdict::NoMail && line.mx.kind != MxKind::NullMx,
             verdict: line.verdict,
             checked: line.checked,
+            manner: line.depth.map(|depth| Manner {
+                port: line.port,
+                connected: line.connected,
+                depth,
+            }),
             providers: line
                 .hosts
                 .iter()
@@ -105,10 +116,13 @@ impl Row {
             grave: grave()
                 .map(|finding| (finding.code.clone(), finding.host.clone()))
                 .collect(),
-            gravest: grave().next().map(|finding| match &finding.host {
-                Some(host) => format!("{host}: {}", finding.text),
-                None => finding.text.clone(),
-            }),
+            gravest: grave()
+                .find(|finding| Code::named(&finding.code).and_then(Code::makes) == Some(line.verdict))
+                .or_else(|| grave().next())
+                .map(|finding| match &finding.host {
+                    Some(host) => format!("{host}: {}", finding.text),
+                    None => finding.text.clone(),
+                }),
             domain: line.domain,
         })
     }

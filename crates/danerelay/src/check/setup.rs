@@ -1,6 +1,5 @@
 //! From the settings to an examiner.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use delivery::DeliveryConfig;
@@ -8,12 +7,13 @@ use delivery::probe::Prober;
 use dns::Resolver;
 use dns::host::AddressFamily;
 use mail::DomainPart;
-use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::contacts::Contacts;
-use super::examiner::{Depth, Examiner};
+use super::examiner::{AROUND, Examiner};
+use super::observation::Depth;
 use super::offers::Offers;
+use super::once::Once;
 use crate::config::Config;
 use crate::config::schema::Tls;
 use crate::explain::impatient;
@@ -42,7 +42,9 @@ pub(crate) struct Setup {
     /// Instead of the configured one.
     pub(crate) port: Option<u16>,
     /// The most that one step of a session may take.
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) timeout: Duration,
+    /// The most that one domain may take.
+    pub(crate) limit: Duration,
 }
 
 impl Examiner {
@@ -61,9 +63,10 @@ impl Examiner {
             policies,
             contacts,
             depth: setup.depth,
+            limit: setup.limit,
             name_server_port: DNS_PORT,
             direct: Semaphore::new(DIRECT),
-            bases: Mutex::new(HashMap::new()),
+            bases: Once::new(AROUND),
         })
     }
 }
@@ -100,17 +103,15 @@ fn of_receivers(delivery: &DeliveryConfig, setup: &Setup) -> DeliveryConfig {
     if let Some(port) = setup.port {
         delivery.port = port;
     }
-    if let Some(most) = setup.timeout {
-        let stages = &mut delivery.timeouts;
-        for stage in [
-            &mut stages.connect,
-            &mut stages.banner,
-            &mut stages.ehlo,
-            &mut stages.starttls,
-            &mut stages.quit,
-        ] {
-            *stage = (*stage).min(most);
-        }
+    let stages = &mut delivery.timeouts;
+    for stage in [
+        &mut stages.connect,
+        &mut stages.banner,
+        &mut stages.ehlo,
+        &mut stages.starttls,
+        &mut stages.quit,
+    ] {
+        *stage = (*stage).min(setup.timeout);
     }
     delivery
 }

@@ -1,13 +1,18 @@
-//! Many domains in a few numbers: the shares, and who runs their hosts.
+//! Many domains in a few numbers: the shares, what is wrong with them, who runs their hosts, and the worst of them. It is made
+//! while they come, and takes no more memory for more domains, but for a line for each who runs some of their hosts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::fmt::Write as _;
+
+use jiff::Timestamp;
 
 use super::row::Row;
 use super::verdict::Verdict;
 
 /// How many providers are named.
 const PROVIDERS: usize = 20;
+/// How many domains are listed; the worst come first.
+const LISTED: usize = 5000;
 
 /// The numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,12 +31,28 @@ pub(crate) struct Provider {
     pub(crate) counts: Counts,
 }
 
+/// One domain of those that are listed, in the order in which they are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Listed {
+    pub(crate) verdict: Verdict,
+    pub(crate) domain: String,
+    pub(crate) hosts: usize,
+    pub(crate) gravest: Option<String>,
+}
+
 /// The summary.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Summary {
     pub(crate) counts: Counts,
-    /// Those with most domains.
-    pub(crate) providers: Vec<Provider>,
+    /// Domains that take no mail, and do not say so.
+    pub(crate) missing: usize,
+    /// When the last one was checked.
+    pub(crate) checked: Option<Timestamp>,
+    providers: HashMap<Box<str>, Counts>,
+    /// How many domains have errors and warnings of each code.
+    findings: BTreeMap<String, usize>,
+    /// The best of them first, so that it can go.
+    listed: BinaryHeap<Listed>,
 }
 
 impl Counts {
@@ -67,31 +88,71 @@ impl Counts {
 }
 
 impl Summary {
-    /// A domain counts once for each who runs some of its hosts.
-    pub(crate) fn of<'a>(rows: impl Iterator<Item = &'a Row>) -> Self {
-        let mut counts = Counts::default();
-        let mut providers: HashMap<&str, Counts> = HashMap::new();
-        for row in rows {
-            counts.add(row.verdict);
-            for provider in &row.providers {
-                providers.entry(provider).or_default().add(row.verdict);
+    /// Adds a domain. It counts once for each who runs some of its hosts.
+    pub(crate) fn add(&mut self, row: &Row) {
+        self.counts.add(row.verdict);
+        self.missing += usize::from(row.is_missing);
+        self.checked = self.checked.max(Some(row.checked));
+        for provider in &row.providers {
+            match self.providers.get_mut(provider.as_str()) {
+                Some(counts) => counts.add(row.verdict),
+                None => self
+                    .providers
+                    .entry(provider.as_str().into())
+                    .or_default()
+                    .add(row.verdict),
             }
         }
-        let mut providers: Vec<Provider> = providers
-            .into_iter()
-            .map(|(name, counts)| Provider {
-                name: name.to_owned(),
-                counts,
-            })
-            .collect();
-        providers.sort_by(|one, other| (other.counts.all(), &one.name).cmp(&(one.counts.all(), &other.name)));
-        providers.truncate(PROVIDERS);
-        Self { counts, providers }
+        let codes: HashSet<&str> = row.grave.iter().map(|(code, _)| code.as_str()).collect();
+        for code in codes {
+            match self.findings.get_mut(code) {
+                Some(count) => *count += 1,
+                None => {
+                    self.findings.insert(code.to_owned(), 1);
+                }
+            }
+        }
+        self.listed.push(Listed {
+            verdict: row.verdict,
+            domain: row.domain.clone(),
+            hosts: row.hosts,
+            gravest: row.gravest.clone(),
+        });
+        if self.listed.len() > LISTED {
+            self.listed.pop();
+        }
+    }
+
+    /// Those with most domains.
+    pub(crate) fn providers(&self) -> Vec<Provider> {
+        let mut providers: Vec<(&Box<str>, &Counts)> = self.providers.iter().collect();
+        providers.sort_by(|one, other| (other.1.all(), one.0).cmp(&(one.1.all(), other.0)));
+        let most = providers.into_iter().take(PROVIDERS);
+        most.map(|(name, counts)| Provider {
+            name: name.to_string(),
+            counts: counts.clone(),
+        })
+        .collect()
+    }
+
+    /// The codes of errors and warnings with the number of domains, the most frequent first.
+    pub(crate) fn findings(&self) -> Vec<(&str, usize)> {
+        let all = self.findings.iter().map(|(code, count)| (code.as_str(), *count));
+        let mut all: Vec<_> = all.collect();
+        all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        all
+    }
+
+    /// The worst domains first; not all, if there are many.
+    pub(crate) fn listed(&self) -> Vec<&Listed> {
+        let mut listed: Vec<&Listed> = self.listed.iter().collect();
+        listed.sort_unstable();
+        listed
     }
 
     /// For people.
     pub(crate) fn table(&self) -> String {
-        let mut table = format!("{} domains\n", self.counts.all());
+        let mut table = format!("{}\n", domains(self.counts.all()));
         for verdict in Verdict::ALL {
             let _ = writeln!(
                 table,
@@ -101,14 +162,15 @@ impl Summary {
                 percent(self.counts.share(verdict))
             );
         }
-        if !self.providers.is_empty() {
+        let providers = self.providers();
+        if !providers.is_empty() {
             let _ = writeln!(
                 table,
                 "\n{:<32}{:>8}{:>9}{:>10}{:>8}",
                 "who runs the MX hosts", "domains", "secure", "insecure", "broken"
             );
         }
-        for provider in &self.providers {
+        for provider in &providers {
             let counts = &provider.counts;
             let _ = writeln!(
                 table,
@@ -124,20 +186,16 @@ impl Summary {
     }
 }
 
+/// `1 domain`, `7 domains`.
+pub(crate) fn domains(count: usize) -> String {
+    if count == 1 {
+        "1 domain".to_owned()
+    } else {
+        format!("{count} domains")
+    }
+}
+
 /// `12.3 %`.
 pub(crate) fn percent(tenths: usize) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
-}
-
-/// How many errors and warnings of each code.
-pub(crate) fn frequent<'a>(rows: impl Iterator<Item = &'a Row>) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for row in rows {
-        let mut codes: Vec<_> = row.grave.iter().map(|(code, _)| code.clone()).collect();
-        codes.dedup();
-        for code in codes {
-            *counts.entry(code).or_default() += 1;
-        }
-    }
-    counts
 }

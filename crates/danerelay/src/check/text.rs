@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use mail::printable::Printable;
 
 use super::findings::{Finding, Severity};
+use super::marks::{Mark, mark};
 use super::observation::{
-    AddressSeen, KeySeen, MxKind, OfferResult, StsKind, TlsrptKind, VersionSeen, short,
+    AddressSeen, HostSeen, KeySeen, MxKind, OfferResult, RecordSeen, StsKind, TlsrptKind, VersionSeen, short,
 };
 use super::outcome::Outcome;
 use super::paint::{Paint, Tint};
 use super::report::{Host, Report};
-use crate::explain::{AddressStatus, CertificateReport, StepType, TlsaStatus};
+use crate::explain::{AddressStatus, StepType, TlsaStatus};
 
 /// The columns of a terminal.
 const WIDTH: usize = 80;
@@ -27,7 +28,7 @@ pub(crate) fn write(report: &Report, paint: Paint) -> String {
         paint.bold(&plain(&report.domain)),
         paint.verdict(report.verdict)
     ));
-    if report.connected {
+    if report.manner.connected {
         text.wrapped(2, "", report.verdict.words());
     } else {
         text.wrapped(2, "", "by DNS alone: no server was asked");
@@ -40,6 +41,9 @@ pub(crate) fn write(report: &Report, paint: Paint) -> String {
     if !report.hosts.is_empty() {
         text.policies(report);
     }
+    if !report.hosts.is_empty() && !report.not_probed.is_empty() {
+        text.wrapped(2, "not probed", &report.not_probed.join(", "));
+    }
     if !report.findings.is_empty() {
         text.line("");
     }
@@ -49,7 +53,7 @@ pub(crate) fn write(report: &Report, paint: Paint) -> String {
     text.out
 }
 
-/// The verdict alone, with the worst finding where there is something to mend.
+/// The verdict alone, with the finding that matters most where there is something to mend.
 pub(crate) fn line(report: &Report, paint: Paint) -> String {
     let gravest = report.gravest();
     let words = gravest.map_or_else(String::new, |finding| {
@@ -158,37 +162,36 @@ impl Text {
         };
         self.wrapped(4, "addresses", status);
         self.tlsa(host);
-        let published = seen
-            .addresses
-            .iter()
-            .find(|address| !address.published.is_empty());
+        let shown = Shown::of(seen);
         for record in &seen.tlsa.records {
-            let shown = published.map(|address| {
-                let found = address.published.iter().find(|one| one.record == record.record);
-                found.and_then(|one| one.matches)
-            });
-            let mark = match (&record.reason, shown) {
-                (Some(reason), _) => self.paint.tint(Tint::Yellow, &plain(reason)),
-                (None, None) => "not compared".to_owned(),
-                (None, Some(Some(0))) => self.paint.tint(Tint::Green, "matches the server's certificate"),
-                (None, Some(Some(depth))) => self
-                    .paint
-                    .tint(Tint::Green, &format!("matches issuer {depth} of the chain")),
-                (None, Some(None)) => self.paint.tint(Tint::Yellow, "matches nothing shown"),
-            };
-            let record = short(&record.record);
-            self.line(&format!("      {record:<16}  {mark}"));
+            self.record(6, record, shown.mark(record));
         }
         for address in &seen.addresses {
             self.address(address);
+            if let Shown::Apart = shown {
+                for record in seen.tlsa.records.iter().filter(|record| record.usable) {
+                    if let Some(mark) = mark(record, address) {
+                        self.record(21, record, Some(mark));
+                    }
+                }
+                self.certificate(21, "", address);
+            }
         }
-        let certificate = seen
-            .addresses
-            .iter()
-            .find_map(|address| address.presented.first());
-        if let Some(certificate) = certificate {
-            self.certificate(certificate);
+        if let Shown::Everywhere(address) = shown {
+            self.certificate(4, "certificate", address);
         }
+    }
+
+    fn record(&mut self, indent: usize, record: &RecordSeen, mark: Option<Mark>) {
+        let (tint, words) = match (&record.reason, mark) {
+            (Some(reason), _) => (Tint::Yellow, reason.clone()),
+            (None, None) => (Tint::Plain, String::new()),
+            (None, Some(mark)) if mark.is_match() => (Tint::Green, mark.words()),
+            (None, Some(mark)) => (Tint::Yellow, mark.words()),
+        };
+        let start = self.out.len();
+        self.wrapped(indent, &format!("{:<16}", short(&record.record)), &words);
+        self.repaint(start, &words, tint);
     }
 
     fn tlsa(&mut self, host: &Host) {
@@ -228,15 +231,17 @@ impl Text {
         let tint = match address.outcome {
             Outcome::Verified => Tint::Green,
             Outcome::NotTried | Outcome::NoRoute | Outcome::Encrypted => Tint::Plain,
-            Outcome::OurFault
+            Outcome::NotExamined
+            | Outcome::OurFault
             | Outcome::Unreachable
             | Outcome::Unanswered
             | Outcome::Refused
             | Outcome::Clear => Tint::Yellow,
             _ => Tint::Red,
         };
-        let outcome = self.paint.tint(tint, address.outcome.words());
-        self.line(&format!("    {:<15}  {outcome}", address.address));
+        let start = self.out.len();
+        self.wrapped(4, &format!("{:<15}", address.address.to_string()), address.outcome.words());
+        self.repaint(start, address.outcome.words(), tint);
         let session: Vec<&str> = [&address.tls, &address.group]
             .into_iter()
             .filter_map(|one| one.as_deref())
@@ -247,9 +252,15 @@ impl Text {
         if !address.offers.is_empty() {
             self.wrapped(21, "", &offers(address));
         }
+        if !address.suites.is_empty() {
+            self.wrapped(21, "", &format!("takes {}", address.suites.join(" ")));
+        }
     }
 
-    fn certificate(&mut self, certificate: &CertificateReport) {
+    fn certificate(&mut self, indent: usize, label: &str, address: &AddressSeen) {
+        let Some(certificate) = address.presented.first() else {
+            return;
+        };
         let until = certificate
             .not_after
             .map_or_else(String::new, |until| format!(", until {until}"));
@@ -262,7 +273,7 @@ impl Text {
             "{}{until}{names}; by {} ({})",
             certificate.key, certificate.issuer, certificate.signature
         );
-        self.wrapped(4, "certificate", &words);
+        self.wrapped(indent, label, &words);
     }
 
     fn policies(&mut self, report: &Report) {
@@ -273,7 +284,9 @@ impl Text {
             StsKind::None => "none any more",
             StsKind::Testing => "testing",
             StsKind::Enforce => "enforce",
-            StsKind::LookupFailed | StsKind::RecordInvalid | StsKind::PolicyFailed => "could not be fetched",
+            StsKind::LookupFailed => "the look-up of the record failed",
+            StsKind::RecordInvalid => "the record is invalid",
+            StsKind::PolicyFailed => "the policy cannot be fetched, or is invalid",
         };
         let hosts = if sts.mx.is_empty() {
             String::new()
@@ -316,11 +329,54 @@ impl Text {
         }
     }
 
-    /// Colours a word that was written since `start`: the wrapping counts columns, and a colour takes none.
-    fn repaint(&mut self, start: usize, word: &str, tint: Tint) {
+    /// Colours words that were written since `start`, if they stand on one line: the wrapping counts columns, and a colour takes
+    /// none.
+    fn repaint(&mut self, start: usize, words: &str, tint: Tint) {
+        if words.is_empty() {
+            return;
+        }
         let tail = self.out.split_off(start);
         self.out
-            .push_str(&tail.replacen(word, &self.paint.tint(tint, word), 1));
+            .push_str(&tail.replacen(words, &self.paint.tint(tint, words), 1));
+    }
+}
+
+/// Whether all addresses of a host show the same.
+#[derive(Clone, Copy)]
+enum Shown<'a> {
+    /// Nothing.
+    Nowhere,
+    /// All that show a certificate show what this one does.
+    Everywhere(&'a AddressSeen),
+    Apart,
+}
+
+impl<'a> Shown<'a> {
+    fn of(host: &'a HostSeen) -> Self {
+        let key = |address: &AddressSeen| {
+            let own = address.presented.first();
+            own.map(|own| (own.record.clone(), own.not_after))
+        };
+        let marks = |address: &AddressSeen| -> Vec<Option<Mark>> {
+            let records = host.tlsa.records.iter();
+            records.map(|record| mark(record, address)).collect()
+        };
+        let mut showing = host.addresses.iter().filter(|one| !one.presented.is_empty());
+        let Some(first) = showing.next() else {
+            return Self::Nowhere;
+        };
+        if showing.all(|other| key(other) == key(first) && marks(other) == marks(first)) {
+            Self::Everywhere(first)
+        } else {
+            Self::Apart
+        }
+    }
+
+    fn mark(&self, record: &RecordSeen) -> Option<Mark> {
+        match self {
+            Self::Everywhere(address) => mark(record, address),
+            Self::Nowhere | Self::Apart => None,
+        }
     }
 }
 

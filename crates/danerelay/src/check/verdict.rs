@@ -40,7 +40,7 @@ impl Verdict {
         match self {
             Self::Secure => "senders that verify DANE deliver over authenticated TLS, and only so",
             Self::Insecure => "mail can be read or diverted on its way",
-            Self::Broken => "senders that verify DANE cannot deliver",
+            Self::Broken => "senders that verify DANE cannot deliver to at least one of its hosts",
             Self::Unreachable => "it cannot be told now",
             Self::NoMail => "it takes no mail",
         }
@@ -135,7 +135,7 @@ fn of_usable(host: &HostSeen) -> Verdict {
         .any(|offer| offer.verified == Some(false));
     if has(Standing::Bad) || other_key_fails {
         Verdict::Broken
-    } else if has(Standing::Good) {
+    } else if has(Standing::Good) && !has(Standing::NotExamined) {
         Verdict::Secure
     } else {
         Verdict::Unreachable
@@ -158,7 +158,7 @@ pub(crate) fn of_domain(seen: &Observation) -> Verdict {
         MxKind::Implicit if has_no_address(seen) => return Verdict::NoMail,
         MxKind::Hosts | MxKind::Implicit => {}
     }
-    let asked = Asked::of(seen.connected);
+    let asked = Asked::of(seen.manner.connected);
     let worst = seen.hosts.iter().map(|host| of_host(host, asked)).min();
     match (worst, seen.mx.lookup.status) {
         // The answers changed between two look-ups.

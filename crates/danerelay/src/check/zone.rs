@@ -118,7 +118,8 @@ impl Asking<'_> {
                     said,
                     records,
                     parent,
-                    is_signed: !direct.signatures.is_empty(),
+                    is_signed: direct.is_signed,
+                    is_authoritative: direct.is_authoritative,
                     reason,
                 }
             }
@@ -149,6 +150,7 @@ fn silent(address: IpAddr, parent: ServerSaid, reason: String) -> ServerAnswer {
         records: Vec::new(),
         parent,
         is_signed: false,
+        is_authoritative: true,
         reason: Some(reason),
     }
 }

@@ -34,6 +34,13 @@ impl Progress {
         self.show();
     }
 
+    /// Makes room for something else to be said; it shows again with the next step.
+    pub(super) fn hide(&self) {
+        if self.is_shown {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+
     fn show(&self) {
         if self.is_shown {
             // If nobody sees it, that is no loss.
@@ -50,9 +57,7 @@ impl Progress {
 impl Drop for Progress {
     /// The line is gone when the answer is there.
     fn drop(&mut self) {
-        if self.is_shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
+        self.hide();
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) enum TlsaCommand {
     Verify(verify::VerifyArguments),
     /// Print the steps of a key change with their times, in both schemes (RFC 7671 sections 8.1 and 8.4).
     ///
-    /// With current and next key, both keys' records are published for the TTL before the change. With current key and issuer,
+    /// With current and next key, both keys' records are published for two TTLs before the change. With current key and issuer,
     /// the issuer's record stands beside that of the key, and carries the change. Nothing is changed by this command.
     ///
     /// Exit status: 0 printed; 2 bad input; 3 what is published could not be looked up, and --ttl is not given.

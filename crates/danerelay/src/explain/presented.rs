@@ -1,6 +1,6 @@
 //! What a server presented in its handshake, compared with what is published for it.
 
-use dane::{CertificateSummary, MatchingType, Selector, TlsaRecord, TlsaSet, Usage, supported_key};
+use dane::{CertificateSummary, MatchingType, Selector, TlsaRecord, TlsaSet, Usage, path_of, supported_key};
 use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
@@ -40,8 +40,19 @@ pub(crate) struct PublishedRecord {
     /// In zone-file form.
     pub(crate) record: String,
     pub(crate) usable: bool,
-    /// The position in the chain of the matching certificate, from 0 for the server's own.
+    /// The position in the chain of the matching certificate, from 0 for the server's own; of an issuer that is not sent, where
+    /// it would be.
     pub(crate) matches: Option<usize>,
+    /// The record holds that issuer whole (`2 0 0`, `2 1 0`), and the server does not send it (RFC 7671 §5.2.2, §5.2.3).
+    #[serde(default)]
+    pub(crate) is_from_dns: bool,
+}
+
+impl PublishedRecord {
+    /// The certificate that it matches, of those that the server sent.
+    pub(crate) fn among<'a>(&self, presented: &'a [CertificateReport]) -> Option<&'a CertificateReport> {
+        presented.get(self.matches.filter(|_| !self.is_from_dns)?)
+    }
 }
 
 /// The chain as it was sent, the server's own certificate first.
@@ -98,13 +109,19 @@ pub(crate) fn published(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Vec<Publ
     let usable = set.usable().iter().map(|record| (record, true));
     let outranked = set.outranked().iter().map(|record| (record, false));
     let unusable = set.unusable().iter().map(|(record, _)| (record, false));
+    let path = path_of(chain);
     usable
         .chain(outranked)
         .chain(unusable)
-        .map(|(record, usable)| PublishedRecord {
-            record: record.to_string(),
-            usable,
-            matches: record.place_in(chain),
+        .map(|(record, usable)| {
+            let sent = record.place_in(chain);
+            let from_dns = record.depth_above(&path).filter(|_| sent.is_none());
+            PublishedRecord {
+                record: record.to_string(),
+                usable,
+                matches: sent.or(from_dns),
+                is_from_dns: from_dns.is_some(),
+            }
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! All steps from an address to a session that can send; deliveries and probes use the same ones.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use mail::{Domain, DomainPart, NextHop};
 use policy::decision::Requirement;
 use policy::login::Login;
 use rustls::pki_types::CertificateDer;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -160,6 +161,16 @@ impl Connections {
                 comes_again: false,
             },
         }
+    }
+
+    /// A connection over which nothing is said, from the source address that deliveries to this next hop have.
+    pub(crate) async fn dial_only(
+        &self,
+        next_hop: &NextHop,
+        socket: SocketAddr,
+    ) -> Result<TcpStream, SessionFailure> {
+        let source = self.sources.of(next_hop, socket.ip());
+        self.caller.connect(socket, source).await
     }
 
     /// Waits for whichever comes first: a kept session on equal terms, or a place for a new connection.

@@ -120,6 +120,28 @@ pub(crate) fn replay_wildcard(
     Ok(answer.forged())
 }
 
+/// A name denied as if nothing stood at it or below it, with validly signed proofs.
+pub(crate) fn deny_existing(tree: &Tree, name: &Name) -> Result<Answer, WorldError> {
+    let mut answer = Answer::new().coded(ResponseCode::NXDomain);
+    let Some(zone) = tree.zone_of(name) else {
+        return Ok(answer);
+    };
+    answer.security = security_of(tree, zone);
+    let hop = Hop {
+        tree,
+        zone,
+        record_type: RecordType::A,
+    };
+    let soa = tree.rrset(zone, &zone.apex, RecordType::SOA)?;
+    answer.authorities.extend(hop.signed(soa)?);
+    let encloser = name.base_name();
+    let chain = Chain::of(tree, zone)?.without(name)?;
+    for record in chain.prove(zone, tree.ttl, name, Claim::NoName { encloser: &encloser })? {
+        answer.authorities.extend(hop.signed(vec![record])?);
+    }
+    Ok(answer)
+}
+
 /// The zone that answers: a DS lives above the cut (RFC 4035 §3.1.4.1).
 fn responsible_zone<'a>(tree: &'a Tree, name: &Name, record_type: RecordType) -> Option<&'a Zone> {
     let zone = tree.zone_of(name)?;

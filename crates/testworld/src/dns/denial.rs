@@ -66,6 +66,21 @@ impl Chain {
         }
     }
 
+    /// The chain of a signer that has forgotten this name.
+    pub(crate) fn without(mut self, name: &Name) -> Result<Self, WorldError> {
+        match &mut self {
+            Self::Nsec(owners) | Self::Compact(owners) => {
+                owners.remove(name);
+            }
+            Self::Nsec3 {
+                hashes, iterations, ..
+            } => {
+                hashes.remove(&hash(name, *iterations)?);
+            }
+        }
+        Ok(self)
+    }
+
     /// Whether a proof of `claim` relies on an opt-out span, in which there may be an unsigned delegation: such an answer is
     /// not authenticated (RFC 5155 §9.2).
     pub(crate) fn is_uncertain(&self, name: &Name, claim: Claim<'_>) -> Result<bool, WorldError> {

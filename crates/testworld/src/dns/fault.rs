@@ -19,6 +19,11 @@ pub enum DnsFault {
     Delay(Duration),
     /// NXDOMAIN instead of NODATA, as broken servers answer for an empty non-terminal.
     NxDomain,
+    /// NXDOMAIN with validly signed proofs, although names stand below the name: what a signer says that forgets empty
+    /// non-terminals.
+    SignedNxDomain,
+    /// The right answer of a server that does not speak for the zone: without the AA bit.
+    NotAuthoritative,
     /// The answer without RRSIG, NSEC and NSEC3, whatever was asked for.
     StripDnssec,
     /// One bit of each signature is wrong.

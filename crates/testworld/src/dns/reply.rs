@@ -7,7 +7,7 @@ use hickory_proto::op::{Edns, Message, Metadata, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use super::answer::{Answer, Security, replay_wildcard, respond, soa_of};
+use super::answer::{Answer, Security, deny_existing, replay_wildcard, respond, soa_of};
 use super::fault::DnsFault;
 use super::rdata::parse_name;
 use super::shared::{Query, Role, Shared, Transport};
@@ -59,9 +59,12 @@ impl Shared {
             Duration::ZERO
         };
         let stripped = fault == Some(&DnsFault::StripDnssec);
-        let message = self
+        let mut message = self
             .message(&query, self.answer(&query, &name, record_type, fault))
             .maybe_strip_dnssec_records(wants_dnssec(&query) && !stripped);
+        if fault == Some(&DnsFault::NotAuthoritative) {
+            message.metadata.authoritative = false;
+        }
         let octets = match transport {
             Transport::Tcp | Transport::Tls => message.to_vec().ok()?,
             Transport::Udp if fault == Some(&DnsFault::Truncate) => message.truncate().to_vec().ok()?,
@@ -86,6 +89,7 @@ impl Shared {
             Some(DnsFault::Refused) => Ok(Answer::bare(ResponseCode::Refused)),
             Some(DnsFault::NotImp) => Ok(Answer::bare(ResponseCode::NotImp)),
             Some(DnsFault::NxDomain) => honest().map(|answer| answer.coded(ResponseCode::NXDomain)),
+            Some(DnsFault::SignedNxDomain) => deny_existing(&self.state().tree, name),
             Some(DnsFault::BadSignature) => honest().map(|mut answer| {
                 answer
                     .answers
@@ -107,6 +111,7 @@ impl Shared {
             Some(DnsFault::ReplayedWildcard) => replay_wildcard(&self.state().tree, name, record_type),
             Some(
                 DnsFault::Silence
+                | DnsFault::NotAuthoritative
                 | DnsFault::Delay(_)
                 | DnsFault::StripDnssec
                 | DnsFault::Truncate
@@ -123,6 +128,9 @@ impl Shared {
         message.metadata = Metadata::response_from_request(&query.metadata);
         message.metadata.recursion_available = true;
         message.metadata.response_code = answer.code;
+        // Who asks without wanting recursion takes it for the server of the zone.
+        message.metadata.authoritative = !query.metadata.recursion_desired
+            && matches!(answer.code, ResponseCode::NoError | ResponseCode::NXDomain);
         message.add_queries(query.queries.iter().take(1).cloned());
         if query.edns.is_some() {
             let mut edns = Edns::new();

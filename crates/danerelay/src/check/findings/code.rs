@@ -1,6 +1,10 @@
 //! The closed list of findings, with how grave each is.
 
+use serde::de::IntoDeserializer as _;
+use serde::de::value::StrDeserializer;
 use serde::{Deserialize, Serialize};
+
+use crate::check::verdict::Verdict;
 
 /// How grave a finding is, the gravest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,6 +54,53 @@ macro_rules! codes {
             pub(crate) const ALL: &'static [Self] = &[$($(Self::$code,)+)+];
         }
     };
+}
+
+impl Code {
+    /// The code of this name, if this version knows it.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let name: StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
+        Self::deserialize(name).ok()
+    }
+
+    /// The verdict that it leads to by itself.
+    pub(crate) fn makes(self) -> Option<Verdict> {
+        match self {
+            Self::MxBogus
+            | Self::MxInvalid
+            | Self::AddressesBogus
+            | Self::NoAddresses
+            | Self::AddressesIgnored
+            | Self::TlsaBogus
+            | Self::TlsaRefused
+            | Self::TlsaNoMatch
+            | Self::TlsaNoMatchOtherKey
+            | Self::NoStarttls
+            | Self::StarttlsRefused
+            | Self::HandshakeBroken
+            | Self::NameMismatch
+            | Self::ChainExpired
+            | Self::ChainUntrusted
+            | Self::WrongKey
+            | Self::UnsupportedKey => Some(Verdict::Broken),
+            Self::MxInsecure
+            | Self::MxIsAddress
+            | Self::HostInsecure
+            | Self::TlsaAbsent
+            | Self::TlsaInsecure
+            | Self::TlsaNoneUsable => Some(Verdict::Insecure),
+            Self::MxLookupFailed
+            | Self::AddressesLookupFailed
+            | Self::TlsaLookupFailed
+            | Self::NotExamined
+            | Self::OurFault
+            | Self::Unreachable
+            | Self::Unanswered
+            | Self::Refused => Some(Verdict::Unreachable),
+            Self::NoSuchDomain => Some(Verdict::NoMail),
+            _ => None,
+        }
+    }
 }
 
 /// `TlsaNoMatch` is `tlsa-no-match`.
@@ -141,6 +192,8 @@ codes! {
         TlsaUnusable,
         /// The name above the TLSA records is denied.
         EmptyNonTerminalDenied,
+        /// The name above the TLSA records cannot be looked up.
+        EmptyNonTerminalFailed,
         /// A trust anchor is published for the next key, but would not verify it.
         RolloverIssuerInvalid,
         /// A name server answers for the TLSA records otherwise than others.
@@ -149,6 +202,8 @@ codes! {
         SignaturesExpire,
         /// A certificate on which the verdict depends expires soon.
         CertificateExpires,
+        /// There was no time for everything.
+        NotExamined,
         /// This machine could not connect, for a reason of its own.
         OurFault,
         /// No connection could be made.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
 
-use super::code::Code;
+use super::code::{Code, Severity};
 use super::finding::{Finding, Wanted};
 use crate::check::observation::{HostSeen, Observation, SignatureSeen};
 
@@ -31,17 +31,28 @@ impl<'a> Findings<'a> {
     }
 
     pub(super) fn add(&mut self, code: Code, text: impl Into<String>) {
-        self.push(code, text.into(), None);
+        self.push(code.severity(), code, text.into(), None);
     }
 
     pub(super) fn add_with_fix(&mut self, code: Code, text: impl Into<String>, fix: impl Into<String>) {
-        self.push(code, text.into(), Some(fix.into()));
+        self.push(code.severity(), code, text.into(), Some(fix.into()));
     }
 
-    fn push(&mut self, code: Code, text: String, fix: Option<String>) {
+    /// Graver or less grave than it usually is.
+    pub(super) fn add_as(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        text: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.push(severity, code, text.into(), Some(fix.into()));
+    }
+
+    fn push(&mut self, severity: Severity, code: Code, text: String, fix: Option<String>) {
         self.found.push(Finding {
             code,
-            severity: code.severity(),
+            severity,
             host: self.host.map(|host| host.name.clone()),
             address: self.address,
             text,

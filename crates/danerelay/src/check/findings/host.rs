@@ -163,6 +163,7 @@ fn servers(report: &mut Findings<'_>, zone: &ZoneSeen) {
         let fault = match answer.said {
             ServerSaid::Silence => "does not answer",
             ServerSaid::Refused => "refuses to answer",
+            _ if !answer.is_authoritative => "is not set up for the zone (its answer lacks the AA bit)",
             _ if key(answer) != *usual => "says otherwise than the others",
             ServerSaid::Records if is_signed && !answer.is_signed => "sends no signatures",
             _ if answer.said == ServerSaid::Records && answer.parent == ServerSaid::Nxdomain => {

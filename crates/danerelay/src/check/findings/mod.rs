@@ -16,5 +16,8 @@ mod records;
 mod session;
 
 pub(crate) use all::findings;
-pub(crate) use code::Severity;
+pub(crate) use code::{Code, Severity};
 pub(crate) use finding::{Finding, Wanted};
+
+#[cfg(test)]
+mod tests;

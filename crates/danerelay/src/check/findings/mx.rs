@@ -22,7 +22,7 @@ pub(super) fn judge(report: &mut Findings<'_>) {
             format!("{domain} says that it takes no mail (null MX, RFC 7505)"),
         ),
         (MxKind::Implicit, _) => implicit(report),
-        (MxKind::Hosts, _) if seen.hosts.is_empty() => report.add(
+        (MxKind::Hosts, _) if seen.hosts.is_empty() && seen.unexamined.is_none() => report.add(
             Code::MxLookupFailed,
             "the MX records changed between two look-ups: try again",
         ),
@@ -45,6 +45,17 @@ pub(super) fn judge(report: &mut Findings<'_>) {
                 "have the zone {} signed again; look after its signer",
                 signature.zone
             ),
+        );
+    }
+    if let Some(unexamined) = &seen.unexamined {
+        report.add_with_fix(
+            Code::NotExamined,
+            format!(
+                "not examined within {} s: {}",
+                unexamined.within,
+                unexamined.what.join(", ")
+            ),
+            "give it more time (--deadline SECONDS), or look at what takes so long",
         );
     }
     ipv6(report);
@@ -116,8 +127,11 @@ fn ipv6(report: &mut Findings<'_>) {
         .iter()
         .flat_map(|host| &host.lookups)
         .any(|step| step.record_type == StepType::Aaaa && step.found.answer == Some(Found::Records));
-    let are_known = seen.hosts.iter().any(|host| host.kind == HostKind::Name);
-    if are_known && !has_ipv6 {
+    // Of a host whose look-up failed it is not known.
+    let mut steps = seen.hosts.iter().flat_map(|host| &host.lookups);
+    let is_known = steps.all(|step| step.record_type != StepType::Aaaa || step.found.answer.is_some());
+    let has_names = seen.hosts.iter().any(|host| host.kind == HostKind::Name);
+    if has_names && is_known && !has_ipv6 {
         report.add_with_fix(
             Code::MxNoIpv6,
             "no MX host has an IPv6 address",

@@ -1,6 +1,6 @@
 //! MTA-STS and TLSRPT: what the domain says of its mail besides DANE.
 
-use super::code::Code;
+use super::code::{Code, Severity};
 use super::gathered::Findings;
 use crate::check::observation::{MxKind, StsKind, TlsrptKind, WebPkiSeen};
 use crate::check::outcome::Outcome;
@@ -27,7 +27,7 @@ fn sts(report: &mut Findings<'_>) {
             Code::StsRecordInvalid,
             words,
             format!(
-                "publish one record: _mta-sts.{} IN TXT \"v=STSv1; id=DATE;\"",
+                "publish one record: _mta-sts.{}. IN TXT \"v=STSv1; id=DATE;\"",
                 seen.domain
             ),
         ),
@@ -54,10 +54,15 @@ fn sts(report: &mut Findings<'_>) {
 /// RFC 8461 §4.1.
 fn agreement(report: &mut Findings<'_>) {
     let seen = report.seen;
+    let is_enforced = seen.mta_sts.status == StsKind::Enforce;
+    // While it is tested, senders deliver all the same, and report (RFC 8461 §5).
+    let severity = if is_enforced { Severity::Error } else { Severity::Warning };
+    let would = if is_enforced { "" } else { ", once it is enforced" };
     for host in &seen.mta_sts.not_allowed {
-        report.add_with_fix(
+        report.add_as(
+            severity,
             Code::StsMxNotAllowed,
-            format!("the MTA-STS policy does not allow the MX host {host}: its senders pass it over"),
+            format!("the MTA-STS policy does not allow the MX host {host}: senders pass it over{would}"),
             format!("add the line \"mx: {host}\" to the policy and change its id, or remove the MX record"),
         );
     }
@@ -67,10 +72,11 @@ fn agreement(report: &mut Findings<'_>) {
                 address.outcome,
                 Outcome::Clear | Outcome::NoStarttls | Outcome::StarttlsRefused
             ) {
-                report.add_with_fix(
+                report.add_as(
+                    severity,
                     Code::StsNoTls,
                     format!(
-                        "MTA-STS demands TLS, and {} [{}] offers none",
+                        "MTA-STS demands TLS{would}, and {} [{}] offers none",
                         host.name, address.address
                     ),
                     "let the server offer STARTTLS",
@@ -82,10 +88,11 @@ fn agreement(report: &mut Findings<'_>) {
             );
             if is_bad {
                 let reason = address.webpki_reason.as_deref().unwrap_or_default();
-                report.add_with_fix(
+                report.add_as(
+                    severity,
                     Code::StsCertificate,
                     format!(
-                        "MTA-STS demands a certificate of the WebPKI for {}, and [{}] shows another: {reason}",
+                        "MTA-STS demands{would} a certificate of the WebPKI for {}, and [{}] shows another: {reason}",
                         host.name, address.address
                     ),
                     format!("have a public authority issue one for {}", host.name),

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::code::Code;
 use super::gathered::{Findings, first_to_expire, in_days, whose};
+use crate::check::marks::{Mark, mark};
 use crate::check::observation::{FailureKind, HostSeen, IssuerSeen, ParentSeen, RecordSeen, short};
 use crate::explain::{AddressStatus, CertificateReport, StepType, TlsaStatus};
 use crate::lookup_report::LookupStatus;
+use crate::tlsa_records;
 
 /// Between these a TTL is neither a burden nor a wait, in seconds.
 const TTL: std::ops::RangeInclusive<u32> = 1800..=3600;
@@ -112,11 +114,7 @@ fn each(report: &mut Findings<'_>, host: &HostSeen) {
             continue;
         }
         if record.matching_type == 0 {
-            report.add_with_fix(
-                Code::TlsaFullData,
-                format!("{} holds all of it in place of a digest", short(words)),
-                "publish a SHA-256 digest: large answers fail more often (RFC 7671 section 10.1)",
-            );
+            full_data(report, host, record);
         }
         if (record.usage, record.selector) == (3, 0) {
             report.add_with_fix(
@@ -126,6 +124,23 @@ fn each(report: &mut Findings<'_>, host: &HostSeen) {
             );
         }
     }
+}
+
+/// A digest fits only what is sent.
+fn full_data(report: &mut Findings<'_>, host: &HostSeen, record: &RecordSeen) {
+    let mut published = host.addresses.iter().flat_map(|address| &address.published);
+    let is_needed = published.any(|one| one.is_from_dns && one.record == record.record);
+    let fix = if is_needed {
+        "let the server send that issuer's certificate, and then publish its SHA-256 digest in place of this: large \
+         answers fail more often (RFC 7671 section 10.1)"
+    } else {
+        "publish a SHA-256 digest: large answers fail more often (RFC 7671 section 10.1)"
+    };
+    report.add_with_fix(
+        Code::TlsaFullData,
+        format!("{} contains the whole certificate or key", short(&record.record)),
+        fix,
+    );
 }
 
 /// Two records by which the next change goes well: for the key in use and the next one, or for the key in use and its issuer.
@@ -182,12 +197,14 @@ fn rollover(report: &mut Findings<'_>, host: &HostSeen) {
         }
         (false, true, _) => report.add_with_fix(
             Code::NoRollover,
-            "only an issuer is published: if the authority changes its issuer, delivery fails",
+            "only an issuer is published, and no record of the key in use: if the authority changes its issuer, delivery \
+             fails",
             "publish 3 1 1 for the key in use beside it",
         ),
         (false, false, _) => {}
     }
-    for record in usable().filter(|record| !is_matched(record) && Some(*record) != next) {
+    let named = next.filter(|_| current && !issuer);
+    for record in usable().filter(|record| !is_matched(record) && Some(*record) != named) {
         report.add(
             Code::TlsaUnmatched,
             format!("{} matches nothing that the server shows", short(&record.record)),
@@ -195,18 +212,14 @@ fn rollover(report: &mut Findings<'_>, host: &HostSeen) {
     }
 }
 
-/// The records that match some certificate of some address, offered with whichever kind of key.
+/// The records that match some certificate of some address, whatever keys and versions were offered.
 fn matched(host: &HostSeen) -> BTreeSet<&str> {
-    let published = host.addresses.iter().flat_map(|address| &address.published);
-    let matching = published.filter(|record| record.matches.is_some());
-    let mut matched: BTreeSet<&str> = matching.map(|record| record.record.as_str()).collect();
-    // The certificate with the other kind of key has its own record.
-    let offers = host.addresses.iter().flat_map(|address| &address.offers);
-    let others = offers.filter_map(|offer| offer.certificate.as_ref()?.record.as_deref());
-    let others: BTreeSet<&str> = others.collect();
-    let records = host.tlsa.records.iter().map(|record| record.record.as_str());
-    matched.extend(records.filter(|record| others.contains(record)));
-    matched
+    let is_matched = |record: &&RecordSeen| {
+        let marks = host.addresses.iter().filter_map(|address| mark(record, address));
+        marks.into_iter().any(Mark::is_match)
+    };
+    let matched = host.tlsa.records.iter().filter(is_matched);
+    matched.map(|record| record.record.as_str()).collect()
 }
 
 /// A trust anchor that is an intermediate, although the server also sends what issued it.
@@ -217,13 +230,17 @@ fn intermediate(report: &mut Findings<'_>, host: &HostSeen) {
             .iter()
             .filter(|record| record.usable)
             .find(|record| record.matches.is_some_and(|depth| depth > 0))?;
-        let at = address.presented.get(anchor.matches?)?;
+        let at = anchor.among(&address.presented)?;
         let root = address
             .presented
             .iter()
             .skip(1)
             .find(|certificate| certificate.self_issued)?;
-        (!at.self_issued && root.not_after > at.not_after).then_some((anchor, at, root))
+        let mut anchors = address.published.iter().filter(|record| record.usable);
+        let is_root_published =
+            anchors.any(|record| record.among(&address.presented).is_some_and(|one| one.self_issued));
+        (!at.self_issued && !is_root_published && root.not_after > at.not_after)
+            .then_some((anchor, at, root))
     });
     if let Some((anchor, at, root)) = found {
         report.add_with_fix(
@@ -234,7 +251,7 @@ fn intermediate(report: &mut Findings<'_>, host: &HostSeen) {
                 root.subject,
                 root.record
                     .as_ref()
-                    .map_or_else(String::new, |record| line(host, report.seen.port, record))
+                    .map_or_else(String::new, |record| line(host, report.seen.manner.port, record))
             ),
         );
     }
@@ -242,8 +259,18 @@ fn intermediate(report: &mut Findings<'_>, host: &HostSeen) {
 
 /// RFC 8020: there is something below a name that has nothing itself.
 fn denied(report: &mut Findings<'_>, host: &HostSeen) {
+    let base = host.tlsa.base.as_deref().unwrap_or(&host.name);
+    if host.tlsa.parent == ParentSeen::Failed {
+        report.add_with_fix(
+            Code::EmptyNonTerminalFailed,
+            format!(
+                "the name servers give no answer about _tcp.{base}, above the TLSA records: resolvers that ask for as little as \
+                 possible (RFC 9156) then see none"
+            ),
+            "update the name servers' software, which must say NOERROR there (RFC 8020)",
+        );
+    }
     if host.tlsa.parent == ParentSeen::Denied {
-        let base = host.tlsa.base.as_deref().unwrap_or(&host.name);
         report.add_with_fix(
             Code::EmptyNonTerminalDenied,
             format!(
@@ -291,7 +318,7 @@ pub(super) fn to_publish(report: &Findings<'_>, host: &HostSeen) -> Option<Strin
     let own = own_certificates(host);
     let lines: BTreeSet<String> = own
         .filter_map(|certificate| certificate.record.as_ref())
-        .map(|record| line(host, report.seen.port, record))
+        .map(|record| line(host, report.seen.manner.port, record))
         .collect();
     if lines.is_empty() {
         return None;
@@ -318,9 +345,11 @@ fn own_certificates(host: &HostSeen) -> impl Iterator<Item = &CertificateReport>
 
 /// As it stands in the zone.
 fn line(host: &HostSeen, port: u16, record: &str) -> String {
+    // All records of a set have one TTL (RFC 2181 §5.2).
+    let ttl = host.tlsa.signatures.first().map_or(USUAL_TTL, |set| set.ttl);
     match &host.tlsa.owner {
-        Some(owner) => format!("{owner}. {USUAL_TTL} IN TLSA {record}"),
-        None => format!("_{port}._tcp.{}. {USUAL_TTL} IN TLSA {record}", host.name),
+        Some(owner) => format!("{owner}. {ttl} IN TLSA {record}"),
+        None => format!("_{port}._tcp.{}. {ttl} IN TLSA {record}", host.name),
     }
 }
 
@@ -331,8 +360,8 @@ fn zone(host: &HostSeen) -> &str {
     signed.or(asked).unwrap_or(&host.name)
 }
 
-/// After a change of the records, how long the old ones may still be seen: twice their TTL, in seconds.
+/// How long to wait after a change of the records, in seconds.
 pub(super) fn wait(host: &HostSeen) -> u32 {
     let ttl = host.tlsa.signatures.iter().map(|signature| signature.ttl).max();
-    ttl.unwrap_or(USUAL_TTL).saturating_mul(2)
+    tlsa_records::wait(ttl.unwrap_or(USUAL_TTL))
 }

@@ -1,7 +1,5 @@
 //! What the server at one address did.
 
-use jiff::Timestamp;
-
 use super::code::Code;
 use super::gathered::{Findings, in_days, whose};
 use super::records::{to_publish, wait};
@@ -12,7 +10,8 @@ use crate::explain::{CertificateReport, TlsaStatus};
 pub(super) fn judge(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
     let words = address.reason.clone().unwrap_or_default();
     match address.outcome {
-        Outcome::NotTried | Outcome::Verified | Outcome::Encrypted => {}
+        // What there was no time for is said of the domain.
+        Outcome::NotTried | Outcome::NotExamined | Outcome::Verified | Outcome::Encrypted => {}
         Outcome::NoRoute => report.add(Code::NoRoute, "this machine has no way there: it was not tested"),
         Outcome::OurFault => report.add_with_fix(
             Code::OurFault,
@@ -34,7 +33,8 @@ pub(super) fn judge(report: &mut Findings<'_>, host: &HostSeen, address: &Addres
         Outcome::NoStarttls => report.add_with_fix(
             Code::NoStarttls,
             "STARTTLS is not offered, although TLSA records are published",
-            "let the server, or the firewall before it, offer STARTTLS; or remove the TLSA records",
+            "let the server, or the firewall before it, offer STARTTLS; if it does, somebody on the way takes it out: test from \
+             another network",
         ),
         Outcome::StarttlsRefused => report.add_with_fix(
             Code::StarttlsRefused,
@@ -126,38 +126,28 @@ fn no_match(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
 
 /// Dates and strength.
 fn certificates(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
-    let now = report.wanted.now;
-    // How deep dates matter: to the anchor that matched, if one did.
-    let anchor = address
-        .published
-        .iter()
-        .filter(|record| record.usable)
-        .filter_map(|record| record.matches)
-        .filter(|depth| *depth > 0)
-        .max();
-    let by_key = address
-        .published
-        .iter()
-        .any(|record| record.usable && record.matches == Some(0));
     if let Some(own) = address.presented.first() {
-        own_dates(report, own, by_key, now);
         strength(report, own);
     }
-    if !by_key && let Some(depth) = anchor {
-        let path = address.presented.iter().take(depth.saturating_add(1));
-        for certificate in path.filter(|certificate| certificate.not_after.is_some_and(|end| end > now)) {
-            if let Some(end) = certificate.not_after
-                && let Some(days) = report.days_left(end)
-            {
-                report.add_with_fix(
-                    Code::CertificateExpires,
-                    format!(
-                        "the certificate {} expires {}, at {end}",
-                        certificate.subject,
-                        in_days(days)
-                    ),
-                    "renew it: under usage 2 dates count",
-                );
+    let own = own_certificates(address);
+    let published = || address.published.iter().filter(|record| record.usable);
+    let by_key = published().any(|record| record.matches == Some(0));
+    // Up to the anchor, which is among those that are sent unless the record holds it.
+    let up_to_anchor = published()
+        .filter_map(|record| Some((record.matches?, record.is_from_dns)))
+        .filter(|(depth, _)| *depth > 0)
+        .map(|(depth, is_from_dns)| depth + usize::from(!is_from_dns))
+        .max();
+    match up_to_anchor {
+        Some(length) if !by_key => {
+            let issuers = address.presented.iter().take(length).skip(1);
+            for certificate in own.into_iter().chain(issuers) {
+                expiring(report, certificate, "under usage 2 dates count", Code::CertificateExpires);
+            }
+        }
+        Some(_) | None => {
+            for certificate in own {
+                own_dates(report, certificate, by_key);
             }
         }
     }
@@ -175,32 +165,71 @@ fn certificates(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSee
     }
 }
 
+/// The server's own certificates, one for each kind of key.
+fn own_certificates(address: &AddressSeen) -> Vec<&CertificateReport> {
+    let others = address
+        .offers
+        .iter()
+        .filter_map(|offer| offer.certificate.as_ref());
+    let mut own: Vec<&CertificateReport> = Vec::new();
+    for certificate in address.presented.first().into_iter().chain(others) {
+        let is_known = |known: &&CertificateReport| {
+            (&known.record, known.not_after) == (&certificate.record, certificate.not_after)
+        };
+        if !own.iter().any(is_known) {
+            own.push(certificate);
+        }
+    }
+    own
+}
+
 /// Under usage 3 dates do not count for mail that DANE secures, but do for MTA-STS and other clients.
-fn own_dates(report: &mut Findings<'_>, own: &CertificateReport, by_key: bool, now: Timestamp) {
-    let Some(end) = own.not_after.filter(|_| by_key) else {
+fn own_dates(report: &mut Findings<'_>, own: &CertificateReport, by_key: bool) {
+    let is_over = own.not_after.is_some_and(|end| end <= report.wanted.now);
+    match (is_over, report.seen.mta_sts.is_a_policy()) {
+        (true, _) if by_key => report.add_with_fix(
+            Code::CertificateExpired,
+            format!(
+                "the certificate expired at {}; usage 3 does not look at dates",
+                own.not_after.unwrap_or_default()
+            ),
+            "renew it all the same, with the same key: other clients do",
+        ),
+        // What the WebPKI says of it is told apart.
+        (true, _) => {}
+        (false, true) => expiring(
+            report,
+            own,
+            "under the MTA-STS policy dates count",
+            Code::CertificateExpires,
+        ),
+        (false, false) => expiring(
+            report,
+            own,
+            if by_key {
+                "usage 3 does not look at dates"
+            } else {
+                "no TLSA record and no policy demands that it is valid"
+            },
+            Code::CertificateRenewal,
+        ),
+    }
+}
+
+fn expiring(report: &mut Findings<'_>, certificate: &CertificateReport, why: &str, code: Code) {
+    let Some(end) = certificate.not_after.filter(|end| *end > report.wanted.now) else {
         return;
     };
-    if end <= now {
+    if let Some(days) = report.days_left(end) {
+        let what = match certificate.subject.as_str() {
+            "" => "the certificate".to_owned(),
+            subject => format!("the certificate {subject}"),
+        };
         report.add_with_fix(
-            Code::CertificateExpired,
-            format!("the certificate expired at {end}; usage 3 does not look at dates"),
-            "renew it all the same, with the same key: other clients do",
+            code,
+            format!("{what} ({}) expires {}, at {end}: {why}", certificate.key, in_days(days)),
+            "renew it, with the same key, or after the next key's record has been published for twice its TTL",
         );
-    } else if let Some(days) = report.days_left(end) {
-        let text = format!("the certificate expires {}, at {end}", in_days(days));
-        if report.seen.mta_sts.is_a_policy() {
-            report.add_with_fix(
-                Code::CertificateExpires,
-                format!("{text}: under the MTA-STS policy dates count"),
-                "renew it, with the same key or after publishing the next one's record",
-            );
-        } else {
-            report.add_with_fix(
-                Code::CertificateRenewal,
-                format!("{text}; usage 3 does not look at dates"),
-                "renew it with the same key, or publish the next key's record before",
-            );
-        }
     }
 }
 
@@ -225,20 +254,35 @@ fn offers(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
                 "update the server's TLS library, or switch it on",
             );
         }
-        if address.outcome == Outcome::Verified && offer.verified == Some(false) {
-            let certificate = offer.certificate.as_ref();
-            let (key, record) =
-                certificate.map_or(("", None), |one| (one.key.as_str(), one.record.as_deref()));
-            let publish = to_publish(report, host).unwrap_or_else(|| "publish its record as well".to_owned());
-            report.add_with_fix(
-                Code::TlsaNoMatchOtherKey,
-                format!(
-                    "to clients that want it so the server shows another certificate ({key}), which no TLSA record \
-                     matches{}",
-                    record.map_or_else(String::new, |record| format!(" (it would match {})", short(record)))
-                ),
-                publish,
-            );
+    }
+    other_keys(report, host, address);
+}
+
+/// The certificates that some clients get, and that no record matches: each once.
+fn other_keys(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
+    if address.outcome != Outcome::Verified {
+        return;
+    }
+    let refused = address
+        .offers
+        .iter()
+        .filter(|offer| offer.verified == Some(false));
+    let mut told: Vec<Option<&str>> = Vec::new();
+    for offer in refused {
+        let certificate = offer.certificate.as_ref();
+        let (key, record) = certificate.map_or(("", None), |one| (one.key.as_str(), one.record.as_deref()));
+        if told.contains(&record) {
+            continue;
         }
+        told.push(record);
+        let publish = to_publish(report, host).unwrap_or_else(|| "publish its record as well".to_owned());
+        report.add_with_fix(
+            Code::TlsaNoMatchOtherKey,
+            format!(
+                "clients that offer other keys or versions get another certificate ({key}), which no TLSA record matches{}",
+                record.map_or_else(String::new, |record| format!(" (it would match {})", short(record)))
+            ),
+            publish,
+        );
     }
 }

@@ -15,8 +15,9 @@ use crate::config::units::DomainName;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "options of the command line")]
 pub(crate) struct CheckArguments {
-    /// The domains, as in recipients' addresses. Of more than eight, with those of --file, the verdict and the worst
-    /// finding are printed, each server is connected to once, and name servers are not asked one by one.
+    /// The domains, as in recipients' addresses. Of more than eight, with those of --file, the verdict and the finding that
+    /// matters most are printed. Of more than a hundred, each server is connected to once, and name servers are not asked one
+    /// by one.
     #[arg(value_name = "DOMAIN", required_unless_present = "file", value_parser = formed::<DomainName>)]
     pub(super) domains: Vec<Domain>,
 
@@ -24,8 +25,8 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "LIST")]
     pub(super) file: Option<PathBuf>,
 
-    /// Append the results to this file as lines of JSON, and do not check again what it has already: after an interruption
-    /// the same command goes on where it ended.
+    /// Append the results to this file as lines of JSON, and do not check again what it has already of the same kind: after an
+    /// interruption the same command goes on where it ended.
     #[arg(long, value_name = "FILE")]
     pub(super) resume: Option<PathBuf>,
 
@@ -42,7 +43,8 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "FILE")]
     pub(super) openmetrics: Option<PathBuf>,
 
-    /// Print one line for Nagios and compatible programs, and exit with its statuses: 0 ok, 1 warning, 2 critical (broken), 3 unknown.
+    /// Print one line for Nagios and compatible programs, and exit with its statuses: 0 ok, 1 warning, 2 critical (broken),
+    /// 3 unknown.
     #[arg(long, conflicts_with_all = ["json", "quiet"])]
     pub(super) nagios: bool,
 
@@ -58,16 +60,25 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(super) timeout: Duration,
 
+    /// How many seconds one domain may take with all its hosts, at most 3600; without it ten times --timeout. What there was
+    /// no time for is named, and counts as unreachable.
+    #[arg(long, value_name = "SECONDS", value_parser = deadline)]
+    deadline: Option<Duration>,
+
     /// Warn of certificates and signatures that expire within so many days; of signatures only once less than a quarter of
     /// their time is left.
     #[arg(long, value_name = "N", default_value = "14", value_parser = days)]
     pub(super) days: u16,
 
+    /// How many domains may begin in a second, at most 1000, when there are many: each costs about ten questions to DNS.
+    #[arg(long, value_name = "N", default_value = "100", value_parser = rate)]
+    pub(super) rate: NonZeroU16,
+
     /// Exit with 0 although domains are insecure.
     #[arg(long)]
     pub(super) allow_insecure: bool,
 
-    /// Print one line for each domain that is not secure, and nothing else.
+    /// Print one line for each domain that is not secure, or has errors or warnings; with --compare also what has changed.
     #[arg(long, short)]
     pub(super) quiet: bool,
 
@@ -80,11 +91,32 @@ pub(crate) struct CheckArguments {
     pub(super) dns: DnsOptions,
 }
 
+impl CheckArguments {
+    /// How long one domain may take. A session has four steps, each of which may take the whole of `--timeout`, and so has each of
+    /// the four further handshakes with a server that lets clients wait for its greeting.
+    pub(super) fn limit(&self) -> Duration {
+        self.deadline.unwrap_or(self.timeout.saturating_mul(10))
+    }
+}
+
+/// Parses `--deadline`.
+fn deadline(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| (1..=3600).contains(seconds));
+    let seconds = seconds.map(Duration::from_secs);
+    seconds.ok_or("allowed: a whole number of seconds from 1 to 3600")
+}
+
 /// Parses `--timeout`.
 fn seconds(text: &str) -> Result<Duration, &'static str> {
     let seconds = text.parse().ok().filter(|seconds| (1..=30).contains(seconds));
     let seconds = seconds.map(Duration::from_secs);
     seconds.ok_or("allowed: a whole number of seconds from 1 to 30")
+}
+
+/// Parses `--rate`.
+fn rate(text: &str) -> Result<NonZeroU16, &'static str> {
+    let rate = text.parse().ok().filter(|rate: &NonZeroU16| rate.get() <= 1000);
+    rate.ok_or("allowed: a whole number from 1 to 1000")
 }
 
 /// Parses `--days`.

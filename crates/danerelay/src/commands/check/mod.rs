@@ -7,16 +7,16 @@ mod arguments;
 mod sink;
 mod sources;
 
-use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use dns::self_test::Fault;
 use dns::{Resolver, self_test};
-use mail::Domain;
 
 use super::look_up::block_on_all;
 use super::output;
-use crate::check::{Connecting, Depth, Examiner, Examiners, Setup, check_all};
+use crate::check::{Connecting, Ended, Examiner, Examiners, Setup, Terms, check_all, nagios_unknown};
 use crate::config::{self, Config};
 use crate::exit::Verdict;
 use crate::failure::Failure;
@@ -25,27 +25,35 @@ pub(crate) use arguments::CheckArguments;
 use sink::Sink;
 use sources::Sources;
 
-/// Up to so many domains are looked at closely; of more, each server is connected to once.
-const FEW: usize = 8;
+/// How often our resolver is tested while many domains are checked, and for how long at most results wait for that.
+const TEST_EVERY: Duration = Duration::from_secs(10);
+
+/// After this time without a resolver the run ends.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Checks each domain and prints what was found.
 pub(crate) fn run(arguments: &CheckArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
+    match check(arguments, named) {
+        // A monitor reads one line, and takes anything else for the worst.
+        Err(failure) if arguments.nagios => {
+            output::write(&nagios_unknown(&failure.to_string()))?;
+            Ok(Verdict::Undecided)
+        }
+        checked => checked,
+    }
+}
+
+fn check(arguments: &CheckArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let mut loaded = config::load(named)?;
     arguments.dns.apply(&mut loaded.config.dns);
-    let sources = Sources::read(arguments)?;
-    let is_many = sources.all() > FEW;
-    let mut sink = Sink::open(arguments, &sources, is_many);
-    let depth = if is_many {
-        Depth::Verdict
-    } else {
-        Depth::Everything
-    };
-    match block_on_all(check(arguments, &loaded.config, depth, sources, &mut sink))?? {
-        End::Checked(lost) => sink.close(&lost),
-        End::Resolver(fault) => {
+    let mut sources = Sources::read(arguments, loaded.config.delivery.port.get())?;
+    let mut sink = Sink::open(arguments, &mut sources)?;
+    match block_on_all(look(arguments, &loaded.config, sources, &mut sink))?? {
+        Ok(ended) => sink.close(&ended),
+        Err(fault) => {
             let words = format!("our own resolver fails, and nothing is checked by it: {fault}");
             if arguments.nagios {
-                output::write(&format!("DANE UNKNOWN - {}\n", words.replace(['|', '\n'], " ")))?;
+                output::write(&nagios_unknown(&words))?;
             } else {
                 output::notice(&words);
             }
@@ -54,42 +62,43 @@ pub(crate) fn run(arguments: &CheckArguments, named: Option<&Path>) -> Result<Ve
     }
 }
 
-/// How a run ended.
-enum End {
-    /// With these domains lost by a fault of this program.
-    Checked(Vec<Domain>),
-    /// Our own resolver fails: then nobody else is blamed.
-    Resolver(String),
-}
-
-async fn check(
+/// Looks at all domains, unless our own resolver fails: then nobody else is blamed.
+async fn look(
     arguments: &CheckArguments,
     config: &Config,
-    depth: Depth,
     sources: Sources,
     sink: &mut Sink<'_>,
-) -> Result<End, Failure> {
+) -> Result<Result<Ended, Fault>, Failure> {
     let plan = resolver::plan(config, &config.dns.domain_insecure).map_err(WiringError::from)?;
     let resolver = Resolver::new(plan.config).map_err(WiringError::from)?;
-    if let Err(fault) = self_test::run(&resolver, &resolver::names(&config.dns)).await {
-        return Ok(End::Resolver(fault.to_string()));
+    let names = resolver::names(&config.dns);
+    if let Err(fault) = self_test::run(&resolver, &names).await {
+        return Ok(Err(fault));
     }
+    let manner = sources.manner;
     let setup = Setup {
-        connecting: if arguments.no_connect {
-            Connecting::No
-        } else {
+        connecting: if manner.connected {
             Connecting::Yes
+        } else {
+            Connecting::No
         },
-        depth,
-        port: arguments.port.map(NonZeroU16::get),
-        timeout: Some(arguments.timeout),
+        depth: manner.depth,
+        port: Some(manner.port),
+        timeout: arguments.timeout,
+        limit: arguments.limit(),
     };
     let examiners = Examiners {
         first: Arc::new(Examiner::new(config, resolver.clone(), setup)?),
         again: Arc::new(Examiner::new(config, resolver, setup)?),
     };
-    let lost = check_all(&examiners, sources.domains(), arguments.days, |report| {
-        sink.take(&report)
-    });
-    Ok(End::Checked(lost.await?))
+    let terms = Terms {
+        days: arguments.days,
+        rate: arguments.rate,
+        names,
+        test_every: TEST_EVERY,
+        patience: PATIENCE,
+    };
+    Ok(Ok(
+        check_all(&examiners, sources.domains(), &terms, sink).await?,
+    ))
 }

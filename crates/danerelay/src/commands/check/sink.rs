@@ -1,21 +1,28 @@
 //! Where the reports go: each as soon as it is there, and what is said of all of them at the end.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
+use dns::self_test::Fault;
 use jiff::Timestamp;
-use mail::Domain;
 
 use super::arguments::CheckArguments;
 use super::sources::Sources;
 use crate::check::paint::Paint;
-use crate::check::{Changes, Figures, Page, Report, Row, State, Summary, Verdict as Of, nagios_line, text};
+use crate::check::{
+    Audience, Comparison, Ended, Figures, Page, Report, Row, Run, State, Summary, Verdict as Of, Worst,
+    nagios_unknown, text,
+};
 use crate::commands::output;
 use crate::commands::progress::Progress;
 use crate::exit::Verdict;
 use crate::failure::Failure;
 use crate::json;
+
+/// Of more domains than these each has one line.
+const FEW: usize = 8;
 
 /// Takes the reports.
 pub(super) struct Sink<'a> {
@@ -28,9 +35,14 @@ pub(super) struct Sink<'a> {
     journal: Option<File>,
     /// The octets that the file keeps.
     whole: u64,
-    rows: Vec<Row>,
-    earlier: Vec<Vec<Row>>,
+    summary: Summary,
+    worst: Worst,
+    /// With the last of the earlier runs.
+    comparison: Option<Comparison>,
+    runs: Vec<Run>,
     figures: Vec<Figures>,
+    /// Whether something was printed already.
+    has_begun: bool,
     /// Lines of the list that are no domain.
     skipped: usize,
 }
@@ -39,7 +51,7 @@ pub(super) struct Sink<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Json,
-    /// Only what is not secure.
+    /// Only where there is something to tell.
     Quiet,
     /// A line for each.
     Line,
@@ -49,7 +61,8 @@ enum Form {
 }
 
 impl<'a> Sink<'a> {
-    pub(super) fn open(arguments: &'a CheckArguments, sources: &Sources, is_many: bool) -> Self {
+    pub(super) fn open(arguments: &'a CheckArguments, sources: &mut Sources) -> Result<Self, Failure> {
+        let is_many = sources.all() > FEW;
         let form = match (arguments.json, arguments.quiet, arguments.nagios, is_many) {
             (true, ..) => Form::Json,
             (_, true, ..) => Form::Quiet,
@@ -57,113 +70,193 @@ impl<'a> Sink<'a> {
             (false, false, false, true) => Form::Line,
             (false, false, false, false) => Form::Full,
         };
-        Self {
+        // What cannot be written is better known before hours of work.
+        for path in [&arguments.html, &arguments.openmetrics].into_iter().flatten() {
+            beside(path)?;
+        }
+        let mut sink = Self {
             arguments,
             paint: Paint::of_output(),
             form,
             is_many,
             progress: Progress::of(if is_many { sources.left() } else { 0 }),
             journal: None,
-            whole: sources.whole,
-            rows: sources.known.clone(),
-            earlier: sources.earlier.clone(),
+            whole: sources.whole(),
+            summary: Summary::default(),
+            worst: Worst::new(if arguments.allow_insecure {
+                State::Ok
+            } else {
+                State::Warning
+            }),
+            comparison: sources.before.take().map(Comparison::with),
+            runs: std::mem::take(&mut sources.runs),
             figures: Vec::new(),
+            has_begun: false,
             skipped: sources.skipped,
+        };
+        sources.each_known(|row| sink.count(&row))?;
+        Ok(sink)
+    }
+
+    fn count(&mut self, row: &Row) {
+        self.summary.add(row);
+        self.worst.add(row);
+        if let Some(comparison) = &mut self.comparison {
+            comparison.add(row);
         }
     }
 
-    /// Takes one.
-    pub(super) fn take(&mut self, report: &Report) -> Result<(), Failure> {
-        if let Some(path) = &self.arguments.resume {
-            let mut line = json::line(report).map_err(|error| Failure::Output(error.into()))?;
-            line.push('\n');
-            let file = match &mut self.journal {
-                Some(file) => file,
-                // What is torn at its end goes only when there is something in its place.
-                None => self.journal.insert(journal(path, self.whole)?),
-            };
-            file.write_all(line.as_bytes()).map_err(unwritten(path))?;
-        }
-        self.print(report)?;
-        self.progress.step();
-        if self.arguments.openmetrics.is_some() {
-            self.figures.push(report.into());
-        }
-        self.rows.push(report.into());
-        Ok(())
+    fn keep(&mut self, report: &Report) -> Result<(), Failure> {
+        let Some(path) = &self.arguments.resume else {
+            return Ok(());
+        };
+        let mut line = json::line(report).map_err(|error| Failure::Output(error.into()))?;
+        line.push('\n');
+        let file = match &mut self.journal {
+            Some(file) => file,
+            // What is torn at its end goes only when there is something in its place.
+            None => self.journal.insert(journal(path, self.whole)?),
+        };
+        file.write_all(line.as_bytes()).map_err(unwritten(path))
     }
 
-    fn print(&self, report: &Report) -> Result<(), Failure> {
+    fn print(&mut self, report: &Report) -> Result<(), Failure> {
+        let gap = if self.has_begun { "\n" } else { "" };
+        self.has_begun = true;
         match self.form {
             Form::Nothing => Ok(()),
             Form::Json => output::write_json(report),
             Form::Quiet if is_quiet(report) => Ok(()),
             Form::Quiet | Form::Line => output::write_painted(&text::line(report, self.paint)),
-            Form::Full => {
-                let gap = if self.rows.is_empty() { "" } else { "\n" };
-                output::write_painted(&format!("{gap}{}", text::write(report, self.paint)))
-            }
+            Form::Full => output::write_painted(&format!("{gap}{}", text::write(report, self.paint))),
         }
     }
 
     /// Says what there is to say about all of them.
-    pub(super) fn close(self, lost: &[Domain]) -> Result<Verdict, Failure> {
+    pub(super) fn close(self, ended: &Ended) -> Result<Verdict, Failure> {
         drop(self.progress);
         let arguments = self.arguments;
-        if let Some(last) = self.earlier.last() {
-            let table = Changes::between(last, &self.rows).table();
+        let changes = self.comparison.map(Comparison::end);
+        if let Some(changes) = &changes {
             match self.form {
-                Form::Json | Form::Nothing => output::notice(&table),
-                Form::Quiet | Form::Line | Form::Full => output::write(&format!("\n{table}"))?,
+                Form::Json | Form::Nothing => output::notice(&changes.table()),
+                // Nothing to tell.
+                Form::Quiet if changes.is_empty() => {}
+                Form::Quiet | Form::Line | Form::Full => {
+                    output::write(&format!("\n{}", changes.table()))?;
+                }
             }
         }
-        let table = || Summary::of(self.rows.iter()).table();
         match self.form {
-            Form::Line => output::write(&format!("\n{}", table()))?,
-            Form::Json if self.is_many => output::notice(&table()),
+            Form::Line => output::write(&format!("\n{}", self.summary.table()))?,
+            Form::Json if self.is_many => output::notice(&self.summary.table()),
             Form::Json | Form::Quiet | Form::Full | Form::Nothing => {}
         }
-        for domain in lost {
+        for domain in &ended.lost {
             output::notice(&format!("{domain}: not checked, by a fault of this program"));
         }
-        let is_whole = lost.is_empty() && self.skipped == 0;
+        if let Some((left, fault)) = &ended.left {
+            output::notice(&format!(
+                "our own resolver does not recover ({fault}); {left} domains were not checked: --resume goes on"
+            ));
+        }
         if let Some(path) = &arguments.openmetrics {
             replace(path, &crate::check::metrics(&self.figures))?;
         }
         if let Some(path) = &arguments.html {
             let page = Page {
-                rows: &self.rows,
-                earlier: &self.earlier,
+                summary: &self.summary,
+                earlier: &self.runs,
+                changes: changes.as_ref(),
                 made: Timestamp::now(),
             };
             replace(path, &page.write())?;
         }
+        let rest = Rest::of(self.skipped, ended);
         if arguments.nagios {
-            let insecure = if arguments.allow_insecure {
-                State::Ok
-            } else {
-                State::Warning
-            };
-            let (mut line, state) = nagios_line(&self.rows, insecure);
-            if state == State::Ok && !is_whole {
-                "DANE UNKNOWN - not all of the list could be checked\n".clone_into(&mut line);
-            }
-            output::write(&line)?;
-            return Ok(match state {
-                State::Ok if !is_whole => Verdict::Undecided,
-                State::Ok => Verdict::Good,
-                State::Warning => Verdict::Bad,
-                // Its number is that of a critical service.
-                State::Critical => Verdict::Unusable,
-                State::Unknown => Verdict::Undecided,
-            });
+            return nagios(&self.worst, &self.summary, rest);
         }
-        Ok(match verdict(&self.rows, arguments.allow_insecure) {
-            // Of what was not looked at nobody can say that it is good.
-            Verdict::Good if !is_whole => Verdict::Undecided,
-            verdict => verdict,
-        })
+        Ok(verdict(&self.summary, arguments.allow_insecure, rest))
     }
+}
+
+impl Audience for Sink<'_> {
+    type Error = Failure;
+
+    fn report(&mut self, report: Report) -> Result<(), Failure> {
+        self.keep(&report)?;
+        self.print(&report)?;
+        self.progress.step();
+        if self.arguments.openmetrics.is_some() {
+            self.figures.push((&report).into());
+        }
+        self.count(&(&report).into());
+        Ok(())
+    }
+
+    fn put_off(&mut self, report: &Report) -> Result<(), Failure> {
+        self.keep(report)
+    }
+
+    fn pause(&mut self, fault: &Fault) {
+        self.progress.hide();
+        output::notice(&format!(
+            "our own resolver fails: {fault}; paused until it is well again"
+        ));
+    }
+
+    fn resume(&mut self, after: Duration, again: usize) {
+        self.progress.hide();
+        output::notice(&format!(
+            "our own resolver is well again after {} s; {again} domains are looked at once more",
+            after.as_secs()
+        ));
+    }
+}
+
+/// What was not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    /// Our own resolver failed.
+    Left,
+    /// Lines of the list that are no domain.
+    Skipped,
+    /// By a fault of this program.
+    Lost,
+}
+
+impl Rest {
+    fn of(skipped: usize, ended: &Ended) -> Self {
+        if !ended.lost.is_empty() {
+            Self::Lost
+        } else if skipped > 0 {
+            Self::Skipped
+        } else if ended.left.is_some() {
+            Self::Left
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+fn nagios(worst: &Worst, summary: &Summary, rest: Rest) -> Result<Verdict, Failure> {
+    let (line, state) = worst.line(&summary.counts);
+    let (line, state) = match (state, rest) {
+        (State::Ok | State::Unknown, Rest::Left | Rest::Skipped | Rest::Lost) => (
+            nagios_unknown("not all of the list could be checked"),
+            State::Unknown,
+        ),
+        (state, _) => (line, state),
+    };
+    output::write(&line)?;
+    Ok(match state {
+        State::Ok => Verdict::Good,
+        State::Warning => Verdict::Bad,
+        // Its number is that of a critical service.
+        State::Critical => Verdict::Unusable,
+        State::Unknown => Verdict::Undecided,
+    })
 }
 
 /// Whether there is nothing to tell: also of a secure domain whose certificate or signatures are about to expire there is.
@@ -176,20 +269,19 @@ fn is_quiet(report: &Report) -> bool {
     is_good && report.gravest().is_none()
 }
 
-/// The exit status: what is wrong counts more than what is not known.
-fn verdict(rows: &[Row], allow_insecure: bool) -> Verdict {
-    let is_bad = |row: &Row| match row.verdict {
-        Of::Broken => true,
-        Of::Insecure => !allow_insecure,
-        Of::NoMail => row.is_missing,
-        Of::Secure | Of::Unreachable => false,
-    };
-    if rows.iter().any(is_bad) {
-        Verdict::Bad
-    } else if rows.iter().any(|row| row.verdict == Of::Unreachable) {
-        Verdict::Undecided
-    } else {
-        Verdict::Good
+/// The exit status: what is wrong counts more than what is not known, and a list that cannot be read whole is no good list.
+fn verdict(summary: &Summary, allow_insecure: bool, rest: Rest) -> Verdict {
+    let counts = &summary.counts;
+    let insecure = if allow_insecure { 0 } else { counts.insecure };
+    if counts.broken + insecure + summary.missing > 0 {
+        return Verdict::Bad;
+    }
+    match rest {
+        Rest::Lost => Verdict::Bad,
+        Rest::Skipped => Verdict::Unusable,
+        Rest::Left => Verdict::Undecided,
+        Rest::Nothing if counts.unreachable > 0 => Verdict::Undecided,
+        Rest::Nothing => Verdict::Good,
     }
 }
 
@@ -201,7 +293,7 @@ fn unwritten(path: &Path) -> impl Fn(io::Error) -> Failure {
     }
 }
 
-/// The file of `--resume`, without what is torn at its end.
+/// The file of `--resume`, without what is torn at its end. While it is written nobody else writes to it.
 fn journal(path: &Path, whole: u64) -> Result<File, Failure> {
     let fail = unwritten(path);
     let opened = OpenOptions::new()
@@ -210,20 +302,31 @@ fn journal(path: &Path, whole: u64) -> Result<File, Failure> {
         .write(true)
         .open(path);
     let mut file = opened.map_err(&fail)?;
+    file.try_lock().map_err(|error| {
+        fail(match error {
+            TryLockError::Error(error) => error,
+            TryLockError::WouldBlock => io::Error::other("another check writes to it"),
+        })
+    })?;
     file.set_len(whole).map_err(&fail)?;
     file.seek(SeekFrom::End(0)).map_err(&fail)?;
     Ok(file)
 }
 
-/// Writes a file that readers see whole or not at all.
-fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+/// A new file in the directory of another, which readers see whole or not at all.
+fn beside(path: &Path) -> Result<tempfile::NamedTempFile, Failure> {
     use std::os::unix::fs::PermissionsExt as _;
-    let fail = unwritten(path);
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let mut file = tempfile::Builder::new()
+    tempfile::Builder::new()
         .permissions(std::fs::Permissions::from_mode(0o644))
         .tempfile_in(directory.unwrap_or(Path::new(".")))
-        .map_err(&fail)?;
+        .map_err(unwritten(path))
+}
+
+/// Writes a file that readers see whole or not at all.
+fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    let fail = unwritten(path);
+    let mut file = beside(path)?;
     file.write_all(text.as_bytes()).map_err(&fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;
     Ok(())

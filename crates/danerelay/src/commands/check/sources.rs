@@ -3,64 +3,99 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use mail::Domain;
 use policy::list::DomainList;
 
 use super::arguments::CheckArguments;
-use crate::check::{Row, Verdict};
+use crate::check::{Counts, Depth, Manner, Past, Row, Run, Verdict};
 use crate::commands::output::notice;
 use crate::failure::Failure;
 
 /// What every line begins with that a check wrote.
 const OURS: &[u8] = b"{\"version\":";
 
+/// Up to so many domains are looked at closely; of more, each server is connected to once.
+const CLOSELY: usize = 100;
+
 /// The domains to check, and what is known of earlier runs.
 pub(super) struct Sources {
     /// Each once, in order, without those that are known.
     domains: Vec<Domain>,
-    /// Those whose results `--resume` has already.
-    pub(super) known: Vec<Row>,
-    /// The octets of that file that are whole lines.
-    pub(super) whole: u64,
+    /// How they are looked at.
+    pub(super) manner: Manner,
+    /// What `--resume` has already.
+    known: Known,
     /// How many lines of the list are no domain.
     pub(super) skipped: usize,
     /// `--compare`: each earlier run.
-    pub(super) earlier: Vec<Vec<Row>>,
+    pub(super) runs: Vec<Run>,
+    /// The domains of the last of them.
+    pub(super) before: Option<HashMap<String, Past>>,
+}
+
+/// The results of a run that was interrupted, as far as they are still good.
+#[derive(Debug, Default)]
+struct Known {
+    file: PathBuf,
+    /// The numbers of their lines, from 1.
+    lines: HashSet<usize>,
+    /// The octets of the file that are whole lines.
+    whole: u64,
+    oldest: Option<Timestamp>,
 }
 
 impl Sources {
-    pub(super) fn read(arguments: &CheckArguments) -> Result<Self, Failure> {
-        let mut all = arguments.domains.clone();
+    /// With hosts at this port, unless the command line names another.
+    pub(super) fn read(arguments: &CheckArguments, port: u16) -> Result<Self, Failure> {
+        let mut domains = arguments.domains.clone();
         let mut skipped = 0;
         if let Some(file) = &arguments.file {
-            let (domains, bad) = list(file)?;
-            all.extend(domains);
+            let (listed, bad) = list(file)?;
+            domains.extend(listed);
             skipped = bad;
         }
-        if all.is_empty() {
+        let mut names = HashSet::with_capacity(domains.len());
+        domains.retain(|domain| names.insert(domain.as_str().to_owned()));
+        if domains.is_empty() {
             return Err(Failure::NoDomains);
         }
-        let (known, whole) = match &arguments.resume {
-            Some(file) => resumed(file)?,
-            None => (Vec::new(), 0),
+        let manner = Manner {
+            port: arguments.port.map_or(port, std::num::NonZeroU16::get),
+            connected: !arguments.no_connect,
+            depth: if domains.len() > CLOSELY {
+                Depth::Verdict
+            } else {
+                Depth::Everything
+            },
         };
-        let mut seen: HashSet<String> = known.iter().map(|row| row.domain.clone()).collect();
-        all.retain(|domain| seen.insert(domain.to_string()));
-        let earlier = arguments.compare.iter().map(|file| run(file));
+        let known = match &arguments.resume {
+            Some(file) => resumed(file, &mut names, manner)?,
+            None => Known::default(),
+        };
+        // What is left of the names is not known yet.
+        domains.retain(|domain| names.contains(domain.as_str()));
+        let (mut runs, mut before) = (Vec::new(), None);
+        for file in &arguments.compare {
+            let (run, domains) = earlier(file)?;
+            runs.push(run);
+            before = Some(domains);
+        }
         Ok(Self {
-            domains: all,
+            domains,
+            manner,
             known,
-            whole,
             skipped,
-            earlier: earlier.collect::<Result<_, _>>()?,
+            runs,
+            before,
         })
     }
 
     /// How many domains the answer is about.
     pub(super) fn all(&self) -> usize {
-        self.domains.len() + self.known.len()
+        self.domains.len() + self.known.lines.len()
     }
 
     /// How many are still to be checked.
@@ -68,8 +103,34 @@ impl Sources {
         self.domains.len()
     }
 
+    /// The octets of the file of `--resume` that are whole lines.
+    pub(super) fn whole(&self) -> u64 {
+        self.known.whole
+    }
+
     pub(super) fn domains(self) -> Vec<Domain> {
         self.domains
+    }
+
+    /// Each result that `--resume` has already.
+    pub(super) fn each_known(&self, mut take: impl FnMut(Row)) -> Result<(), Failure> {
+        let Some(oldest) = self.known.oldest else {
+            return Ok(());
+        };
+        let file = &self.known.file;
+        notice(&format!(
+            "{}: {} results are taken from there, the oldest of {}",
+            file.display(),
+            self.known.lines.len(),
+            oldest.strftime("%Y-%m-%d %H:%M UTC")
+        ));
+        let opened = File::open(file).map_err(unread(file))?;
+        each_line(file, opened, |number, row| {
+            if self.known.lines.contains(&number) {
+                take(row);
+            }
+        })?;
+        Ok(())
     }
 }
 
@@ -103,65 +164,86 @@ fn list(file: &Path) -> Result<(Vec<Domain>, usize), Failure> {
     Ok((domains.collect(), bad.first.len() + bad.more))
 }
 
-/// The rows of an unfinished run that need not be checked again, and how much of the file is whole: its last line may be
-/// torn.
-fn resumed(file: &Path) -> Result<(Vec<Row>, u64), Failure> {
+/// The results of an unfinished run that need not be made again, whose domains are taken out of `names`: those that were looked
+/// at as they would be now, and told. The file's last line may be torn.
+fn resumed(file: &Path, names: &mut HashSet<String>, manner: Manner) -> Result<Known, Failure> {
     let opened = match File::open(file) {
         Ok(opened) => opened,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Known::default()),
         Err(error) => return Err(unread(file)(error)),
     };
-    let (rows, whole, torn) = read(file, opened)?;
+    // Of several lines about a domain the last counts.
+    let mut last: HashMap<String, Option<(usize, Timestamp)>> = HashMap::new();
+    let (whole, torn) = each_line(file, opened, |number, row| {
+        if names.contains(&row.domain) {
+            let is_good = row.manner == Some(manner) && row.verdict != Verdict::Unreachable;
+            last.insert(row.domain, is_good.then_some((number, row.checked)));
+        }
+    })?;
     // What is not ours is not cut off.
     if !(torn.starts_with(OURS) || OURS.starts_with(&torn)) {
         return Err(Failure::NotOurs(file.to_owned()));
     }
-    // What could not be told is looked at again, and its later line counts.
-    let mut last: HashMap<String, Row> = HashMap::new();
-    for row in rows {
-        last.insert(row.domain.clone(), row);
+    let mut known = Known {
+        file: file.to_owned(),
+        whole,
+        ..Known::default()
+    };
+    for (domain, good) in last {
+        if let Some((number, checked)) = good {
+            names.remove(&domain);
+            known.lines.insert(number);
+            known.oldest = Some(known.oldest.map_or(checked, |oldest| oldest.min(checked)));
+        }
     }
-    let told = last
-        .into_values()
-        .filter(|row| row.verdict != Verdict::Unreachable);
-    Ok((told.collect(), whole))
+    Ok(known)
 }
 
 /// An earlier run; of several lines about a domain the last counts.
-fn run(file: &Path) -> Result<Vec<Row>, Failure> {
+fn earlier(file: &Path) -> Result<(Run, HashMap<String, Past>), Failure> {
     let opened = File::open(file).map_err(unread(file))?;
-    let (mut rows, _, torn) = read(file, opened)?;
-    if !torn.is_empty() {
-        rows.push(row(file, rows.len() + 1, &torn)?);
+    let (mut domains, mut checked, mut number) = (HashMap::new(), None, 0);
+    let mut take = |row: Row| {
+        checked = checked.max(Some(row.checked));
+        domains.insert(row.domain.clone(), Past::from(row));
+    };
+    let (_, torn) = each_line(file, opened, |at, row| {
+        number = at;
+        take(row);
+    })?;
+    if !torn.trim_ascii().is_empty() {
+        take(parse(file, number + 1, &torn)?);
     }
-    let mut last: HashMap<String, usize> = HashMap::new();
-    for (place, row) in rows.iter().enumerate() {
-        last.insert(row.domain.clone(), place);
+    let mut counts = Counts::default();
+    for past in domains.values() {
+        counts.add(past.verdict);
     }
-    let mut places = 0..;
-    rows.retain(|row| places.next() == last.get(&row.domain).copied());
-    Ok(rows)
+    Ok((Run { checked, counts }, domains))
 }
 
-/// The rows of all whole lines, the octets of these, and what follows the last.
-fn read(file: &Path, opened: File) -> Result<(Vec<Row>, u64, Vec<u8>), Failure> {
+/// The rows of all whole lines, each with its number from 1; gives the octets of these lines, and what follows the last.
+fn each_line(
+    file: &Path,
+    opened: File,
+    mut take: impl FnMut(usize, Row),
+) -> Result<(u64, Vec<u8>), Failure> {
     let mut input = BufReader::new(opened);
-    let (mut rows, mut whole, mut line) = (Vec::new(), 0, Vec::new());
-    for number in 1.. {
+    let (mut whole, mut number, mut line) = (0, 0, Vec::new());
+    loop {
         line.clear();
         let length = input.read_until(b'\n', &mut line).map_err(unread(file))?;
         if line.pop_if(|last| *last == b'\n').is_none() {
-            return Ok((rows, whole, line));
+            return Ok((whole, line));
         }
+        number += 1;
         whole += u64::try_from(length).unwrap_or(u64::MAX);
         if !line.trim_ascii().is_empty() {
-            rows.push(row(file, number, &line)?);
+            take(number, parse(file, number, &line)?);
         }
     }
-    Ok((rows, whole, line))
 }
 
-fn row(file: &Path, number: usize, line: &[u8]) -> Result<Row, Failure> {
+fn parse(file: &Path, number: usize, line: &[u8]) -> Result<Row, Failure> {
     Row::read(line).map_err(|cause| Failure::Earlier {
         path: file.to_owned(),
         line: number,

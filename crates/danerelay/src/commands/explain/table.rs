@@ -333,10 +333,13 @@ fn certified(certificate: &CertificateReport) -> String {
 fn fitting(record: &PublishedRecord, chain: &[CertificateReport]) -> String {
     let verdict = match (record.matches, record.usable) {
         (Some(0), true) => "matches the server's own certificate".to_owned(),
-        (Some(depth), true) => {
-            let issuer = chain.get(depth).map_or("an issuer", |issuer| &issuer.subject);
-            format!("matches the certificate of {issuer}")
-        }
+        (Some(depth), true) => match record.among(chain) {
+            Some(issuer) => format!("matches the certificate of {}", issuer.subject),
+            None if record.is_from_dns => {
+                format!("matches issuer {depth} of the chain, which is taken from the record itself")
+            }
+            None => format!("matches issuer {depth} of the chain"),
+        },
         (Some(_), false) => "matches, but does not count".to_owned(),
         (None, _) => "does not match".to_owned(),
     };

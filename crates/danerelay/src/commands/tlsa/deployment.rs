@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use dane::{
-    Match, MatchingType, ReferenceIdentifiers, Selector, TlsaRecord, TlsaSet, Usage, VerifyFailure,
+    Match, MatchingType, ReferenceIdentifiers, Selector, TlsaRecord, TlsaSet, Usage, VerifyFailure, path_of,
     supported_key, verify_chain,
 };
 use mail::Domain;
 use rustls::pki_types::{CertificateDer, UnixTime};
 
-use super::{InputError, issuers};
+use super::InputError;
 
 /// What installing a chain would mean for senders that verify it.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ fn proposed(set: &TlsaSet, chain: &[CertificateDer<'_>], terms: &Terms<'_>) -> V
         return Vec::new();
     };
     let mut records = made(&forms(set, Usage::DaneEe), Usage::DaneEe, own);
-    if let Some(issuer) = issuers::path(chain).last() {
+    if let [_, .., issuer] = path_of(chain).as_slice() {
         let of_issuer = made(&forms(set, Usage::DaneTa), Usage::DaneTa, issuer);
         // Its certificate must also bear the name, and be in date.
         if terms.check(&TlsaSet::new(of_issuer.clone()), chain).is_ok() {

@@ -9,13 +9,14 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use dane::{ReferenceIdentifiers, TlsaSet};
 use dns::Resolver;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use mail::Domain;
 use rustls::pki_types::{CertificateDer, UnixTime};
 
-use self::memory::{Memory, Ripeness};
+use self::memory::{Known, Memory, Ripeness};
 use self::report::{HostReport, Report};
 use super::deployment::{self, Advice, Terms};
 use super::published::{self, Published, Records};
@@ -46,8 +47,8 @@ pub(crate) struct GuardArguments {
     #[arg(long = "domain", value_name = "DOMAIN", value_parser = values::formed::<DomainName>)]
     domains: Vec<Domain>,
 
-    /// Remember in this file since when each record has been seen, and refuse while it has been for less than its TTL: until
-    /// then there are senders that do not know it yet.
+    /// Remember in this file since when each record has been seen, and refuse for twice the TTL after a change: until then
+    /// there are senders that still have the records of before.
     #[arg(long, value_name = "FILE")]
     memory: Option<PathBuf>,
 
@@ -73,10 +74,15 @@ pub(super) fn run(arguments: &GuardArguments, named: Option<&Path>) -> Result<Ve
     let mut memory = arguments.memory.as_deref().map(Memory::read).transpose()?;
     let resolver = resolver_of(&arguments.dns, named)?;
     let places = block_on(look_up(arguments, &resolver))?;
-    let now = Timestamp::now();
     let mut hosts = Vec::with_capacity(places.len());
+    let mut question = Question {
+        chain: &chain,
+        domains: &arguments.domains,
+        memory: memory.as_mut(),
+        now: Timestamp::now(),
+    };
     for place in &places {
-        hosts.push(judge(arguments, place, &chain, memory.as_mut(), now)?);
+        hosts.push(question.judge(place)?);
     }
     if let (Some(memory), Some(path)) = (&memory, &arguments.memory) {
         memory.write(path)?;
@@ -101,63 +107,90 @@ async fn look_up<'a>(arguments: &'a GuardArguments, resolver: &Resolver) -> Vec<
     join_all(lookups).await
 }
 
-fn judge(
-    arguments: &GuardArguments,
-    place: &Place<'_>,
-    chain: &[CertificateDer<'_>],
-    memory: Option<&mut Memory>,
+/// What is asked of each place: the chain, and what is known of before.
+struct Question<'a> {
+    chain: &'a [CertificateDer<'a>],
+    domains: &'a [Domain],
+    memory: Option<&'a mut Memory>,
     now: Timestamp,
-) -> Result<HostReport, Failure> {
-    let report = HostReport::new(place.host, place.port);
-    match &place.published {
-        Published::Failed(failure) => Ok(report.undecided(failure)),
-        Published::None(reason, _) => {
-            if let Some(memory) = memory {
-                memory.note_absence(&zone::owner(place.port, Some(place.host)), now);
-            }
-            Ok(report.free(reason))
-        }
-        Published::Secure(records) => {
-            let references = deployment::references(&records.base, &arguments.domains)?;
-            let terms = Terms {
-                references: &references,
-                now: UnixTime::now(),
-            };
-            let owner = zone::owner(place.port, Some(&records.base));
-            let report = report.with_records(&records.set, records.ttl);
-            let known = memory.map(|memory| memory.note(&owner, &records.set, records.ttl, now));
-            Ok(decide(
-                report,
-                (&owner, records),
-                chain,
-                &terms,
-                known.as_ref(),
-                now,
-            ))
-        }
-    }
 }
 
-fn decide(
-    report: HostReport,
-    (owner, records): (&str, &Records),
-    chain: &[CertificateDer<'_>],
-    terms: &Terms<'_>,
-    known: Option<&memory::Known>,
-    now: Timestamp,
-) -> HostReport {
-    match deployment::advise(&records.set, chain, terms) {
-        Advice::Free => report.free("no published record can be used: senders require TLS and verify nobody"),
-        Advice::Unfit(reason) => report.unfit(reason),
-        Advice::PublishFirst { reason, records } => report.publish_first(&reason, owner, &records),
-        Advice::Fits(found) => {
-            let report = report.fits(&found);
-            let is_fit = |set: &dane::TlsaSet| terms.check(set, chain).is_ok();
-            match known.map(|known| known.ripeness(now, is_fit)) {
-                Some(Ripeness::Ripe) => report,
-                Some(Ripeness::Unripe(at)) => report.too_early(at, now),
-                None | Some(Ripeness::Unknown) => report.perhaps_too_early(),
+impl Question<'_> {
+    fn judge(&mut self, place: &Place<'_>) -> Result<HostReport, Failure> {
+        let report = HostReport::new(place.host, place.port);
+        match &place.published {
+            Published::Failed(failure) => Ok(report.undecided(&format!(
+                "the look-up of the TLSA records failed: {failure}"
+            ))),
+            Published::NoHost => Ok(report.undecided("there is no such host; is --name right?")),
+            Published::None(reason, _) => {
+                let owner = zone::owner(place.port, Some(place.host));
+                let known = self
+                    .memory
+                    .as_mut()
+                    .map(|memory| memory.note_absence(&owner, self.now));
+                let references = deployment::references(place.host, self.domains)?;
+                Ok(self.ripened(report.free(reason), known.as_ref(), &references))
             }
+            Published::Secure(records) => {
+                let references = deployment::references(&records.base, self.domains)?;
+                let owner = zone::owner(place.port, Some(&records.base));
+                let report = report.with_records(&records.set, records.ttl);
+                let known = self
+                    .memory
+                    .as_mut()
+                    .map(|memory| memory.note(&owner, &records.set, records.ttl, self.now));
+                Ok(self.decide(report, (&owner, records), known.as_ref(), &references))
+            }
+        }
+    }
+
+    fn decide(
+        &self,
+        report: HostReport,
+        (owner, records): (&str, &Records),
+        known: Option<&Known>,
+        references: &ReferenceIdentifiers,
+    ) -> HostReport {
+        let terms = self.terms(references);
+        match deployment::advise(&records.set, self.chain, &terms) {
+            Advice::Free => self.ripened(
+                report.free("no published record can be used: senders require TLS and verify nobody"),
+                known,
+                references,
+            ),
+            Advice::Unfit(reason) => report.unfit(reason),
+            Advice::PublishFirst { reason, records } => report.publish_first(&reason, owner, &records),
+            Advice::Fits(found) => {
+                let report = self.ripened(report.fits(&found), known, references);
+                // Nobody knows what there was before.
+                let is_known = known.is_some_and(|known| {
+                    known.ripeness(self.now, |set| terms.check(set, self.chain).is_ok()) != Ripeness::Unknown
+                });
+                if is_known { report } else { report.perhaps_too_early() }
+            }
+        }
+    }
+
+    /// Also where nothing stands in the way now, senders may still have the records of before.
+    fn ripened(
+        &self,
+        report: HostReport,
+        known: Option<&Known>,
+        references: &ReferenceIdentifiers,
+    ) -> HostReport {
+        let terms = self.terms(references);
+        let is_fit = |set: &TlsaSet| terms.check(set, self.chain).is_ok();
+        match known.map(|known| known.ripeness(self.now, is_fit)) {
+            Some(Ripeness::Unripe(at)) => report.too_early(at, self.now),
+            Some(Ripeness::Ripe | Ripeness::Unknown) | None => report,
+        }
+    }
+
+    fn terms<'a>(&self, references: &'a ReferenceIdentifiers) -> Terms<'a> {
+        Terms {
+            references,
+            now: UnixTime::now(),
         }
     }
 }

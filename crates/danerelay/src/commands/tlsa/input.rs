@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use dane::{InvalidName, TlsaSyntaxError};
+use dane::{InvalidName, TlsaSyntaxError, UnsupportedKey};
 use rustls::pki_types::pem;
 
 use crate::access::explain_pem;
@@ -50,6 +50,14 @@ pub(crate) enum InputError {
         path: PathBuf,
         /// Its place in the file, from 1.
         number: usize,
+    },
+    /// No handshake can be signed with the key of a server's certificate.
+    #[error("{}: {cause}; senders that verify DANE would refuse it whatever is published", path.display())]
+    Key {
+        /// The file of the certificate.
+        path: PathBuf,
+        /// What is wrong with its key.
+        cause: UnsupportedKey,
     },
     /// A record is not a TLSA record.
     #[error(

@@ -109,18 +109,3 @@ fn reached<'a>(own: &'a Given, others: &'a [Given]) -> Vec<&'a Given> {
     }
     reached
 }
-
-/// The issuers of the first certificate among the others, nearest first.
-pub(super) fn path<'a, 'b>(chain: &'a [CertificateDer<'b>]) -> Vec<&'a CertificateDer<'b>> {
-    let mut path: Vec<&CertificateDer<'_>> = chain.first().into_iter().collect();
-    while let Some(&last) = path.last() {
-        let issuer = chain
-            .iter()
-            .find(|other| !path.contains(other) && is_issued_by(last, other).unwrap_or(true));
-        match issuer {
-            Some(issuer) => path.push(issuer),
-            None => break,
-        }
-    }
-    path.split_off(1.min(path.len()))
-}

@@ -12,6 +12,8 @@ pub(super) enum Published {
     Secure(Records),
     /// No such records: the reason, and how many there are.
     None(&'static str, usize),
+    /// There is no such host.
+    NoHost,
     /// The look-up failed.
     Failed(NoAnswer),
 }
@@ -21,7 +23,7 @@ pub(super) struct Records {
     /// The TLSA base domain: the host, or what it is an alias of.
     pub(super) base: Domain,
     pub(super) set: TlsaSet,
-    /// In seconds, as in the zone: so long after a change others may still use the records of before.
+    /// In seconds, as in the zone.
     pub(super) ttl: u32,
 }
 
@@ -35,10 +37,20 @@ pub(super) async fn look_up(resolver: &Resolver, port: NonZeroU16, host: &Domain
     for candidate in candidates {
         match read(&candidate, resolver.tlsa(port.get(), &candidate).await) {
             Published::None(reason, records) => nothing = Some(Published::None(reason, records)),
-            decided @ (Published::Secure(_) | Published::Failed(_)) => return decided,
+            decided @ (Published::Secure(_) | Published::Failed(_) | Published::NoHost) => return decided,
         }
     }
-    nothing.unwrap_or(Published::None(NO_RECORDS, 0))
+    match nothing {
+        Some(Published::None(_, 0)) | None if is_missing(resolver, host).await => Published::NoHost,
+        Some(nothing) => nothing,
+        None => Published::None(NO_RECORDS, 0),
+    }
+}
+
+/// A host that does not exist is rather a mistake than one without records.
+async fn is_missing(resolver: &Resolver, host: &Domain) -> bool {
+    let answer = resolver.a(host).await;
+    answer.is_ok_and(|answer| matches!(answer.data, Data::NxDomain))
 }
 
 const NO_RECORDS: &str = "no TLSA records are published";
@@ -75,7 +87,10 @@ fn read(base: &Domain, lookup: Lookup<TlsaRecord>) -> Published {
             (Security::Secure, Data::Records(records)) => Published::Secure(Records {
                 base: base.clone(),
                 set: TlsaSet::new(records.to_vec()),
-                ttl: answer.signed.map_or(answer.ttl, |signed| signed.original_ttl),
+                ttl: answer
+                    .signed
+                    .as_ref()
+                    .map_or(answer.ttl, |signed| signed.original_ttl),
             }),
             (Security::Insecure, Data::Records(records)) => Published::None(
                 "the published TLSA records are insecure and do not count",

@@ -9,17 +9,19 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use dane::supported_key;
 use jiff::Timestamp;
 use mail::Domain;
 
 use self::plan::{Action, Change, Plan, Scheme, Step};
 use super::published::{self, Published};
-use super::{certificates, zone};
+use super::{InputError, certificates, zone};
 use crate::commands::look_up::{DnsOptions, block_on, resolver_of};
 use crate::commands::{output, values};
 use crate::config::units::DomainName;
 use crate::exit::Verdict;
 use crate::failure::Failure;
+use crate::tlsa_records::wait;
 
 /// The TTL assumed if none is given and nothing is published, in seconds: an hour, within what RFC 7671 §8.1 leaves sensible.
 const USUAL_TTL: u32 = 3600;
@@ -60,6 +62,13 @@ pub(crate) struct RolloverArguments {
 pub(super) fn run(arguments: &RolloverArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let current = certificates::read(&arguments.current)?;
     let next = certificates::read(&arguments.next)?;
+    if let Some(Err(cause)) = next.first().map(supported_key) {
+        return Err(InputError::Key {
+            path: arguments.next.clone(),
+            cause,
+        }
+        .into());
+    }
     let published = match &arguments.name {
         None => None,
         Some(name) => {
@@ -75,7 +84,7 @@ pub(super) fn run(arguments: &RolloverArguments, named: Option<&Path>) -> Result
             ));
             return Ok(Verdict::Undecided);
         }
-        Some(Published::Failed(_) | Published::None(..)) | None => None,
+        Some(Published::Failed(_) | Published::None(..) | Published::NoHost) | None => None,
     };
     let base = records.map(|records| &records.base).or(arguments.name.as_ref());
     let ttl = arguments
@@ -83,11 +92,11 @@ pub(super) fn run(arguments: &RolloverArguments, named: Option<&Path>) -> Result
         .or(records.map(|records| records.ttl))
         .unwrap_or(USUAL_TTL);
     let wait = match &published {
-        Some(Published::Secure(records)) => records.ttl,
+        Some(Published::Secure(records)) => wait(records.ttl),
         // Those who know no records verify nobody.
-        Some(Published::None(..)) => 0,
+        Some(Published::None(..) | Published::NoHost) => 0,
         // It is not known what is published: as if there were something.
-        Some(Published::Failed(_)) | None => ttl,
+        Some(Published::Failed(_)) | None => wait(ttl),
     };
     let change = Change {
         owner: zone::owner(arguments.port, base),
@@ -112,6 +121,9 @@ fn table(plan: &Plan, arguments: &RolloverArguments) -> String {
     let mut table = format!("{}  TTL {} s\n", plan.owner, plan.ttl);
     if plan.same_key {
         table.push_str("Both certificates have the same key: its 3 1 1 record stays as it is.\n");
+    }
+    if arguments.name.is_none() {
+        table.push_str("The names in the certificates are not compared with the host's: --name NAME does that.\n");
     }
     for scheme in &plan.schemes {
         write_scheme(&mut table, scheme, arguments);
@@ -141,7 +153,7 @@ fn words(step: &Step, arguments: &RolloverArguments) -> String {
     let next = arguments.next.display();
     match step.action {
         Action::Publish if step.done => {
-            "this is published already; if not yet for its TTL, wait the rest before the next step:"
+            "this is published already; if not yet for twice its TTL, wait the rest before the next step:"
                 .to_owned()
         }
         Action::Publish => "publish this, and nothing else there:".to_owned(),

@@ -86,6 +86,7 @@ pub(super) fn run(arguments: &VerifyArguments, named: Option<&Path>) -> Result<V
                     install: Some(Install::Now),
                     ..Report::without_records(reason, records)
                 },
+                Published::NoHost => Report::without_records("there is no such host", 0),
                 Published::Failed(failure) => Report::of_failure(&failure),
             }
         }
@@ -162,7 +163,7 @@ impl VerifyArguments {
         let owner = zone::owner(self.port, Some(&records.base));
         Ok(Report {
             publish: ZoneRecord::all(&owner, Some(records.ttl), &publish),
-            wait: (install == Install::PublishFirst).then_some(records.ttl),
+            wait: (install == Install::PublishFirst).then_some(tlsa_records::wait(records.ttl)),
             install: Some(install),
             ttl: Some(records.ttl),
             ..report
@@ -176,7 +177,7 @@ impl VerifyArguments {
 enum Install {
     /// No sender will refuse it.
     Now,
-    /// Once further records have been published for as long as the TTL.
+    /// Once further records have been published for twice the TTL.
     PublishFirst,
     /// No record would help.
     Never,
@@ -280,12 +281,12 @@ impl Report {
 impl Report {
     /// What to do before the chain is installed, and when it can be.
     fn write_advice(&self, table: &mut String) {
-        let ttl = self.ttl.unwrap_or(0);
+        let wait = tlsa_records::wait(self.ttl.unwrap_or(0));
         let _ = match self.install {
             None => Ok(()),
             Some(Install::Now) if self.matched.is_some() => writeln!(
                 table,
-                "install:  now, if the matching record was published more than {ttl} s ago, which is the TTL"
+                "install:  now, if the matching record was published more than {wait} s ago, which is twice its TTL"
             ),
             Some(Install::Now) => writeln!(table, "install:  now: senders verify nobody here"),
             Some(Install::Never) => {
@@ -299,7 +300,7 @@ impl Report {
                 for line in &self.publish {
                     let _ = writeln!(table, "  {line}");
                 }
-                writeln!(table, "          and wait {ttl} s once all name servers have it")
+                writeln!(table, "          and wait {wait} s once all name servers have it")
             }
         };
     }

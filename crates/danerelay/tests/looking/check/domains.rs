@@ -2,6 +2,7 @@
 
 use super::*;
 use serde_json::json;
+use testworld::mail::Stage::Greeting;
 
 const GRAVE: &[&str] = &["error", "warning"];
 
@@ -27,8 +28,8 @@ fn a_good_domain_is_secure_and_its_server_is_told_nothing() {
     assert_eq!(
         address["published"],
         json!([
-            {"record": identity.tlsa_3_1_1(), "usable": true, "matches": 0},
-            {"record": identity.tlsa_2_1_1(), "usable": true, "matches": 1},
+            {"record": identity.tlsa_3_1_1(), "usable": true, "matches": 0, "is_from_dns": false},
+            {"record": identity.tlsa_2_1_1(), "usable": true, "matches": 1, "is_from_dns": false},
         ])
     );
     assert!(codes(&seen, GRAVE).is_empty(), "{seen:#}");
@@ -48,7 +49,11 @@ fn a_good_domain_is_secure_and_its_server_is_told_nothing() {
         ]
     );
     assert_eq!(receiver.count_of("MAIL"), 0);
-    assert_eq!(receiver.count_of("QUIT"), 4);
+    // Each version has three suites that fit the key; the server declines the others of TLS 1.2, and RSA.
+    let suites = address["suites"].as_array().unwrap();
+    assert_eq!(suites.len(), 6, "{suites:?}");
+    assert!(suites.contains(&json!("ECDHE-ECDSA-CHACHA20-POLY1305")));
+    assert_eq!(receiver.count_of("QUIT"), 8);
     // Nobody has signed the zone again in time.
     let late = testworld::dns::Validity {
         from: -90_000,
@@ -384,4 +389,158 @@ fn what_is_wrong_here_is_nobody_elses_fault() {
         "{}",
         end.stdout
     );
+}
+
+/// RFC 7671 §5.2.2, §5.2.3: who is not sent, but held whole by the record, still is an issuer.
+#[test]
+fn a_record_that_holds_its_issuer_is_marked_though_nobody_sends_it() {
+    let mut town = Town::new();
+    let own = town.identity("mx.held.test");
+    town.serve(1, Some(&own.clone().without_issuer()), &[]);
+    town.serve(2, Some(&town.identity("mx.other.test")), &[]);
+    for (domain, record) in [("held.test", own.tlsa(2, 0, 0)), ("held.test", own.tlsa(2, 1, 0))] {
+        town.domain(domain, 1, std::slice::from_ref(&record));
+        let (status, seen) = town.seen(domain);
+        assert_eq!((status, &seen["verdict"]), (0, &json!("secure")), "{seen:#}");
+        let published = &seen["hosts"][0]["addresses"][0]["published"][0];
+        assert_eq!(
+            (&published["matches"], &published["is_from_dns"]),
+            (&json!(1), &json!(true)),
+            "{published}"
+        );
+        let text = town.check(&[domain]).stdout;
+        assert!(text.contains("matches issuer 1, not sent: the record holds it"), "{text}");
+        assert!(!codes(&seen, &["info"]).contains(&"tlsa-unmatched".to_owned()));
+        // A digest in its place would match nothing.
+        assert!(text.contains("let the server send that issuer's certificate"), "{text}");
+    }
+    let sent = town.identity("mx.sent.test");
+    town.serve(3, Some(&sent), &[]);
+    town.domain("sent.test", 3, &[sent.tlsa(2, 0, 0)]);
+    let (_, seen) = town.seen("sent.test");
+    let published = &seen["hosts"][0]["addresses"][0]["published"][0];
+    assert_eq!(
+        (&published["matches"], &published["is_from_dns"]),
+        (&json!(1), &json!(false))
+    );
+    // The issuer of somebody else.
+    let stranger = Ca::new("Other CA").unwrap().issue(&["mx.sent.test"]).unwrap();
+    town.domain("strange.test", 3, &[stranger.tlsa(2, 0, 0)]);
+    let (_, seen) = town.seen("strange.test");
+    assert_eq!(seen["hosts"][0]["addresses"][0]["published"][0]["matches"], Value::Null);
+}
+
+#[test]
+fn every_connection_comes_from_the_address_that_deliveries_have() {
+    let mut town = Town::with("source_addresses = [\"127.0.4.7\"]\n");
+    let (receiver, _) = town.usual("good.test", 1, &[]);
+    assert_eq!(town.seen("good.test").0, 0);
+    let peers: Vec<String> = receiver
+        .connections()
+        .iter()
+        .map(|connection| connection.peer.ip().to_string())
+        .collect();
+    assert!(peers.len() > 4 && peers.iter().all(|peer| peer == "127.0.4.7"), "{peers:?}");
+}
+
+#[test]
+fn what_there_was_no_time_for_is_named_and_never_taken_for_an_absence() {
+    let mut town = Town::new();
+    let greeting = MailFault::Silence(Greeting);
+    let (silent, _) = town.usual("slow.test", 1, &[greeting.clone()]);
+    let end = town.check(&["slow.test", "--json", "--deadline", "1"]);
+    let seen = end.json();
+    assert_eq!((end.status, &seen["verdict"]), (3, &json!("unreachable")), "{seen:#}");
+    assert_eq!(seen["unexamined"]["within"], json!(1));
+    assert_eq!(seen["unexamined"]["what"], json!(["mx.slow.test [127.0.3.1]"]));
+    assert_eq!(codes(&seen, GRAVE), ["not-examined"]);
+    assert_eq!(seen["hosts"][0]["tlsa"]["status"], "usable");
+    drop(silent);
+    // DNS that does not answer is no absence of anything, either.
+    town.domain("mute.test", 1, &[]);
+    let all = Questions::Below("mute.test".to_owned());
+    town.stage.world.break_dns(&all, DnsFault::Silence).unwrap();
+    let end = town.check(&["mute.test", "--json", "--deadline", "1"]);
+    let seen = end.json();
+    assert_eq!((end.status, &seen["verdict"]), (3, &json!("unreachable")), "{seen:#}");
+    let all = codes(&seen, &["error", "warning", "advice", "info"]);
+    assert!(all.contains(&"not-examined".to_owned()), "{all:?}");
+    assert!(!all.iter().any(|code| code == "tlsa-absent" || code == "no-such-domain"), "{all:?}");
+}
+
+/// Tip G of internet.nl: a resolver that asks for as little as possible takes the denial of `_tcp.` for one of all below it.
+#[test]
+fn a_signed_denial_of_the_name_above_the_records_is_found() {
+    let mut town = Town::new();
+    let (_, own) = town.usual("usual.test", 1, &[]);
+    let world = town.stage.world.clone();
+    let zone = world.domain("hashed.test").signed().nsec3(0, testworld::dns::Span::Full);
+    let zone = zone.mx(10, "mx.usual.test", town.address(1));
+    zone.host("mx.hashed.test", town.address(1)).tlsa(own.tlsa_3_1_1()).add().unwrap();
+    world.set("hashed.test", RecordType::MX, &["10 mx.hashed.test."]).unwrap();
+    let denied = "empty-non-terminal-denied".to_owned();
+    for domain in ["usual.test", "hashed.test"] {
+        // As it should be: NOERROR, validly signed.
+        let (status, seen) = town.seen(domain);
+        assert_eq!((status, &seen["hosts"][0]["tlsa"]["parent"]), (0, &json!("exists")), "{seen:#}");
+        assert!(!codes(&seen, GRAVE).contains(&denied), "{seen:#}");
+        let parent = Questions::At(format!("_tcp.mx.{domain}"));
+        world.break_dns(&parent, DnsFault::SignedNxDomain).unwrap();
+        let (status, seen) = town.seen(domain);
+        assert_eq!((status, &seen["verdict"]), (0, &json!("secure")), "{seen:#}");
+        assert_eq!(seen["hosts"][0]["tlsa"]["parent"], "denied");
+        assert_eq!(codes(&seen, GRAVE), [denied.clone()]);
+        world.mend_dns(&parent).unwrap();
+    }
+    // The resolver itself takes the second one for a valid denial.
+    let parent = Questions::At("_tcp.mx.hashed.test".to_owned());
+    world.break_dns(&parent, DnsFault::SignedNxDomain).unwrap();
+    let answer = town.stage.run(&["dns", "_tcp.mx.hashed.test", "A", "--json"]).json();
+    assert_eq!((&answer["status"], &answer["answer"]), (&json!("secure"), &json!("nxdomain")), "{answer}");
+}
+
+#[test]
+fn addresses_that_show_different_certificates_are_told_apart() {
+    let mut town = Town::new();
+    let (_, own) = town.usual("two.test", 1, &[]);
+    town.domain("apart.test", 1, &[own.tlsa_3_1_1()]);
+    let other = town.identity("mx.two.test");
+    town.serve(2, Some(&other), &[]);
+    town.stage.world.add("mx.apart.test", RecordType::A, "127.0.3.2").unwrap();
+    let end = town.check(&["apart.test"]);
+    let marks: Vec<&str> = end
+        .stdout
+        .lines()
+        .filter(|line| line.contains("3 1 1") && line.contains("matches"))
+        .map(|line| line.split_once("…").unwrap().1.trim())
+        .collect();
+    assert_eq!(
+        (end.status, &marks[..2]),
+        (1, &["matches the server's certificate", "matches nothing shown"][..]),
+        "{}",
+        end.stdout
+    );
+    assert!(end.stdout.lines().all(|line| line.chars().count() <= 80), "{}", end.stdout);
+}
+
+#[test]
+fn the_other_keys_records_are_marked_whatever_their_form() {
+    let mut town = Town::new();
+    let own = town.identity("mx.two.test");
+    let rsa = Identity::builder(&["mx.two.test"])
+        .key(testworld::mail::KeyKind::Rsa2048)
+        .issue(&town.ca)
+        .unwrap();
+    let builder = Receiver::builder("mx.test").address(town.address(1));
+    let builder = builder.identity(&own).other_identity(&rsa);
+    let receiver = town.stage.runtime.block_on(builder.start()).unwrap();
+    town.receivers.push(receiver);
+    town.domain("two.test", 1, &[own.tlsa_3_1_1(), rsa.tlsa(3, 0, 1)]);
+    let (status, seen) = town.seen("two.test");
+    assert_eq!((status, &seen["verdict"]), (0, &json!("secure")), "{seen:#}");
+    let all = codes(&seen, &["advice", "info"]);
+    assert!(all.contains(&"no-rollover".to_owned()), "{all:?}");
+    assert!(!all.contains(&"rollover-next".to_owned()), "{all:?}");
+    let text = town.check(&["two.test"]).stdout;
+    assert!(text.contains("matches the server's certificate with the other key"), "{text}");
 }

@@ -213,7 +213,7 @@ fn what_the_server_showed_stands_beside_what_is_published() {
     let connection = &found["hosts"][0]["connections"][0];
     assert_eq!(
         connection["published"],
-        json!([{"record": RECORD, "usable": true, "matches": null}]),
+        json!([{"record": RECORD, "usable": true, "matches": null, "is_from_dns": false}]),
         "{found}"
     );
     let own = &connection["presented"][0];
@@ -242,7 +242,7 @@ fn what_the_server_showed_stands_beside_what_is_published() {
     let connection = &found["hosts"][0]["connections"][0];
     assert_eq!(
         connection["published"],
-        json!([{"record": identity.tlsa_3_1_1(), "usable": true, "matches": 0}])
+        json!([{"record": identity.tlsa_3_1_1(), "usable": true, "matches": 0, "is_from_dns": false}])
     );
     let _plain = servers.serve_without_records(
         3,

@@ -72,6 +72,21 @@ fn line(record: &str) -> Value {
     json!({"owner": format!("_25._tcp.{HOST}."), "ttl": 3600, "record": record})
 }
 
+/// A self-signed certificate with an Ed448 key, made with `openssl req -x509`.
+const ED448: &str = "-----BEGIN CERTIFICATE-----\n\
+MIIBrzCCAS+gAwIBAgIUcwVv91t/IIQT/iwWuX9GTdRdugcwBQYDK2VxMBkxFzAV\n\
+BgNVBAMMDm14LnNpZ25lZC50ZXN0MCAXDTI2MTEyOTIxMzE1NVoYDzIxMjYxMTA1\n\
+MjEzMTU1WjAZMRcwFQYDVQQDDA5teC5zaWduZWQudGVzdDBDMAUGAytlcQM6ADtI\n\
+M6xWmTfl4xB7LkOGtRu+YRPN87s/ZMft96SLFocoZyF6UVM9tvZ+EGiNfmCTW+ME\n\
+hinK1pppAKNuMGwwHQYDVR0OBBYEFOLOcraICPberE6jybFQc9GZyHQrMB8GA1Ud\n\
+IwQYMBaAFOLOcraICPberE6jybFQc9GZyHQrMA8GA1UdEwEB/wQFMAMBAf8wGQYD\n\
+VR0RBBIwEIIObXguc2lnbmVkLnRlc3QwBQYDK2VxA3MAxcO/bBU39aMXm0H846J8\n\
+l8BwpOMFshb8beuEvWm0bNo5nm1uxKvQb4PxUlDk5rOs4xvQ2OL9NFuApkb1eQY+\n\
+I/cDOKYgQHvvq52i8mnKBaSisXBA3wJFQJ+eluhuIJOUuYl9dsQLmD1VlGiujInr\n\
+VT8A\n\
+-----END CERTIFICATE-----\n
+";
+
 #[test]
 fn verify_says_what_to_publish_before_a_certificate_is_installed() {
     let change = Change::new();
@@ -94,7 +109,7 @@ fn verify_says_what_to_publish_before_a_certificate_is_installed() {
             1,
             &json!("publish-first"),
             &json!([line(&change.next.tlsa_3_1_1())]),
-            &json!(3600)
+            &json!(7200)
         ),
         "{found}"
     );
@@ -105,7 +120,7 @@ fn verify_says_what_to_publish_before_a_certificate_is_installed() {
         said.contains(&format!("_25._tcp.{HOST}. 3600 IN TLSA {record}\n")),
         "{said}"
     );
-    assert!(said.contains("wait 3600 s"), "{said}");
+    assert!(said.contains("wait 7200 s"), "{said}");
 }
 
 #[test]
@@ -118,7 +133,7 @@ fn guard_refuses_what_senders_would_refuse() {
     let host = &found["hosts"][0];
     assert_eq!(
         (&host["publish"], &host["wait"]),
-        (&json!([line(&change.next.tlsa_3_1_1())]), &json!(3600))
+        (&json!([line(&change.next.tlsa_3_1_1())]), &json!(7200))
     );
     // The issuer's record carries the change; the forms in use are kept.
     let stale_and_issuer = [NOTHING, &change.current.tlsa_2_1_1()];
@@ -160,7 +175,8 @@ fn guard_is_undecided_where_dns_does_not_say_enough() {
     change.world().break_dns(&mute, DnsFault::ServFail).unwrap();
     for (host, exit, decision) in [
         ("mx.plain.test", 0, "install"),
-        ("mx.none.test", 0, "install"),
+        // Rather a mistake than a host without records.
+        ("mx.none.test", 3, "undecided"),
         ("mx.bogus.test", 3, "undecided"),
         ("mx.mute.test", 3, "undecided"),
     ] {
@@ -215,7 +231,7 @@ fn guard_waits_for_a_record_that_it_saw_appear() {
     assert_eq!(status, 0);
     let reason = found["hosts"][0]["reason"].as_str().unwrap();
     assert!(reason.contains("wait the rest"), "{reason}");
-    // An hour later, as the file has it.
+    // Long after, as the file has it.
     let text = std::fs::read_to_string(&memory).unwrap();
     let mut aged: Value = serde_json::from_str(&text).unwrap();
     let owner = aged["owners"]
@@ -266,7 +282,7 @@ fn a_rollover_is_planned_in_both_schemes() {
         let records = |of: &[&String]| of.iter().map(|record| (*record).clone()).collect();
         vec![
             ("publish".to_owned(), 0, records(first)),
-            ("wait".to_owned(), 3600, Vec::new()),
+            ("wait".to_owned(), 7200, Vec::new()),
             ("install".to_owned(), 0, Vec::new()),
             ("verify".to_owned(), 0, Vec::new()),
             ("publish".to_owned(), 0, records(then)),
@@ -282,7 +298,7 @@ fn a_rollover_is_planned_in_both_schemes() {
             .parse::<jiff::Timestamp>()
             .unwrap()
     };
-    assert_eq!(at(2).duration_since(at(0)).as_secs(), 3600);
+    assert_eq!(at(2).duration_since(at(0)).as_secs(), 7200);
 
     // What is published already needs no waiting, and its form is kept.
     let by_key = change.next.tlsa_2_1_1();
@@ -298,6 +314,17 @@ fn a_rollover_is_planned_in_both_schemes() {
     );
     assert_eq!(plan["schemes"][1]["steps"][0]["done"], json!(true));
     assert_eq!(issuer_steps[3].2, [new.clone(), by_key]);
+
+    // A key that nobody can verify is no next key.
+    let ed448 = change.stage.write("ed448.pem", ED448);
+    let current = change.file("current.pem");
+    let end = change.run(&["rollover", "--current", &current, "--next", &ed448, "--name", HOST]);
+    assert_eq!((end.status, end.stdout.as_str()), (2, ""));
+    assert!(
+        end.stderr.contains("ed448.pem: the certificate's key is of a kind that is not supported"),
+        "{}",
+        end.stderr
+    );
 
     // An issuer whose certificate names another host carries nothing.
     let other = Ca::new("Other CA").unwrap().issue(&["other.test"]).unwrap();
@@ -328,9 +355,9 @@ fn a_plan_needs_the_ttl() {
     assert_eq!(end.status, 0, "{}", end.stderr);
     assert!(end.stdout.contains(&change.next.tlsa_3_1_1()), "{}", end.stdout);
     // Something may be published.
-    assert!(end.stdout.contains("wait 600 s"), "{}", end.stdout);
+    assert!(end.stdout.contains("wait 1200 s"), "{}", end.stdout);
     let end = change.run(&files);
-    assert!(end.stdout.contains("wait 3600 s"), "{}", end.stdout);
+    assert!(end.stdout.contains("wait 7200 s"), "{}", end.stdout);
     assert!(
         end.stdout.contains("_25._tcp 3600 IN TLSA 3 1 1"),
         "{}",

@@ -1,4 +1,5 @@
-//! Since when each record has been seen: a sender may still use an older answer for as long as its TTL says.
+//! Since when each record has been seen: a sender may still use an older answer for as long as its TTL says, and a name
+//! server that is slow may still give it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::tlsa::InputError;
 use crate::failure::Failure;
+use crate::tlsa_records::wait;
 
 /// The most that is read of the file, in octets.
 const LONGEST: u64 = 1024 * 1024;
@@ -53,14 +55,19 @@ struct Seen {
     until: Option<Timestamp>,
 }
 
-/// What is known about the records that are there now.
+/// What is known about the records of late.
 pub(super) struct Known {
     first: Timestamp,
-    ttl: u32,
-    /// Each with the time since when it has been seen.
-    present: Vec<(TlsaRecord, Timestamp)>,
-    /// Those that senders may still know.
-    gone: Vec<TlsaRecord>,
+    /// How long senders may use an answer of before, in seconds.
+    wait: u32,
+    spans: Vec<Span>,
+}
+
+/// A record, and from when to when it was there.
+struct Span {
+    record: TlsaRecord,
+    since: Timestamp,
+    until: Option<Timestamp>,
 }
 
 /// Whether the senders know the records.
@@ -70,7 +77,7 @@ pub(super) enum Ripeness {
     Ripe,
     /// Not all of them before this time.
     Unripe(Timestamp),
-    /// The records were there with the first look, which was less than the TTL ago.
+    /// Nobody knows what was there before the first look, which was not long enough ago.
     Unknown,
 }
 
@@ -112,19 +119,20 @@ impl Memory {
     }
 
     /// There are no records that count.
-    pub(super) fn note_absence(&mut self, owner: &str, now: Timestamp) {
+    pub(super) fn note_absence(&mut self, owner: &str, now: Timestamp) -> Known {
         let known = self.of(owner, now);
-        let longest = known.longest(known.ttl, now);
-        known.update(&[], longest, now);
+        let wait = known.wait(known.ttl, now);
+        known.update(&[], wait, now);
+        known.known(wait)
     }
 
     /// These records are there.
     pub(super) fn note(&mut self, owner: &str, set: &TlsaSet, ttl: u32, now: Timestamp) -> Known {
         let records: Vec<&TlsaRecord> = set.usable().iter().chain(set.outranked()).collect();
         let known = self.of(owner, now);
-        let longest = known.longest(ttl, now);
-        known.update(&records, longest, now);
-        known.known(longest)
+        let wait = known.wait(ttl, now);
+        known.update(&records, wait, now);
+        known.known(wait)
     }
 
     fn of(&mut self, owner: &str, now: Timestamp) -> &mut Owner {
@@ -138,11 +146,11 @@ impl Memory {
 }
 
 impl Owner {
-    /// The longest TTL with which somebody may still have an answer, if it is this one now.
-    fn longest(&mut self, ttl: u32, now: Timestamp) -> u32 {
+    /// How long somebody may still use an answer of before, if the TTL is this one now.
+    fn wait(&mut self, ttl: u32, now: Timestamp) -> u32 {
         let earlier = self.longer.filter(|longer| longer.until > now);
         self.longer = if self.ttl > ttl {
-            let until = after(now, self.ttl);
+            let until = after(now, wait(self.ttl));
             Some(Longer {
                 ttl: earlier.map_or(self.ttl, |earlier| earlier.ttl.max(self.ttl)),
                 until: earlier.map_or(until, |earlier| earlier.until.max(until)),
@@ -151,22 +159,21 @@ impl Owner {
             earlier
         };
         self.ttl = ttl;
-        self.longer.map_or(ttl, |longer| longer.ttl.max(ttl))
+        wait(self.longer.map_or(ttl, |longer| longer.ttl.max(ttl)))
     }
 
-    fn update(&mut self, present: &[&TlsaRecord], ttl: u32, now: Timestamp) {
+    /// Ends the spans of those that are gone, and begins those of new ones; a record that comes back is a new one.
+    fn update(&mut self, present: &[&TlsaRecord], wait: u32, now: Timestamp) {
         self.records
-            .retain(|seen| seen.until.is_none_or(|until| is_within(until, ttl, now)));
-        for seen in &mut self.records {
-            let is_here = present.iter().any(|record| record.to_string() == seen.record);
-            match (is_here, seen.until) {
-                (true, Some(_)) => (seen.since, seen.until) = (now, None),
-                (false, None) => seen.until = Some(now),
-                (true, None) | (false, Some(_)) => {}
-            }
+            .retain(|seen| seen.until.is_none_or(|until| is_within(until, wait, now)));
+        let present: Vec<String> = present.iter().map(ToString::to_string).collect();
+        let here = self.records.iter_mut().filter(|seen| seen.until.is_none());
+        for seen in here.filter(|seen| !present.contains(&seen.record)) {
+            seen.until = Some(now);
         }
-        for record in present.iter().map(ToString::to_string) {
-            if !self.records.iter().any(|seen| seen.record == record) {
+        for record in present {
+            let is_here = |seen: &Seen| seen.until.is_none() && seen.record == record;
+            if !self.records.iter().any(is_here) {
                 self.records.push(Seen {
                     record,
                     since: now,
@@ -176,46 +183,60 @@ impl Owner {
         }
     }
 
-    fn known(&self, ttl: u32) -> Known {
-        let parsed = |seen: &Seen| seen.record.parse::<TlsaRecord>().ok();
-        let (here, gone): (Vec<&Seen>, Vec<&Seen>) =
-            self.records.iter().partition(|seen| seen.until.is_none());
+    fn known(&self, wait: u32) -> Known {
+        let spans = self.records.iter().filter_map(|seen| {
+            Some(Span {
+                record: seen.record.parse().ok()?,
+                since: seen.since,
+                until: seen.until,
+            })
+        });
         Known {
             first: self.first,
-            ttl,
-            present: here
-                .into_iter()
-                .filter_map(|seen| Some((parsed(seen)?, seen.since)))
-                .collect(),
-            gone: gone.into_iter().filter_map(parsed).collect(),
+            wait,
+            spans: spans.collect(),
         }
     }
 }
 
 impl Known {
-    /// Whether a chain of which `is_fit` says which records it satisfies can be deployed now.
+    /// Whether a chain of which `is_fit` says which records it satisfies can be deployed now: it must satisfy every set of
+    /// records that a sender may still have. A set that was there as a whole counts as a whole, because a record that is gone
+    /// may have outranked one that stayed (RFC 7671 §9).
     pub(super) fn ripeness(&self, now: Timestamp, is_fit: impl Fn(&TlsaSet) -> bool) -> Ripeness {
-        let set = |counts: &dyn Fn(Timestamp) -> bool| {
-            let present = self.present.iter().filter(|(_, since)| counts(*since));
-            present.map(|(record, _)| record.clone()).collect::<Vec<_>>()
-        };
-        let is_old = |since| !is_within(since, self.ttl, now);
-        if is_fit(&TlsaSet::new(set(&is_old))) {
-            return Ripeness::Ripe;
-        }
-        let may_be_old = |since| is_old(since) || since == self.first;
-        if is_fit(&TlsaSet::new(set(&may_be_old))) {
-            return Ripeness::Unknown;
-        }
-        let young = self.present.iter().filter(|(_, since)| !may_be_old(*since));
-        let fit = young.filter(|(record, _)| is_fit(&TlsaSet::new(vec![record.clone()])));
-        let first = fit.map(|(_, since)| *since).min().unwrap_or(now);
+        let begin = before(now, self.wait);
+        let ends = self
+            .spans
+            .iter()
+            .flat_map(|span| [Some(span.since), span.until]);
+        let mut changes: Vec<Timestamp> = ends.flatten().filter(|at| *at > begin).collect();
+        changes.push(begin.max(self.first));
+        changes.sort_unstable();
         // Senders that know of no usable record verify nobody.
-        let before = [set(&|since| since < first), self.gone.clone()].concat();
-        if !TlsaSet::new(before).is_usable() {
-            return Ripeness::Ripe;
+        let is_misfit = |at: Timestamp| {
+            let set = self.at(at);
+            set.is_usable() && !is_fit(&set)
+        };
+        let ends = changes.iter().skip(1).copied().chain([now]);
+        let misfits = changes
+            .iter()
+            .zip(ends)
+            .filter(|(at, _)| is_misfit(**at))
+            .map(|(_, end)| end);
+        match misfits.max() {
+            Some(end) => Ripeness::Unripe(after(end, self.wait)),
+            None if self.first <= begin || self.at(self.first).is_empty() => Ripeness::Ripe,
+            None => Ripeness::Unknown,
         }
-        Ripeness::Unripe(after(first, self.ttl))
+    }
+
+    /// The records that were there at a time.
+    fn at(&self, time: Timestamp) -> TlsaSet {
+        let there = self
+            .spans
+            .iter()
+            .filter(|span| span.since <= time && span.until.is_none_or(|until| until > time));
+        TlsaSet::new(there.map(|span| span.record.clone()).collect())
     }
 }
 
@@ -226,6 +247,11 @@ fn is_within(since: Timestamp, seconds: u32, now: Timestamp) -> bool {
 
 fn after(time: Timestamp, seconds: u32) -> Timestamp {
     time.saturating_add(SignedDuration::from_secs(seconds.into()))
+        .unwrap_or(time)
+}
+
+fn before(time: Timestamp, seconds: u32) -> Timestamp {
+    time.saturating_sub(SignedDuration::from_secs(seconds.into()))
         .unwrap_or(time)
 }
 
@@ -256,35 +282,71 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_ripe_when_it_has_been_seen_for_its_ttl() {
+    fn a_record_is_ripe_when_it_has_been_seen_for_twice_its_ttl() {
         let mut memory = Memory::default();
         assert_eq!(look(&mut memory, &["aa"], 0, "aa"), Ripeness::Unknown);
         assert_eq!(look(&mut memory, &["aa"], 1, "aa"), Ripeness::Unknown);
         assert_eq!(
             look(&mut memory, &["aa", "bb"], 100, "bb"),
-            Ripeness::Unripe(at(3700))
+            Ripeness::Unripe(at(7300))
         );
         assert_eq!(look(&mut memory, &["aa", "bb"], 100, "aa"), Ripeness::Unknown);
-        assert_eq!(look(&mut memory, &["aa", "bb"], 3600, "aa"), Ripeness::Ripe);
+        assert_eq!(look(&mut memory, &["aa", "bb"], 7200, "aa"), Ripeness::Ripe);
         assert_eq!(
-            look(&mut memory, &["bb"], 3699, "bb"),
-            Ripeness::Unripe(at(3700)),
+            look(&mut memory, &["bb"], 7299, "bb"),
+            Ripeness::Unripe(at(7300)),
             "the old one alone may still be known"
         );
-        assert_eq!(look(&mut memory, &["bb"], 3700, "bb"), Ripeness::Ripe);
+        assert_eq!(look(&mut memory, &["bb"], 7300, "bb"), Ripeness::Ripe);
     }
 
     #[test]
     fn the_first_records_of_all_need_no_time() {
         let mut memory = Memory::default();
-        memory.note_absence(OWNER, at(0));
+        let known = memory.note_absence(OWNER, at(0));
+        assert_eq!(known.ripeness(at(0), |_| false), Ripeness::Ripe);
         assert_eq!(look(&mut memory, &["aa"], 10, "aa"), Ripeness::Ripe);
         // A record that comes back is a new one.
-        assert_eq!(look(&mut memory, &["bb"], 5000, "aa"), Ripeness::Unripe(at(8600)));
+        assert_eq!(
+            look(&mut memory, &["bb"], 5000, "aa"),
+            Ripeness::Unripe(at(12_200))
+        );
         assert_eq!(
             look(&mut memory, &["aa", "bb"], 6000, "aa"),
-            Ripeness::Unripe(at(9600))
+            Ripeness::Unripe(at(13_200))
         );
+    }
+
+    #[test]
+    fn records_that_were_withdrawn_are_still_in_caches() {
+        let mut memory = Memory::default();
+        look(&mut memory, &["aa"], 0, "aa");
+        let mut absence = |seconds, key: &str| {
+            let known = memory.note_absence(OWNER, at(seconds));
+            known.ripeness(at(seconds), |set| set.usable().contains(&record(key)))
+        };
+        assert_eq!(absence(10_000, "bb"), Ripeness::Unripe(at(17_200)));
+        assert_eq!(absence(10_000, "aa"), Ripeness::Ripe);
+        assert_eq!(absence(17_199, "bb"), Ripeness::Unripe(at(17_200)));
+        assert_eq!(absence(17_200, "bb"), Ripeness::Ripe);
+    }
+
+    /// RFC 7671 §9: who has the set of before in a cache looks at its stronger digests alone.
+    #[test]
+    fn a_stronger_digest_that_was_removed_still_outranks_the_weaker() {
+        let mut memory = Memory::default();
+        let stronger: TlsaRecord = format!("3 1 2 {}", "cc".repeat(64)).parse().unwrap();
+        let mut look = |records: Vec<TlsaRecord>, seconds| {
+            let known = memory.note(OWNER, &TlsaSet::new(records), HOUR, at(seconds));
+            known.ripeness(at(seconds), |set| set.usable().contains(&record("aa")))
+        };
+        let both = vec![stronger.clone(), record("aa")];
+        look(both.clone(), 0);
+        assert_eq!(look(both, 20_000), Ripeness::Unripe(at(27_200)));
+        let alone = vec![record("aa")];
+        assert_eq!(look(alone.clone(), 21_000), Ripeness::Unripe(at(28_200)));
+        assert_eq!(look(alone.clone(), 28_199), Ripeness::Unripe(at(28_200)));
+        assert_eq!(look(alone, 28_200), Ripeness::Ripe);
     }
 
     #[test]
@@ -295,9 +357,9 @@ mod tests {
             known.ripeness(at(seconds), |set| set.usable().contains(&record("bb")))
         };
         look(&["aa"], 86_400, 0);
-        assert_eq!(look(&["aa", "bb"], 300, 100), Ripeness::Unripe(at(86_500)));
-        assert_eq!(look(&["aa", "bb"], 300, 500), Ripeness::Unripe(at(86_500)));
-        assert_eq!(look(&["aa", "bb"], 300, 86_500), Ripeness::Ripe);
+        assert_eq!(look(&["aa", "bb"], 300, 100), Ripeness::Unripe(at(172_900)));
+        assert_eq!(look(&["aa", "bb"], 300, 500), Ripeness::Unripe(at(172_900)));
+        assert_eq!(look(&["aa", "bb"], 300, 172_900), Ripeness::Ripe);
     }
 
     #[test]
@@ -309,7 +371,7 @@ mod tests {
         look(&mut memory, &["bb"], 10, "bb");
         memory.write(&path).unwrap();
         let mut memory = Memory::read(&path).unwrap();
-        assert_eq!(look(&mut memory, &["bb"], 20, "bb"), Ripeness::Unripe(at(3610)));
+        assert_eq!(look(&mut memory, &["bb"], 20, "bb"), Ripeness::Unripe(at(7210)));
         std::fs::write(&path, "[]").unwrap();
         let error = Memory::read(&path).unwrap_err().to_string();
         assert!(error.contains("seen.json"), "{error}");

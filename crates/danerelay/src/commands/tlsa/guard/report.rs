@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::num::NonZeroU16;
 
 use dane::{Match, TlsaRecord, TlsaSet, VerifyFailure};
-use dns::NoAnswer;
 use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
 use serde::Serialize;
 
 use crate::commands::tlsa::zone::ZoneRecord;
 use crate::exit::Verdict;
+use crate::tlsa_records::wait;
 
 /// Whether a certificate can be deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -123,9 +123,8 @@ impl HostReport {
         }
     }
 
-    pub(super) fn undecided(self, failure: &NoAnswer) -> Self {
-        let reason = format!("the look-up of the TLSA records failed: {failure}");
-        self.decided(Decision::Undecided, reason)
+    pub(super) fn undecided(self, reason: &str) -> Self {
+        self.decided(Decision::Undecided, reason.to_owned())
     }
 
     /// Nobody verifies anything here.
@@ -141,7 +140,7 @@ impl HostReport {
     pub(super) fn publish_first(self, reason: &VerifyFailure, owner: &str, records: &[TlsaRecord]) -> Self {
         Self {
             publish: ZoneRecord::all(owner, self.ttl, records),
-            wait: self.ttl,
+            wait: self.ttl.map(wait),
             ..self.decided(Decision::Refuse, reason.to_string())
         }
     }
@@ -154,7 +153,7 @@ impl HostReport {
         }
     }
 
-    /// A record matches, and not every sender knows it yet.
+    /// Nothing of what is published stands in the way, but some of what was there before does.
     pub(super) fn too_early(self, at: Timestamp, now: Timestamp) -> Self {
         let left = at.duration_since(now).max(SignedDuration::ZERO).as_secs();
         Self {
@@ -162,17 +161,18 @@ impl HostReport {
             not_before: Some(at),
             ..self.decided(
                 Decision::Refuse,
-                "a published record matches, but some senders may not know it yet".to_owned(),
+                "not yet: some senders may still have the records of before, which do not fit this certificate"
+                    .to_owned(),
             )
         }
     }
 
     /// A record matches, and nothing is known about since when.
     pub(super) fn perhaps_too_early(mut self) -> Self {
-        if let Some(ttl) = self.ttl {
+        if let Some(wait) = self.ttl.map(wait) {
             let _ = write!(
                 self.reason,
-                "; if it was published less than {ttl} s ago, wait the rest"
+                "; if it was published less than {wait} s ago, which is twice its TTL, wait the rest"
             );
         }
         self

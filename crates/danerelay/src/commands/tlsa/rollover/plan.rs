@@ -1,13 +1,13 @@
 //! The steps of a key change: from two chains and what is published, without I/O.
 
-use dane::{MatchingType, ReferenceIdentifiers, Selector, TlsaRecord, TlsaSet, Usage, verify_chain};
+use dane::{CertificateSummary, MatchingType, ReferenceIdentifiers, Selector, TlsaRecord, TlsaSet, Usage, path_of, verify_chain};
 use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::Serialize;
 
 use crate::commands::tlsa::zone::ZoneRecord;
-use crate::commands::tlsa::{InputError, issuers};
+use crate::commands::tlsa::InputError;
 
 /// What is to be changed.
 pub(super) struct Change<'a> {
@@ -142,7 +142,10 @@ impl Change<'_> {
 
     /// The record of the issuer that is furthest from the server: one that is published already, or `2 0 1`.
     fn anchor(&self, chain: &[CertificateDer<'_>]) -> Option<TlsaRecord> {
-        let issuer = issuers::path(chain).pop()?;
+        let path = path_of(chain);
+        let [_, .., issuer] = path.as_slice() else {
+            return None;
+        };
         let published = self.published.into_iter().flat_map(TlsaSet::usable);
         let known = published
             .filter(|record| record.usage == Usage::DaneTa)
@@ -152,12 +155,26 @@ impl Change<'_> {
             .or_else(|| self.made(Usage::DaneTa, Selector::Cert, issuer))
     }
 
+    /// The name that the next certificate must bear; where the host is not known, one that it does bear, so that its path and
+    /// dates are checked all the same.
+    fn name_to_bear(&self) -> Option<String> {
+        if let Some(base) = self.base {
+            return Some(base.to_string());
+        }
+        let own = CertificateSummary::of(self.next.first()?)?;
+        let name = own.names.first()?;
+        Some(match name.strip_prefix("*.") {
+            Some(domain) => format!("host.{domain}"),
+            None => name.clone(),
+        })
+    }
+
     /// Why senders would refuse the next chain for its issuer.
     fn refused(&self, anchor: &TlsaRecord) -> Result<Option<String>, InputError> {
-        let Some(base) = self.base else {
+        let Some(name) = self.name_to_bear() else {
             return Ok(None);
         };
-        let references = ReferenceIdentifiers::new(base.as_str())?;
+        let references = ReferenceIdentifiers::new(&name)?;
         let set = TlsaSet::new(vec![anchor.clone()]);
         let checked = verify_chain(&set, self.next, &references, UnixTime::now());
         Ok(checked.err().map(|failure| failure.to_string()))

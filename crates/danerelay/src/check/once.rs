@@ -1,0 +1,104 @@
+//! What many domains have in common, made once and kept while there is room for it: what was asked for again longer than what
+//! was needed once.
+
+use std::convert::Infallible;
+use std::hash::{Hash, RandomState};
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+
+/// What an ordinary value takes, in octets: it tells the map how many to expect.
+const ORDINARY: usize = 4096;
+
+/// What a value takes in memory.
+pub(super) trait Octets {
+    /// In octets; rather too many than too few.
+    fn octets(&self) -> usize;
+}
+
+/// Values by their keys, at most so many octets in all. Who asks for one that is being made waits for it; if its maker gives
+/// up, the next one who waits makes it.
+pub(super) struct Once<K, V>(Cache<K, Arc<V>, Scales, RandomState, DefaultLifecycle<K, Arc<V>>>);
+
+#[derive(Clone)]
+struct Scales;
+
+impl<K, V: Octets> Weighter<K, Arc<V>> for Scales {
+    fn weight(&self, _: &K, value: &Arc<V>) -> u64 {
+        // A value of no weight would never be dropped.
+        value.octets().max(1) as u64
+    }
+}
+
+impl<K: Hash + Eq + Clone, V: Octets> Once<K, V> {
+    pub(super) fn new(octets: usize) -> Self {
+        let lifecycle = DefaultLifecycle::default();
+        Self(Cache::with(
+            octets / ORDINARY,
+            octets as u64,
+            Scales,
+            RandomState::new(),
+            lifecycle,
+        ))
+    }
+
+    /// The value for this key, made unless it is known.
+    pub(super) async fn get(&self, key: &K, make: impl Future<Output = V>) -> Arc<V> {
+        let make = async { Ok::<_, Infallible>(Arc::new(make.await)) };
+        match self.0.get_or_insert_async(key, make).await {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Weight(usize);
+
+    impl Octets for Weight {
+        fn octets(&self) -> usize {
+            self.0
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_again_is_made_once_and_the_rest_does_not_pile_up() {
+        let once = Once::new(1024 * 1024);
+        let mut made = 0;
+        for number in 0..20_000 {
+            once.get(&number, async { Weight(1000) }).await;
+            for often in ["mx1", "mx2"] {
+                let key = -i32::from(often == "mx1") - 1;
+                once.get(&key, async {
+                    made += 1;
+                    Weight(1000)
+                })
+                .await;
+            }
+        }
+        assert_eq!(made, 2);
+        assert!(once.0.weight() <= 1024 * 1024, "{}", once.0.weight());
+        assert!(once.0.len() > 500, "{}", once.0.len());
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_somebody_who_gives_up_makes_it() {
+        let once = Arc::new(Once::new(1000));
+        let never = Arc::clone(&once);
+        let first = tokio::spawn(async move {
+            never.get(&1, std::future::pending::<Weight>()).await;
+        });
+        tokio::task::yield_now().await;
+        let second = once.get(&1, async { Weight(7) });
+        first.abort();
+        assert_eq!(second.await.0, 7);
+    }
+}
