@@ -169,7 +169,15 @@ impl Prober {
 
     /// A connection over which nothing has been said yet, from the source address that deliveries on this route have.
     pub async fn dial(&self, route: &Route, socket: SocketAddr) -> Result<TcpStream, Failure> {
-        let dialled = self.connections.dial_only(&route.next_hop, socket).await;
+        let peer = Peer {
+            host: None,
+            socket,
+            tls: route.tls,
+            dane: None,
+            witness: None,
+            trace: Trace::off(),
+        };
+        let dialled = self.connections.dial_only(&route.next_hop, &peer).await;
         dialled.map_err(|failure| failure.into_failure(Standing::Apart))
     }
 

@@ -1,6 +1,6 @@
 //! All steps from an address to a session that can send; deliveries and probes use the same ones.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,10 +167,10 @@ impl Connections {
     pub(crate) async fn dial_only(
         &self,
         next_hop: &NextHop,
-        socket: SocketAddr,
+        peer: &Peer<'_>,
     ) -> Result<TcpStream, SessionFailure> {
-        let source = self.sources.of(next_hop, socket.ip());
-        self.caller.connect(socket, source).await
+        let source = self.sources.of(next_hop, peer.address());
+        self.caller.connect(peer, source).await
     }
 
     /// Waits for whichever comes first: a kept session on equal terms, or a place for a new connection.
