@@ -77,7 +77,10 @@ fn of_answer<T>(answer: &Answer<T>, of: impl Fn(&T) -> usize) -> usize {
     let aliases: usize = aliases
         .map(|alias| size_of::<Alias>() + of_domain(&alias.from) + of_domain(&alias.to))
         .sum();
-    let zone = answer.signed.as_ref().map_or(0, |signed| PIECE + signed.zone.len());
+    let zone = answer
+        .signed
+        .as_ref()
+        .map_or(0, |signed| PIECE + signed.zone.len());
     2 * PIECE + records + aliases + zone
 }
 

@@ -364,7 +364,9 @@ mod tests {
             again: 0,
             is_lasting,
         };
-        let ended = check_all(&examiners, domains.collect(), &terms, &mut audience).await.unwrap();
+        let ended = check_all(&examiners, domains.collect(), &terms, &mut audience)
+            .await
+            .unwrap();
         (audience, ended)
     }
 
@@ -372,11 +374,21 @@ mod tests {
     async fn what_was_seen_while_our_resolver_failed_is_looked_at_again_and_never_told() {
         let (seen, ended) = run(false, Duration::from_mins(1)).await;
         assert!(ended.lost.is_empty() && ended.left.is_none(), "{ended:?}");
-        assert!(seen.pauses == 1 && seen.again > 0, "{} {}", seen.pauses, seen.again);
-        let told: std::collections::BTreeSet<_> = seen.told.iter().map(|(domain, _)| domain.clone()).collect();
+        assert!(
+            seen.pauses == 1 && seen.again > 0,
+            "{} {}",
+            seen.pauses,
+            seen.again
+        );
+        let told: std::collections::BTreeSet<_> =
+            seen.told.iter().map(|(domain, _)| domain.clone()).collect();
         assert_eq!((seen.told.len(), told.len()), (60, 60));
         // None of them exists, and none is blamed for our resolver.
-        assert!(seen.told.iter().all(|(_, verdict)| *verdict == Verdict::NoMail), "{:?}", seen.told);
+        assert!(
+            seen.told.iter().all(|(_, verdict)| *verdict == Verdict::NoMail),
+            "{:?}",
+            seen.told
+        );
     }
 
     #[tokio::test]

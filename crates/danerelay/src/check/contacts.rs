@@ -144,9 +144,8 @@ impl Contacts {
         };
         // Boxed, like what follows: a known one needs no space for a whole session.
         let contact = self.known.get(&key, Box::pin(self.connect(place))).await;
-        let is_same_webpki = || {
-            contact.host.as_ref() == host.name() || contact.webpki == self.webpki(host, &contact.chain)
-        };
+        let is_same_webpki =
+            || contact.host.as_ref() == host.name() || contact.webpki == self.webpki(host, &contact.chain);
         if contact.dane == verified(host, &contact.chain) && is_same_webpki() {
             return contact;
         }
@@ -226,11 +225,7 @@ impl Contacts {
     }
 }
 
-fn seen(
-    host: &RouteHost,
-    probe: &Probe,
-    webpki: Option<Result<(), PkixFailure>>,
-) -> AddressSeen {
+fn seen(host: &RouteHost, probe: &Probe, webpki: Option<Result<(), PkixFailure>>) -> AddressSeen {
     let failure = probe.failure.as_ref();
     let dane = failure.map_or_else(|| probe.verdict.clone(), policy::failure::Failure::verdict);
     let published = match host.tlsa() {
@@ -251,9 +246,7 @@ fn seen(
             Some(Ok(())) => WebPkiSeen::Valid,
             Some(Err(PkixFailure::NameMismatch)) => WebPkiSeen::NameMismatch,
             Some(Err(PkixFailure::Expired | PkixFailure::NotYetValid)) => WebPkiSeen::Expired,
-            Some(Err(PkixFailure::Untrusted(_) | PkixFailure::UnsupportedKey(_))) => {
-                WebPkiSeen::Untrusted
-            }
+            Some(Err(PkixFailure::Untrusted(_) | PkixFailure::UnsupportedKey(_))) => WebPkiSeen::Untrusted,
         },
         webpki_reason: webpki.and_then(Result::err).map(|failure| failure.to_string()),
         presented: certificates(&probe.chain),

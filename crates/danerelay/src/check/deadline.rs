@@ -34,11 +34,7 @@ impl Deadline {
     }
 
     /// The same for further details, which have at most `patience`.
-    pub(super) async fn cut_details<T>(
-        self,
-        patience: Duration,
-        work: impl Future<Output = T>,
-    ) -> Option<T> {
+    pub(super) async fn cut_details<T>(self, patience: Duration, work: impl Future<Output = T>) -> Option<T> {
         let now = Instant::now();
         let left = self
             .at

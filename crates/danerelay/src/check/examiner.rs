@@ -20,8 +20,8 @@ use tokio::sync::Semaphore;
 use super::contacts::{Contacts, untried};
 use super::deadline::Deadline;
 use super::observation::{
-    AddressSeen, Depth, HostKind, HostSeen, Manner, MxKind, MxSeen, Observation, ParentSeen, StsSeen, TlsrptKind,
-    TlsrptSeen, Unexamined, ZoneSeen,
+    AddressSeen, Depth, HostKind, HostSeen, Manner, MxKind, MxSeen, Observation, ParentSeen, StsSeen,
+    TlsrptKind, TlsrptSeen, Unexamined, ZoneSeen,
 };
 use super::once::{Octets, Once};
 use super::outcome::Outcome;

@@ -13,8 +13,8 @@ use delivery::route::RouteHost;
 use mail::DomainPart;
 use policy::failure::Failure;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::{CipherSuite, ClientConfig};
 use rustls::pki_types::CertificateDer;
+use rustls::{CipherSuite, ClientConfig};
 use smtp::{Command, Extension, Extensions, Reply, ReplyParser};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -133,7 +133,10 @@ impl Offers {
         let mut plain = Session::new(stream);
         let greeting = plain.read().await?;
         let extensions = if greeting.is_positive() {
-            plain.ehlo(&self.hostname).await.unwrap_or_else(|_| Extensions::none())
+            plain
+                .ehlo(&self.hostname)
+                .await
+                .unwrap_or_else(|_| Extensions::none())
         } else {
             Extensions::none()
         };

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::findings::{Finding, Severity, Wanted, findings};
-use super::observation::{Depth, HostSeen, Manner, MxKind, MxSeen, Observation, StsSeen, TlsrptSeen, Unexamined};
+use super::observation::{
+    Depth, HostSeen, Manner, MxKind, MxSeen, Observation, StsSeen, TlsrptSeen, Unexamined,
+};
 use super::verdict::{self, Asked, Verdict};
 
 /// The version of the JSON. Fields may be added without a change of it; none is renamed or given another meaning.

@@ -240,7 +240,11 @@ impl Text {
             _ => Tint::Red,
         };
         let start = self.out.len();
-        self.wrapped(4, &format!("{:<15}", address.address.to_string()), address.outcome.words());
+        self.wrapped(
+            4,
+            &format!("{:<15}", address.address.to_string()),
+            address.outcome.words(),
+        );
         self.repaint(start, address.outcome.words(), tint);
         let session: Vec<&str> = [&address.tls, &address.group]
             .into_iter()

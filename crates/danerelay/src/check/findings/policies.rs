@@ -56,7 +56,11 @@ fn agreement(report: &mut Findings<'_>) {
     let seen = report.seen;
     let is_enforced = seen.mta_sts.status == StsKind::Enforce;
     // While it is tested, senders deliver all the same, and report (RFC 8461 §5).
-    let severity = if is_enforced { Severity::Error } else { Severity::Warning };
+    let severity = if is_enforced {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
     let would = if is_enforced { "" } else { ", once it is enforced" };
     for host in &seen.mta_sts.not_allowed {
         report.add_as(

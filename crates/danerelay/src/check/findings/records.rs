@@ -237,10 +237,12 @@ fn intermediate(report: &mut Findings<'_>, host: &HostSeen) {
             .skip(1)
             .find(|certificate| certificate.self_issued)?;
         let mut anchors = address.published.iter().filter(|record| record.usable);
-        let is_root_published =
-            anchors.any(|record| record.among(&address.presented).is_some_and(|one| one.self_issued));
-        (!at.self_issued && !is_root_published && root.not_after > at.not_after)
-            .then_some((anchor, at, root))
+        let is_root_published = anchors.any(|record| {
+            record
+                .among(&address.presented)
+                .is_some_and(|one| one.self_issued)
+        });
+        (!at.self_issued && !is_root_published && root.not_after > at.not_after).then_some((anchor, at, root))
     });
     if let Some((anchor, at, root)) = found {
         report.add_with_fix(
@@ -249,9 +251,11 @@ fn intermediate(report: &mut Findings<'_>, host: &HostSeen) {
             format!(
                 "the root {} is sent as well and lasts longer: {}",
                 root.subject,
-                root.record
-                    .as_ref()
-                    .map_or_else(String::new, |record| line(host, report.seen.manner.port, record))
+                root.record.as_ref().map_or_else(String::new, |record| line(
+                    host,
+                    report.seen.manner.port,
+                    record
+                ))
             ),
         );
     }

@@ -142,7 +142,12 @@ fn certificates(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSee
         Some(length) if !by_key => {
             let issuers = address.presented.iter().take(length).skip(1);
             for certificate in own.into_iter().chain(issuers) {
-                expiring(report, certificate, "under usage 2 dates count", Code::CertificateExpires);
+                expiring(
+                    report,
+                    certificate,
+                    "under usage 2 dates count",
+                    Code::CertificateExpires,
+                );
             }
         }
         Some(_) | None => {

@@ -190,10 +190,17 @@ fn each_finding_has_its_reason_and_its_verdict() {
         assert_eq!(of_domain(&seen), *verdict, "{code}");
         // What makes a verdict by itself is found with that verdict.
         let makes = Code::named(code).unwrap().makes();
-        assert!(makes.is_none() || makes == Some(*verdict) || *verdict == Verdict::Broken, "{code}");
+        assert!(
+            makes.is_none() || makes == Some(*verdict) || *verdict == Verdict::Broken,
+            "{code}"
+        );
     }
     for code in Code::ALL {
-        assert!(TABLE.iter().any(|(name, ..)| *name == code.name()), "{} is in no row", code.name());
+        assert!(
+            TABLE.iter().any(|(name, ..)| *name == code.name()),
+            "{} is in no row",
+            code.name()
+        );
     }
 }
 
@@ -209,14 +216,32 @@ fn a_domain_as_it_should_be_has_nothing_to_mend() {
 fn each_name_server_is_told_apart() {
     let words = |difference: Difference| {
         let found = findings(&seen(&[difference]), wanted());
-        let broken = found.iter().find(|finding| finding.code == Code::NameServerBroken);
+        let broken = found
+            .iter()
+            .find(|finding| finding.code == Code::NameServerBroken);
         broken.map(|finding| finding.text.clone()).unwrap_or_default()
     };
     for (place, instead, expected) in [
-        ("/hosts/0/zone/servers/0/answers/0/is_authoritative", "false", "lacks the AA bit"),
-        ("/hosts/0/zone/servers/0/answers/0/is_signed", "false", "sends no signatures"),
-        ("/hosts/0/zone/servers/0/answers/0/said", "\"silence\"", "does not answer"),
-        ("/hosts/0/zone/servers/0/answers/0/parent", "\"nxdomain\"", "denies the name above"),
+        (
+            "/hosts/0/zone/servers/0/answers/0/is_authoritative",
+            "false",
+            "lacks the AA bit",
+        ),
+        (
+            "/hosts/0/zone/servers/0/answers/0/is_signed",
+            "false",
+            "sends no signatures",
+        ),
+        (
+            "/hosts/0/zone/servers/0/answers/0/said",
+            "\"silence\"",
+            "does not answer",
+        ),
+        (
+            "/hosts/0/zone/servers/0/answers/0/parent",
+            "\"nxdomain\"",
+            "denies the name above",
+        ),
     ] {
         let words = words((place, instead));
         assert!(words.contains("ns1") && words.contains(expected), "{words}");
@@ -229,7 +254,10 @@ fn two_issuers_are_no_roll_over_and_a_stale_key_is_none_either() {
         let found = findings(&seen(differences), wanted());
         found.iter().map(|finding| finding.code.name()).collect()
     };
-    let two = codes(&[("/hosts/0/tlsa/records/0/usage", "2"), ("/hosts/0/addresses/0/published/0/matches", "1")]);
+    let two = codes(&[
+        ("/hosts/0/tlsa/records/0/usage", "2"),
+        ("/hosts/0/addresses/0/published/0/matches", "1"),
+    ]);
     assert!(two.contains(&"no-rollover".to_owned()), "{two:?}");
     let stale = codes(&[("/hosts/0/addresses/0/published/0/matches", "null")]);
     assert!(stale.contains(&"no-rollover".to_owned()), "{stale:?}");
@@ -239,16 +267,31 @@ fn two_issuers_are_no_roll_over_and_a_stale_key_is_none_either() {
 #[test]
 fn in_testing_mode_nothing_of_mta_sts_is_an_error() {
     let found = findings(
-        &seen(&[(STS, "\"testing\""), ("/mta_sts/not_allowed", "[\"mx.own.example\"]")]),
+        &seen(&[
+            (STS, "\"testing\""),
+            ("/mta_sts/not_allowed", "[\"mx.own.example\"]"),
+        ]),
         wanted(),
     );
-    assert!(found.iter().all(|finding| finding.severity > super::Severity::Error), "{found:?}");
-    assert!(found.iter().any(|finding| finding.text.contains("once it is enforced")));
+    assert!(
+        found
+            .iter()
+            .all(|finding| finding.severity > super::Severity::Error),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|finding| finding.text.contains("once it is enforced"))
+    );
 }
 
 #[test]
 fn dates_count_where_somebody_looks_at_them() {
-    let soon: Difference = ("/hosts/0/addresses/0/presented/0/not_after", "\"2026-11-17T00:00:00Z\"");
+    let soon: Difference = (
+        "/hosts/0/addresses/0/presented/0/not_after",
+        "\"2026-11-17T00:00:00Z\"",
+    );
     let code_of = |differences: &[Difference]| {
         let found = findings(&seen(differences), wanted());
         found
@@ -258,13 +301,25 @@ fn dates_count_where_somebody_looks_at_them() {
     };
     // By its key: nobody does.
     assert_eq!(code_of(&[soon]), Some(Code::CertificateRenewal));
-    assert_eq!(code_of(&[soon, (STS, "\"enforce\"")]), Some(Code::CertificateExpires));
+    assert_eq!(
+        code_of(&[soon, (STS, "\"enforce\"")]),
+        Some(Code::CertificateExpires)
+    );
     // By an issuer that only DNS has.
-    let from_dns: Difference = (PUBLISHED, r#"[{"record":"2 1 1 bb","usable":true,"matches":1,"is_from_dns":true}]"#);
+    let from_dns: Difference = (
+        PUBLISHED,
+        r#"[{"record":"2 1 1 bb","usable":true,"matches":1,"is_from_dns":true}]"#,
+    );
     assert_eq!(code_of(&[soon, from_dns]), Some(Code::CertificateExpires));
     // Without TLSA records, but under a policy.
     assert_eq!(
-        code_of(&[soon, (TLSA, "\"absent\""), NONE, (PUBLISHED, "[]"), (STS, "\"enforce\"")]),
+        code_of(&[
+            soon,
+            (TLSA, "\"absent\""),
+            NONE,
+            (PUBLISHED, "[]"),
+            (STS, "\"enforce\"")
+        ]),
         Some(Code::CertificateExpires)
     );
 }

@@ -98,7 +98,5 @@ async fn look(
         test_every: TEST_EVERY,
         patience: PATIENCE,
     };
-    Ok(Ok(
-        check_all(&examiners, sources.domains(), &terms, sink).await?,
-    ))
+    Ok(Ok(check_all(&examiners, sources.domains(), &terms, sink).await?))
 }

@@ -222,11 +222,7 @@ fn earlier(file: &Path) -> Result<(Run, HashMap<String, Past>), Failure> {
 }
 
 /// The rows of all whole lines, each with its number from 1; gives the octets of these lines, and what follows the last.
-fn each_line(
-    file: &Path,
-    opened: File,
-    mut take: impl FnMut(usize, Row),
-) -> Result<(u64, Vec<u8>), Failure> {
+fn each_line(file: &Path, opened: File, mut take: impl FnMut(usize, Row)) -> Result<(u64, Vec<u8>), Failure> {
     let mut input = BufReader::new(opened);
     let (mut whole, mut number, mut line) = (0, 0, Vec::new());
     loop {

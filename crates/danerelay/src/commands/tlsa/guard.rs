@@ -119,9 +119,9 @@ impl Question<'_> {
     fn judge(&mut self, place: &Place<'_>) -> Result<HostReport, Failure> {
         let report = HostReport::new(place.host, place.port);
         match &place.published {
-            Published::Failed(failure) => Ok(report.undecided(&format!(
-                "the look-up of the TLSA records failed: {failure}"
-            ))),
+            Published::Failed(failure) => {
+                Ok(report.undecided(&format!("the look-up of the TLSA records failed: {failure}")))
+            }
             Published::NoHost => Ok(report.undecided("there is no such host; is --name right?")),
             Published::None(reason, _) => {
                 let owner = zone::owner(place.port, Some(place.host));
@@ -167,7 +167,11 @@ impl Question<'_> {
                 let is_known = known.is_some_and(|known| {
                     known.ripeness(self.now, |set| terms.check(set, self.chain).is_ok()) != Ripeness::Unknown
                 });
-                if is_known { report } else { report.perhaps_too_early() }
+                if is_known {
+                    report
+                } else {
+                    report.perhaps_too_early()
+                }
             }
         }
     }

@@ -123,7 +123,9 @@ fn table(plan: &Plan, arguments: &RolloverArguments) -> String {
         table.push_str("Both certificates have the same key: its 3 1 1 record stays as it is.\n");
     }
     if arguments.name.is_none() {
-        table.push_str("The names in the certificates are not compared with the host's: --name NAME does that.\n");
+        table.push_str(
+            "The names in the certificates are not compared with the host's: --name NAME does that.\n",
+        );
     }
     for scheme in &plan.schemes {
         write_scheme(&mut table, scheme, arguments);

@@ -233,7 +233,11 @@ fn results_of_another_manner_are_not_taken_over_and_not_compared() {
     let by_dns = town.check(&["wrong.test", "--no-connect", "--resume", &results]);
     assert_eq!(by_dns.status, 0, "{}", by_dns.stdout);
     let unlike = town.check(&["wrong.test", "--compare", &results, "--quiet"]);
-    assert!(unlike.stdout.contains("1 domain not compared"), "{}", unlike.stdout);
+    assert!(
+        unlike.stdout.contains("1 domain not compared"),
+        "{}",
+        unlike.stdout
+    );
     assert!(!unlike.stdout.contains("->"), "{}", unlike.stdout);
     let end = town.check(&["wrong.test", "--resume", &results]);
     assert_eq!(end.status, 1, "{}", end.stdout);
@@ -242,7 +246,11 @@ fn results_of_another_manner_are_not_taken_over_and_not_compared() {
     assert_eq!(end.status, 0, "{}", end.stdout);
     let again = town.check(&["good.test", "--resume", &results, "--nagios"]);
     assert_eq!(again.status, 0, "{}", again.stdout);
-    assert!(again.stderr.contains("1 results are taken from there"), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("1 results are taken from there"),
+        "{}",
+        again.stderr
+    );
 }
 
 #[test]
@@ -270,13 +278,21 @@ fn host_names_at_one_address_share_a_connection() {
     zone.add().unwrap();
     let mut list = String::new();
     for number in 0..120 {
-        let (name, host) = (format!("d{number}.test"), format!("10 c{}.provider.test.", number % 12));
+        let (name, host) = (
+            format!("d{number}.test"),
+            format!("10 c{}.provider.test.", number % 12),
+        );
         town.stage.world.add(&name, RecordType::MX, &host).unwrap();
         let _ = writeln!(list, "{name}");
     }
     let list = town.stage.write("list", &list);
     let end = town.check(&["--file", &list, "--json"]);
-    assert_eq!((end.status, end.stdout.lines().count()), (1, 120), "{}", end.stderr);
+    assert_eq!(
+        (end.status, end.stdout.lines().count()),
+        (1, 120),
+        "{}",
+        end.stderr
+    );
     assert_eq!(receiver.connections().len(), 1);
 }
 
@@ -290,7 +306,14 @@ struct Country {
 impl Country {
     fn new(domains: usize, hosts: usize) -> Self {
         let addresses: Vec<IpAddr> = (0..hosts)
-            .map(|host| IpAddr::from([127, 0, 5 + u8::try_from(host / 200).unwrap(), u8::try_from(host % 200).unwrap() + 1]))
+            .map(|host| {
+                IpAddr::from([
+                    127,
+                    0,
+                    5 + u8::try_from(host / 200).unwrap(),
+                    u8::try_from(host % 200).unwrap() + 1,
+                ])
+            })
             .collect();
         let port = free_port_on(&addresses).unwrap();
         let stage = Stage::new(&format!("port = {port}\n"));
@@ -304,7 +327,10 @@ impl Country {
             let builder = Receiver::builder(&name).address(socket).identity(&identity);
             receivers.push(stage.runtime.block_on(builder.start()).unwrap());
             let zone = stage.world.domain(&zone).signed();
-            zone.host(&name, socket).tlsa(identity.tlsa_3_1_1()).add().unwrap();
+            zone.host(&name, socket)
+                .tlsa(identity.tlsa_3_1_1())
+                .add()
+                .unwrap();
         }
         let mut list = String::new();
         for first in (0..domains).step_by(100) {
@@ -320,7 +346,11 @@ impl Country {
             }
             described.add().unwrap();
         }
-        Self { stage, receivers, list }
+        Self {
+            stage,
+            receivers,
+            list,
+        }
     }
 }
 
@@ -331,15 +361,28 @@ impl Country {
 #[ignore = "measures for minutes"]
 fn a_hundred_thousand_domains() {
     let number = |name: &str, usual: usize| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
-    let (domains, hosts, rate) = (number("DOMAINS", 100_000), number("HOSTS", 300), number("RATE", 1000));
+    let (domains, hosts, rate) = (
+        number("DOMAINS", 100_000),
+        number("HOSTS", 300),
+        number("RATE", 1000),
+    );
     let country = Country::new(domains, hosts);
     let stage = &country.stage;
     let (list, results) = (stage.write("list", &country.list), stage.path("results.json"));
     let begun = Instant::now();
     let mut child = Command::new(env!("CARGO_BIN_EXE_danerelay"))
-        .args(["--config", &crate::text_of(&stage.path("danerelay.toml")), "check"])
+        .args([
+            "--config",
+            &crate::text_of(&stage.path("danerelay.toml")),
+            "check",
+        ])
         .args(["--file", &list, "--resume", &crate::text_of(&results)])
-        .args(["--html", &crate::text_of(&stage.path("page.html")), "--rate", &rate.to_string()])
+        .args([
+            "--html",
+            &crate::text_of(&stage.path("page.html")),
+            "--rate",
+            &rate.to_string(),
+        ])
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
@@ -362,14 +405,24 @@ fn a_hundred_thousand_domains() {
         }
     };
     let seconds = begun.elapsed().as_secs_f64();
-    let connections: Vec<usize> = country.receivers.iter().map(|one| one.connections().len()).collect();
-    println!("{domains} domains in {seconds:.0} s, {:.0} a second", domains as f64 / seconds);
+    let connections: Vec<usize> = country
+        .receivers
+        .iter()
+        .map(|one| one.connections().len())
+        .collect();
+    println!(
+        "{domains} domains in {seconds:.0} s, {:.0} a second",
+        domains as f64 / seconds
+    );
     println!(
         "connections for each of {hosts} hosts: {} to {}",
         connections.iter().min().unwrap(),
         connections.iter().max().unwrap()
     );
-    println!("questions for each domain: {:.1}", questions as f64 / domains as f64);
+    println!(
+        "questions for each domain: {:.1}",
+        questions as f64 / domains as f64
+    );
     println!("memory: {} MB at most", most / 1024);
     let lines = std::fs::read_to_string(&results).unwrap().lines().count();
     assert_eq!((ended.code(), lines), (Some(0), domains));

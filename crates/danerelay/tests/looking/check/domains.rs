@@ -409,10 +409,16 @@ fn a_record_that_holds_its_issuer_is_marked_though_nobody_sends_it() {
             "{published}"
         );
         let text = town.check(&[domain]).stdout;
-        assert!(text.contains("matches issuer 1, not sent: the record holds it"), "{text}");
+        assert!(
+            text.contains("matches issuer 1, not sent: the record holds it"),
+            "{text}"
+        );
         assert!(!codes(&seen, &["info"]).contains(&"tlsa-unmatched".to_owned()));
         // A digest in its place would match nothing.
-        assert!(text.contains("let the server send that issuer's certificate"), "{text}");
+        assert!(
+            text.contains("let the server send that issuer's certificate"),
+            "{text}"
+        );
     }
     let sent = town.identity("mx.sent.test");
     town.serve(3, Some(&sent), &[]);
@@ -427,7 +433,10 @@ fn a_record_that_holds_its_issuer_is_marked_though_nobody_sends_it() {
     let stranger = Ca::new("Other CA").unwrap().issue(&["mx.sent.test"]).unwrap();
     town.domain("strange.test", 3, &[stranger.tlsa(2, 0, 0)]);
     let (_, seen) = town.seen("strange.test");
-    assert_eq!(seen["hosts"][0]["addresses"][0]["published"][0]["matches"], Value::Null);
+    assert_eq!(
+        seen["hosts"][0]["addresses"][0]["published"][0]["matches"],
+        Value::Null
+    );
 }
 
 #[test]
@@ -440,7 +449,10 @@ fn every_connection_comes_from_the_address_that_deliveries_have() {
         .iter()
         .map(|connection| connection.peer.ip().to_string())
         .collect();
-    assert!(peers.len() > 4 && peers.iter().all(|peer| peer == "127.0.4.7"), "{peers:?}");
+    assert!(
+        peers.len() > 4 && peers.iter().all(|peer| peer == "127.0.4.7"),
+        "{peers:?}"
+    );
 }
 
 #[test]
@@ -450,7 +462,11 @@ fn what_there_was_no_time_for_is_named_and_never_taken_for_an_absence() {
     let (silent, _) = town.usual("slow.test", 1, &[greeting.clone()]);
     let end = town.check(&["slow.test", "--json", "--deadline", "1"]);
     let seen = end.json();
-    assert_eq!((end.status, &seen["verdict"]), (3, &json!("unreachable")), "{seen:#}");
+    assert_eq!(
+        (end.status, &seen["verdict"]),
+        (3, &json!("unreachable")),
+        "{seen:#}"
+    );
     assert_eq!(seen["unexamined"]["within"], json!(1));
     assert_eq!(seen["unexamined"]["what"], json!(["mx.slow.test [127.0.3.1]"]));
     assert_eq!(codes(&seen, GRAVE), ["not-examined"]);
@@ -462,10 +478,18 @@ fn what_there_was_no_time_for_is_named_and_never_taken_for_an_absence() {
     town.stage.world.break_dns(&all, DnsFault::Silence).unwrap();
     let end = town.check(&["mute.test", "--json", "--deadline", "1"]);
     let seen = end.json();
-    assert_eq!((end.status, &seen["verdict"]), (3, &json!("unreachable")), "{seen:#}");
+    assert_eq!(
+        (end.status, &seen["verdict"]),
+        (3, &json!("unreachable")),
+        "{seen:#}"
+    );
     let all = codes(&seen, &["error", "warning", "advice", "info"]);
     assert!(all.contains(&"not-examined".to_owned()), "{all:?}");
-    assert!(!all.iter().any(|code| code == "tlsa-absent" || code == "no-such-domain"), "{all:?}");
+    assert!(
+        !all.iter()
+            .any(|code| code == "tlsa-absent" || code == "no-such-domain"),
+        "{all:?}"
+    );
 }
 
 /// Tip G of internet.nl: a resolver that asks for as little as possible takes the denial of `_tcp.` for one of all below it.
@@ -474,15 +498,27 @@ fn a_signed_denial_of_the_name_above_the_records_is_found() {
     let mut town = Town::new();
     let (_, own) = town.usual("usual.test", 1, &[]);
     let world = town.stage.world.clone();
-    let zone = world.domain("hashed.test").signed().nsec3(0, testworld::dns::Span::Full);
+    let zone = world
+        .domain("hashed.test")
+        .signed()
+        .nsec3(0, testworld::dns::Span::Full);
     let zone = zone.mx(10, "mx.usual.test", town.address(1));
-    zone.host("mx.hashed.test", town.address(1)).tlsa(own.tlsa_3_1_1()).add().unwrap();
-    world.set("hashed.test", RecordType::MX, &["10 mx.hashed.test."]).unwrap();
+    zone.host("mx.hashed.test", town.address(1))
+        .tlsa(own.tlsa_3_1_1())
+        .add()
+        .unwrap();
+    world
+        .set("hashed.test", RecordType::MX, &["10 mx.hashed.test."])
+        .unwrap();
     let denied = "empty-non-terminal-denied".to_owned();
     for domain in ["usual.test", "hashed.test"] {
         // As it should be: NOERROR, validly signed.
         let (status, seen) = town.seen(domain);
-        assert_eq!((status, &seen["hosts"][0]["tlsa"]["parent"]), (0, &json!("exists")), "{seen:#}");
+        assert_eq!(
+            (status, &seen["hosts"][0]["tlsa"]["parent"]),
+            (0, &json!("exists")),
+            "{seen:#}"
+        );
         assert!(!codes(&seen, GRAVE).contains(&denied), "{seen:#}");
         let parent = Questions::At(format!("_tcp.mx.{domain}"));
         world.break_dns(&parent, DnsFault::SignedNxDomain).unwrap();
@@ -495,8 +531,15 @@ fn a_signed_denial_of_the_name_above_the_records_is_found() {
     // The resolver itself takes the second one for a valid denial.
     let parent = Questions::At("_tcp.mx.hashed.test".to_owned());
     world.break_dns(&parent, DnsFault::SignedNxDomain).unwrap();
-    let answer = town.stage.run(&["dns", "_tcp.mx.hashed.test", "A", "--json"]).json();
-    assert_eq!((&answer["status"], &answer["answer"]), (&json!("secure"), &json!("nxdomain")), "{answer}");
+    let answer = town
+        .stage
+        .run(&["dns", "_tcp.mx.hashed.test", "A", "--json"])
+        .json();
+    assert_eq!(
+        (&answer["status"], &answer["answer"]),
+        (&json!("secure"), &json!("nxdomain")),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -506,7 +549,10 @@ fn addresses_that_show_different_certificates_are_told_apart() {
     town.domain("apart.test", 1, &[own.tlsa_3_1_1()]);
     let other = town.identity("mx.two.test");
     town.serve(2, Some(&other), &[]);
-    town.stage.world.add("mx.apart.test", RecordType::A, "127.0.3.2").unwrap();
+    town.stage
+        .world
+        .add("mx.apart.test", RecordType::A, "127.0.3.2")
+        .unwrap();
     let end = town.check(&["apart.test"]);
     let marks: Vec<&str> = end
         .stdout
@@ -516,11 +562,18 @@ fn addresses_that_show_different_certificates_are_told_apart() {
         .collect();
     assert_eq!(
         (end.status, &marks[..2]),
-        (1, &["matches the server's certificate", "matches nothing shown"][..]),
+        (
+            1,
+            &["matches the server's certificate", "matches nothing shown"][..]
+        ),
         "{}",
         end.stdout
     );
-    assert!(end.stdout.lines().all(|line| line.chars().count() <= 80), "{}", end.stdout);
+    assert!(
+        end.stdout.lines().all(|line| line.chars().count() <= 80),
+        "{}",
+        end.stdout
+    );
 }
 
 #[test]
@@ -542,5 +595,8 @@ fn the_other_keys_records_are_marked_whatever_their_form() {
     assert!(all.contains(&"no-rollover".to_owned()), "{all:?}");
     assert!(!all.contains(&"rollover-next".to_owned()), "{all:?}");
     let text = town.check(&["two.test"]).stdout;
-    assert!(text.contains("matches the server's certificate with the other key"), "{text}");
+    assert!(
+        text.contains("matches the server's certificate with the other key"),
+        "{text}"
+    );
 }

@@ -318,10 +318,19 @@ fn a_rollover_is_planned_in_both_schemes() {
     // A key that nobody can verify is no next key.
     let ed448 = change.stage.write("ed448.pem", ED448);
     let current = change.file("current.pem");
-    let end = change.run(&["rollover", "--current", &current, "--next", &ed448, "--name", HOST]);
+    let end = change.run(&[
+        "rollover",
+        "--current",
+        &current,
+        "--next",
+        &ed448,
+        "--name",
+        HOST,
+    ]);
     assert_eq!((end.status, end.stdout.as_str()), (2, ""));
     assert!(
-        end.stderr.contains("ed448.pem: the certificate's key is of a kind that is not supported"),
+        end.stderr
+            .contains("ed448.pem: the certificate's key is of a kind that is not supported"),
         "{}",
         end.stderr
     );

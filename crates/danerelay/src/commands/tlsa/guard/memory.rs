@@ -205,10 +205,7 @@ impl Known {
     /// may have outranked one that stayed (RFC 7671 §9).
     pub(super) fn ripeness(&self, now: Timestamp, is_fit: impl Fn(&TlsaSet) -> bool) -> Ripeness {
         let begin = before(now, self.wait);
-        let ends = self
-            .spans
-            .iter()
-            .flat_map(|span| [Some(span.since), span.until]);
+        let ends = self.spans.iter().flat_map(|span| [Some(span.since), span.until]);
         let mut changes: Vec<Timestamp> = ends.flatten().filter(|at| *at > begin).collect();
         changes.push(begin.max(self.first));
         changes.sort_unstable();

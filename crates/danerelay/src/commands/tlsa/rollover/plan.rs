@@ -1,13 +1,16 @@
 //! The steps of a key change: from two chains and what is published, without I/O.
 
-use dane::{CertificateSummary, MatchingType, ReferenceIdentifiers, Selector, TlsaRecord, TlsaSet, Usage, path_of, verify_chain};
+use dane::{
+    CertificateSummary, MatchingType, ReferenceIdentifiers, Selector, TlsaRecord, TlsaSet, Usage, path_of,
+    verify_chain,
+};
 use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::Serialize;
 
-use crate::commands::tlsa::zone::ZoneRecord;
 use crate::commands::tlsa::InputError;
+use crate::commands::tlsa::zone::ZoneRecord;
 
 /// What is to be changed.
 pub(super) struct Change<'a> {
