@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 /// The programs that the peers consist of, and the Debian packages that bring them.
-pub const PROGRAMS: [(&str, &str); 19] = [
+pub const PROGRAMS: [(&str, &str); 20] = [
     ("unshare", "util-linux"),
     ("setpriv", "util-linux"),
     ("mount", "mount"),
@@ -30,6 +30,7 @@ pub const PROGRAMS: [(&str, &str); 19] = [
     ("curl", "curl"),
     ("node", "nodejs"),
     ("haproxy", "haproxy"),
+    ("rsyslogd", "rsyslog"),
     ("ldns-dane", "ldnsutils"),
     ("danetool", "gnutls-bin"),
 ];

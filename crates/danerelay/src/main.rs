@@ -11,8 +11,9 @@
 //! * [`lists`]: lists of domains that are fetched over HTTPS; [`exceptions`]: what commands add to the policy;
 //!   [`recheck`]: whether what there is an exception for works again.
 //! * [`json`]: JSON that is safe to show on any terminal.
-//! * [`incidents`]: what holds mail up, watched and told.
-//! * [`monitor`]: metrics, health and a status page over HTTP.
+//! * [`incidents`]: what holds mail up, watched and told. [`daily`]: the daily mail. [`own_mail`]:
+//!   how the relay writes to those who run it.
+//! * [`monitor`]: metrics, health and a status page over HTTP. [`pages`]: what pages for people are made of.
 //! * [`explain`]: what the relay would do for a destination, asked on the command line or through the socket;
 //!   [`lookup_report`] and [`tlsa_records`]: what was found, for people and for programs.
 //! * [`check`]: whether others can be reached securely, and what they can do about it.
@@ -29,6 +30,7 @@ mod check;
 mod cli;
 mod commands;
 mod config;
+mod daily;
 mod demo;
 mod doctor;
 mod exceptions;
@@ -41,7 +43,9 @@ mod lists;
 mod logging;
 mod lookup_report;
 mod monitor;
+mod own_mail;
 mod ownership;
+mod pages;
 mod recheck;
 mod serve;
 mod state_file;

@@ -475,6 +475,10 @@ fn admin(all: &mut Vec<Event>) {
             selector: selector(),
             by: by(),
         },
+        Admin::MailReport {
+            selector: "postmaster@example.nl".to_owned(),
+            by: by(),
+        },
         Admin::SocketReplaced("/run/a.sock".to_owned()),
         Admin::NoSocket("denied".to_owned()),
         Admin::StatusPage("127.0.0.1:8025".to_owned()),

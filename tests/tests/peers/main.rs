@@ -11,6 +11,7 @@
 //! 9. [`receivers`]: servers that take few connections, few recipients, or nothing from strangers at first.
 //! 10. [`smtpd`]: the listener's verdicts beside those of Postfix's own server.
 //! 11. [`smuggling`]: second messages hidden in the content of a first.
+//! 12. [`syslog`]: the log as a real rsyslog gets it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,6 +29,7 @@ mod reports;
 mod secured;
 mod smtpd;
 mod smuggling;
+mod syslog;
 mod weaker;
 
 /// Whether the tests with OpenSMTPD are left out: `tests/run` could not bring one.

@@ -6,14 +6,15 @@
 //!   one has to leave for another. [`peer`]: who the client is.
 //! * [`office`]: what all connections share. [`answers`]: writes the answers. [`walk`]: goes through the queue.
 //!   [`looking`]: commands that only read. [`explaining`]: what is done for a destination. [`reporting`]: the
-//!   ledger's figures. [`acting`]: commands that change something; each of these is logged with who sent it. [`tracing`]: a
-//!   retry whose deliveries are followed.
+//!   ledger's figures. [`daily`]: the daily mail. [`acting`]: commands that change something; each of these is logged with
+//!   who sent it. [`tracing`]: a retry whose deliveries are followed.
 //!
 //! Whoever may open the socket may do everything. Nothing received through it can end the daemon, and a client that
 //! reads slowly or disconnects does not hold up others.
 
 mod acting;
 mod answers;
+mod daily;
 mod door;
 mod explaining;
 pub(crate) mod letter;
@@ -30,5 +31,5 @@ pub(crate) mod walk;
 
 pub(crate) use door::Door;
 pub(crate) use looking::{DESTINATIONS, aged, letter_of};
-pub(crate) use office::{Reading, ReloadOrder, Surroundings};
+pub(crate) use office::{Daily, Reading, ReloadOrder, Surroundings};
 pub(crate) use server::serve;

@@ -3,16 +3,20 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use delivery::{RetrySchedule, SchedulerHandle, Traces};
 use dns::Resolver;
-use mail::EventLog;
 use mail::event::{self, Event};
+use mail::{Domain, EventLog};
 use spool::Unreadable;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::protocol::{Refusal, Reloaded};
+use crate::config::schema::Incidents;
 use crate::explain::Explainer;
 use crate::incidents::Board;
+use crate::monitor::Metrics;
+use crate::own_mail::Post;
 use crate::tlsrpt::Sender;
 use crate::wiring::standing::Standing;
 
@@ -48,6 +52,18 @@ pub(crate) enum Reading {
     Policy,
 }
 
+/// What the daily mail needs beside the rest.
+pub(crate) struct Daily<S> {
+    /// Puts it into the queue.
+    pub(crate) post: Arc<Post<S>>,
+    /// Who gets it.
+    pub(crate) told: Arc<ArcSwap<Incidents>>,
+    /// Mail to these domains and those below them is not counted.
+    pub(crate) internal: Vec<Domain>,
+    /// The TLS reports that went out.
+    pub(crate) metrics: Arc<Metrics>,
+}
+
 /// What commands work on.
 pub(crate) struct Surroundings<S> {
     /// The queue.
@@ -64,6 +80,8 @@ pub(crate) struct Surroundings<S> {
     pub(crate) explainer: Explainer,
     /// How incidents stand.
     pub(crate) board: Board<S>,
+    /// Writes the daily mail.
+    pub(crate) daily: Daily<S>,
     /// Sends TLS reports, if it is said who reports.
     pub(crate) tlsrpt: Option<Arc<Sender<S>>>,
     /// When mail is given up.

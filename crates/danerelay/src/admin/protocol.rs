@@ -4,8 +4,8 @@
 //! [`Line::Result`] and [`Line::Progress`] and closes after one [`Line::End`] or [`Line::Error`]. The content of a
 //! message follows its result line as that many octets, which are not JSON.
 
-use mail::{Domain, QueueId};
-use report::summary::Question;
+use mail::{Domain, Mailbox, QueueId};
+use report::summary::{Question, Scope};
 use serde::{Deserialize, Serialize};
 use spool::{Action, Unreadable};
 
@@ -89,6 +89,14 @@ pub(crate) enum Request {
     Explain(Inquiry),
     /// The figures of the ledger: a [`report::summary::Item`] for each row, then a [`report::summary::Head`].
     Report(Question),
+    /// What DANE did: a [`report::summary::Protection`] at the end.
+    Protection(Scope),
+    /// Mail or show the summary of yesterday (UTC): [`DailyMail`] at the end.
+    Daily {
+        /// Where it goes.
+        #[serde(default)]
+        to: DailyTo,
+    },
     /// What is counted for TLS reports: a [`Collected`](crate::tlsrpt::Collected) each, then [`spool::TlsDay`] of each day.
     Tlsrpt {
         /// For the report of this domain alone.
@@ -122,6 +130,19 @@ pub(crate) enum Flushed {
     Name(Domain),
     /// What was learned about all names.
     All,
+}
+
+/// Where the daily mail goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DailyTo {
+    /// To `incidents.mail`.
+    #[default]
+    Postmaster,
+    /// To this mailbox.
+    Mailbox(Mailbox),
+    /// Nowhere: the client wants its text.
+    Client,
 }
 
 impl Request {
@@ -244,6 +265,21 @@ pub(crate) struct ReportSent {
     pub(crate) id: Option<QueueId>,
 }
 
+/// What became of the daily mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DailyMail {
+    /// It is in the queue.
+    Queued {
+        /// For whom.
+        to: String,
+        /// As which message.
+        id: QueueId,
+    },
+    /// Its text.
+    Text(String),
+}
+
 /// Why something was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refusal {
@@ -331,6 +367,9 @@ mod tests {
             r#"{"command":"list"}"#,
             r#"{"command":"summary"}"#,
             r#"{"command":"policy"}"#,
+            r#"{"command":"daily"}"#,
+            r#"{"command":"daily","to":"client"}"#,
+            r#"{"command":"daily","to":{"mailbox":"a@b.example"}}"#,
             r#"{"command":"standing"}"#,
             r#"{"command":"incidents"}"#,
             r#"{"command":"retry-trace","selectors":{"all":true}}"#,
@@ -359,6 +398,7 @@ mod tests {
             r#"{"command":"flush","what":null}"#,
             r#"{"command":"flush","what":{"name":null}}"#,
             r#"{"command":"flush","what":{"name":"a..b"}}"#,
+            r#"{"command":"daily","to":{"mailbox":"nobody"}}"#,
             r#"{"command":"explain"}"#,
             r#"{"command":"explain","destination":"a..b"}"#,
             r#"{"command":"explain","destination":"a.example","port":25}"#,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mail::Domain;
-use report::summary::{Item, LONGEST_PERIOD, Making, Question};
+use report::summary::{self, Item, LONGEST_PERIOD, Making, Question, Scope};
 use spool::{Ledger, TlsTallies};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -18,6 +18,27 @@ const PAGE: usize = 500;
 /// How often to check whether the client is still connected while the ledger is read.
 const PRESENCE: Duration = Duration::from_secs(1);
 
+/// What DANE did.
+pub(super) async fn protection<S: Ledger>(
+    office: &Office<S>,
+    scope: Scope,
+    answers: &mut Answers,
+) -> Result<(), BrokenOff> {
+    if scope.period.days() > LONGEST_PERIOD {
+        return too_long(answers).await;
+    }
+    let spool = &*office.surroundings.spool;
+    match in_turn(office, summary::protection(spool, scope), answers).await? {
+        Ok(protection) => answers.end(&protection).await,
+        Err(error) => answers.refuse(error.into()).await,
+    }
+}
+
+async fn too_long(answers: &mut Answers) -> Result<(), BrokenOff> {
+    let reason = format!("the period is too long; allowed: {LONGEST_PERIOD} days");
+    answers.refuse(Refusal::new(RefusalKind::Request, reason)).await
+}
+
 /// Answers with the rows, part by part of the period, and with all of it together at the end.
 pub(super) async fn report<S: Ledger>(
     office: &Office<S>,
@@ -25,15 +46,14 @@ pub(super) async fn report<S: Ledger>(
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
     if question.period.days() > LONGEST_PERIOD {
-        let reason = format!("the period is too long; allowed: {LONGEST_PERIOD} days");
-        return answers.refuse(Refusal::new(RefusalKind::Request, reason)).await;
+        return too_long(answers).await;
     }
     let mut making = Making::of(&*office.surroundings.spool, question);
     loop {
-        let rows = match next(office, &mut making, answers).await? {
+        let rows = match in_turn(office, making.next(), answers).await? {
             Ok(Some(rows)) => rows,
             Ok(None) => return answers.end(&making.end()).await,
-            Err(refusal) => return answers.refuse(refusal).await,
+            Err(error) => return answers.refuse(error.into()).await,
         };
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
@@ -45,24 +65,24 @@ pub(super) async fn report<S: Ledger>(
     }
 }
 
-/// The rows of the next part, as long as the client waits for them.
-async fn next<S: Ledger>(
+/// Reads the ledger, as long as the client waits for it.
+pub(super) async fn in_turn<S, T>(
     office: &Office<S>,
-    making: &mut Making<'_, S>,
+    reading: impl Future<Output = T>,
     answers: &mut Answers,
-) -> Result<Result<Option<Vec<Item>>, Refusal>, BrokenOff> {
+) -> Result<T, BrokenOff> {
     let mut work = Box::pin(async {
         // Two at once would only wait for one another on the same disk. The semaphore is never closed. While the client reads,
         // others have their turn.
         let _turn = office.reports.acquire().await;
-        making.next().await
+        reading.await
     });
     let mut presence = interval(PRESENCE);
     presence.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
-            made = &mut work => return Ok(made.map_err(Refusal::from)),
+            read = &mut work => return Ok(read),
             _ = presence.tick() => answers.progress(Acts::default())?,
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mail::event::Event;
 use mail::event::admin::Admin;
 use mail::{Alarm, Pace};
-use spool::{Action, Incidents, KeepTlsTallies, Ledger, Manage};
+use spool::{Action, Store};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
@@ -22,7 +22,7 @@ use super::peer::Peer;
 use super::places::BrokenOff;
 use super::places::{Awaited, Place, Places};
 use super::protocol::{Greeting, Hello, REQUEST_LIMIT, Refusal, RefusalKind, Request};
-use super::{acting, explaining, looking, reporting, tracing};
+use super::{acting, daily, explaining, looking, reporting, tracing};
 use crate::json;
 
 /// The maximum number of clients served at once.
@@ -39,7 +39,7 @@ const FAILING: Pace = Pace {
 };
 
 /// Serves clients until `stop` turns true, and then until each command in progress has ended.
-pub(crate) async fn serve<S: Manage + Ledger + Incidents + KeepTlsTallies>(
+pub(crate) async fn serve<S: Store>(
     door: Door,
     surroundings: Surroundings<S>,
     mut stop: watch::Receiver<bool>,
@@ -91,7 +91,7 @@ fn turn_away(stream: &UnixStream) {
 }
 
 /// Serves one client, which has this place.
-async fn attend<S: Manage + Ledger + Incidents + KeepTlsTallies>(
+async fn attend<S: Store>(
     (stream, place): (UnixStream, Arc<Place>),
     office: Arc<Office<S>>,
     mut stop: watch::Receiver<bool>,
@@ -134,7 +134,7 @@ async fn refuse(answers: &mut Answers, why: &str) -> Result<(), BrokenOff> {
     answers.refuse(Refusal::new(RefusalKind::Request, why)).await
 }
 
-async fn answer<S: Manage + Ledger + Incidents + KeepTlsTallies>(
+async fn answer<S: Store>(
     line: Vec<u8>,
     office: &Office<S>,
     peer: &Peer,
@@ -166,6 +166,8 @@ async fn answer<S: Manage + Ledger + Incidents + KeepTlsTallies>(
         }
         Request::Explain(inquiry) => until(stop, explaining::explain(office, &inquiry, peer, answers)).await,
         Request::Report(question) => until(stop, reporting::report(office, question, answers)).await,
+        Request::Protection(scope) => until(stop, reporting::protection(office, scope, answers)).await,
+        Request::Daily { to } => until(stop, daily::daily(office, to, peer, answers)).await,
         Request::Tlsrpt { domain } => until(stop, reporting::tlsrpt(office, domain.as_ref(), answers)).await,
         Request::TlsrptSend { domain } => acting::send_report(office, &domain, peer, answers).await,
         Request::Reload => until(stop, acting::reload(office, Reading::Everything, peer, answers)).await,

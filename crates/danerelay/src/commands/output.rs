@@ -1,7 +1,10 @@
 //! The output of commands: text that is safe for a terminal, to a standard output that may be closed early.
 
 use std::fmt::Write as _;
+use std::fs::Permissions;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use mail::printable::{Printable, PrintableLines};
 use serde::Serialize;
@@ -35,6 +38,22 @@ pub(super) fn write_json(answer: &impl Serialize) -> Result<(), Failure> {
     let mut text = json::line(answer).map_err(|error| Failure::Output(error.into()))?;
     text.push('\n');
     write(&text)
+}
+
+/// Writes a file that readers see whole or not at all, and that everybody may read.
+pub(super) fn replace_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let fail = |cause| Failure::File {
+        path: path.to_owned(),
+        cause,
+    };
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(directory.unwrap_or(Path::new(".")))
+        .map_err(fail)?;
+    file.write_all(text.as_bytes()).map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    Ok(())
 }
 
 /// Tells the user something that is not part of the answer. If standard error is closed, nobody wants to know.

@@ -7,14 +7,15 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use mail::event::incident::NotTold;
 use mail::event::{Event, EventLog};
-use spool::{Spool, SpoolError, Way};
+use spool::{Spool, Way};
 use tokio::time::sleep;
 
 use super::command;
-use super::notice::{Mail, Notice};
+use super::notice::Notice;
 use super::pace::{Bucket, Pace};
 use super::webhook::Web;
 use crate::config::schema::Incidents;
+use crate::own_mail::{Mail, Post};
 
 /// Ten notices at once on each way, and one more each hour: what comes in between is told together.
 const NOTICES: Pace = Pace::new(10, SignedDuration::from_hours(1));
@@ -31,18 +32,9 @@ const REST: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) struct Courier<S> {
     settings: Arc<ArcSwap<Incidents>>,
     web: Web,
-    post: Post<S>,
+    post: Arc<Post<S>>,
     events: Arc<dyn EventLog>,
     pauses: [Duration; 3],
-}
-
-/// Puts our own mail into the queue.
-pub(crate) struct Post<S> {
-    pub(crate) spool: Arc<S>,
-    /// Is told of the mail.
-    pub(crate) accepted: Box<dyn Fn(spool::Accepted) + Send + Sync>,
-    /// Our name.
-    pub(crate) relay: String,
 }
 
 /// A notice as it goes on a way.
@@ -97,7 +89,7 @@ impl<S: Spool> Courier<S> {
     pub(crate) fn new(
         settings: Arc<ArcSwap<Incidents>>,
         web: Web,
-        post: Post<S>,
+        post: Arc<Post<S>>,
         events: Arc<dyn EventLog>,
     ) -> Self {
         Self {
@@ -134,7 +126,8 @@ impl<S: Spool> Courier<S> {
         Some(match way {
             Way::Mail => {
                 let settings = self.settings.load();
-                Parcel::Mail(notice.mail(settings.mail.0.as_ref()?, now))
+                let to = settings.mail.0.as_ref()?;
+                Parcel::Mail(notice.letter(now).mail(to, &self.post.relay, now))
             }
             Way::Command => Parcel::Command(notice.json()),
             Way::Webhook => Parcel::Webhook(notice.json().into()),
@@ -160,22 +153,15 @@ impl<S: Spool> Courier<S> {
     async fn once(&self, parcel: &Parcel) -> Result<(), String> {
         let settings = self.settings.load_full();
         match parcel {
-            Parcel::Mail(mail) => self.post.mail(mail).await.map_err(|error| error.to_string()),
+            Parcel::Mail(mail) => match self.post.mail(mail).await {
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            },
             Parcel::Command(line) => command::run(&settings.command, line, command::PATIENCE).await,
             Parcel::Webhook(line) => match &settings.webhook.0 {
                 Some(url) => self.web.post(url, line).await,
                 None => Ok(()),
             },
         }
-    }
-}
-
-impl<S: Spool> Post<S> {
-    async fn mail(&self, mail: &Mail) -> Result<(), SpoolError> {
-        let mut incoming = self.spool.create()?;
-        incoming.append(&mail.content).await?;
-        let accepted = self.spool.commit(incoming, mail.message.clone()).await?;
-        (self.accepted)(accepted);
-        Ok(())
     }
 }

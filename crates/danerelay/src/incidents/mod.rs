@@ -24,7 +24,7 @@ mod watch;
 mod webhook;
 
 pub(crate) use board::Board;
-pub(crate) use courier::{Courier, Post};
+pub(crate) use courier::Courier;
 pub(crate) use listening::Listening;
 pub(crate) use watch::Watch;
 pub(crate) use webhook::Web;

@@ -2,16 +2,14 @@
 
 use std::fmt::Write as _;
 
-use data_encoding::BASE64_MIME;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
+use mail::count;
 use mail::printable::Printable;
-use mail::{BodyType, Envelope, MailParameters, Mailbox, QueueId, ReversePath, count};
 use report::incidents::news::News;
 use report::incidents::{Incident, page};
 use serde::Serialize;
-use spool::NewMessage;
 
+use crate::own_mail::Letter;
 use crate::wiring::standing::Healed;
 
 /// The most incidents that are told in full at a time.
@@ -66,12 +64,6 @@ struct Counts {
     opened: u64,
     half: u64,
     closed: u64,
-}
-
-/// Our own mail.
-pub(super) struct Mail {
-    pub(super) message: NewMessage,
-    pub(super) content: Vec<u8>,
 }
 
 impl Item<'_> {
@@ -140,41 +132,11 @@ impl Notice<'_> {
         line.into_bytes()
     }
 
-    /// A mail. It has the null reverse-path, so that nothing is ever reported about it, and says that it was made by a program,
-    /// so that nobody replies to it by one (RFC 3834 §5).
-    pub(super) fn mail(&self, to: &Mailbox, now: Timestamp) -> Mail {
-        let (id, relay) = (QueueId::generate(), self.relay);
-        let mut content = String::new();
-        let date = rfc2822::to_string(&now.to_zoned(jiff::tz::TimeZone::UTC)).unwrap_or_default();
-        let fields = [
-            ("Date", date),
-            ("From", format!("danerelay <postmaster@{relay}>")),
-            ("To", to.to_string()),
-            ("Subject", self.subject()),
-            ("Message-ID", format!("<{id}@{relay}>")),
-            ("Auto-Submitted", "auto-generated".to_owned()),
-            ("MIME-Version", "1.0".to_owned()),
-            ("Content-Type", "text/plain; charset=utf-8".to_owned()),
-            ("Content-Transfer-Encoding", "base64".to_owned()),
-        ];
-        for (name, value) in fields {
-            let _ = write!(content, "{name}: {value}\r\n");
-        }
-        content.push_str("\r\n");
-        let text = self.text(now).replace('\n', "\r\n");
-        content.push_str(&BASE64_MIME.encode(text.as_bytes()));
-        let envelope = Envelope {
-            reverse_path: ReversePath::Null,
-            recipients: vec![to.clone().into()],
-            parameters: MailParameters::of(BodyType::SevenBit),
-        };
-        Mail {
-            message: NewMessage {
-                id,
-                envelope,
-                created: now,
-            },
-            content: content.into_bytes(),
+    /// The same for people.
+    pub(super) fn letter(&self, now: Timestamp) -> Letter {
+        Letter {
+            subject: self.subject(),
+            text: self.text(now),
         }
     }
 

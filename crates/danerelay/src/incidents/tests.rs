@@ -30,11 +30,12 @@ use testworld::web::{Page, WebServer};
 use tokio::time::sleep;
 
 use super::board::{Board, OwnSide};
-use super::courier::{Courier, Post};
+use super::courier::Courier;
 use super::watch::Watch;
 use super::webhook::Web;
 use crate::config::schema::Incidents;
 use crate::config::{self, Config, Optional};
+use crate::own_mail::Post;
 use crate::wiring::standing::{Healed, Standing, Tests};
 use crate::wiring::{resolver, store};
 
@@ -168,11 +169,11 @@ fn watch<S: Store>(
         webhook: Optional(Some(hook.parse().unwrap())),
     };
     let noted = Arc::clone(mailed);
-    let post = Post {
+    let post = Arc::new(Post {
         spool: Arc::clone(spool),
         accepted: Box::new(move |accepted| noted.lock().push(accepted)),
         relay: "relay.test".to_owned(),
-    };
+    });
     let events = || -> Arc<dyn EventLog> { Arc::<Kept>::clone(log) };
     let settings = Arc::new(ArcSwap::from_pointee(settings));
     let courier = Courier::new(settings, client, post, events()).pausing([SHORT; 3]);

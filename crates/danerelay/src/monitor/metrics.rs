@@ -7,13 +7,14 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use delivery::Handshakes;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use mail::event::delivery::{Delivery, ReportKind};
 use mail::event::resolver::{Finding, Resolver};
 use mail::{DaneResult, DeliverySecurity, Event, Histogram, Status};
 
 use super::counts::{Counts, Label};
 use super::lately::{Lately, Samples};
-use super::told::TlsReports;
+use super::told::{TlsReportEnds, TlsReports};
 
 /// From a neighbour to the end of the usual `max_age`.
 const DELAYS: &[Duration] = &[
@@ -97,6 +98,16 @@ impl Metrics {
     /// Where handshakes are counted.
     pub(crate) fn handshakes(&self) -> Arc<Handshakes> {
         Arc::clone(&self.handshakes)
+    }
+
+    /// When the process started.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// What became of the TLS reports of this day, since the start.
+    pub(crate) fn tls_reports_on(&self, day: Date) -> TlsReportEnds {
+        self.tls_reports.on(day)
     }
 
     /// Counts what an event tells.

@@ -29,3 +29,4 @@ pub(crate) use metering::Metering;
 pub(crate) use metrics::Metrics;
 pub(crate) use server::{bind, serve};
 pub(crate) use sources::{Monitor, Sources};
+pub(crate) use told::TlsReportEnds;

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use mail::event::tlsrpt::{ReportEnd, TlsReport};
 use parking_lot::Mutex;
 
@@ -16,7 +18,12 @@ const KEPT: usize = 20;
 pub(super) struct TlsReports {
     pub(super) ends: Counts<TlsReportEnd>,
     last: Mutex<VecDeque<Told>>,
+    /// The last two days (UTC), the newest first.
+    days: Mutex<VecDeque<(Date, Counts<TlsReportEnd>)>>,
 }
+
+/// What became of the TLS reports of one day, by a word for each end.
+pub(crate) type TlsReportEnds = Vec<(&'static str, u64)>;
 
 /// One report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +81,7 @@ impl TlsReports {
     pub(super) fn note(&self, report: &TlsReport) {
         let end = TlsReportEnd::from(&report.end);
         self.ends.count(end);
+        self.count_on(Timestamp::now().to_zoned(TimeZone::UTC).date(), end);
         let mut last = self.last.lock();
         if last.len() >= KEPT {
             last.pop_back();
@@ -86,6 +94,24 @@ impl TlsReports {
             failed: report.failed,
             end,
         });
+    }
+
+    fn count_on(&self, day: Date, end: TlsReportEnd) {
+        let mut days = self.days.lock();
+        if days.front().is_none_or(|(known, _)| *known != day) {
+            days.push_front((day, Counts::default()));
+            days.truncate(2);
+        }
+        if let Some((_, ends)) = days.front() {
+            ends.count(end);
+        }
+    }
+
+    /// What became of those of this day, if it is one of the last two with any.
+    pub(super) fn on(&self, day: Date) -> TlsReportEnds {
+        let days = self.days.lock();
+        let found = days.iter().find(|(known, _)| *known == day);
+        found.map(|(_, ends)| ends.all().collect()).unwrap_or_default()
     }
 
     /// The last ones, the newest first.
@@ -116,5 +142,17 @@ mod tests {
         assert_eq!(last.first().unwrap().domain, format!("d{KEPT}.example"));
         let counted: Vec<_> = reports.ends.all().collect();
         assert_eq!(counted.get(1), Some(&("posted", KEPT as u64 + 1)));
+    }
+
+    #[test]
+    fn the_reports_of_a_day_are_counted_apart() {
+        let reports = TlsReports::default();
+        let day = |day| jiff::civil::date(2026, 11, day);
+        for number in [27, 28, 28, 29] {
+            reports.count_on(day(number), TlsReportEnd::Posted);
+        }
+        assert!(reports.on(day(27)).is_empty());
+        assert_eq!(reports.on(day(28)).get(1), Some(&("posted", 2)));
+        assert_eq!(reports.on(day(29)).get(1), Some(&("posted", 1)));
     }
 }

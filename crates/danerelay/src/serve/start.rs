@@ -26,13 +26,14 @@ use super::notify::Status;
 use super::watch::Watch;
 use super::watched::Keeping;
 use super::{keeping, monitoring, notify, sockets, tlsrpt};
-use crate::admin::{self, Door, ReloadOrder};
+use crate::admin::{self, Daily, Door, ReloadOrder};
 use crate::config::schema::Incidents as IncidentSettings;
 use crate::config::{Config, Loaded};
 use crate::explain::Explainer;
-use crate::incidents::{self, Board, Courier, Listening, Post, Web};
+use crate::incidents::{self, Board, Courier, Listening, Web};
 use crate::logging::Logger;
 use crate::monitor::{Metering, Metrics, Sources};
+use crate::own_mail::Post;
 use crate::tlsrpt::Sender;
 use crate::wiring::descriptors::Descriptors;
 use crate::wiring::policy::{Files, LoadedPolicy};
@@ -207,8 +208,16 @@ pub(super) async fn start(
         let settings = (config.clone(), hostname.to_string());
         tokio::spawn(tlsrpt::run(sender, settings, stopped.clone()));
     }
+    let told = Arc::new(ArcSwap::from_pointee(config.incidents.clone()));
+    let post = post(&spool, &scheduler, &hostname);
+    let daily = Daily {
+        post: Arc::clone(&post),
+        told: Arc::clone(&told),
+        internal: config.report.internal_domains.clone(),
+        metrics: Arc::clone(&metrics),
+    };
     let parts = (&scheduler, &traces, &keeping.standing);
-    let kept = (&spool, board.clone(), sender);
+    let kept = (&spool, board.clone(), sender, daily);
     let (admin, reloads) = open_admin(config, kept, parts, explainer, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
     let announced = scheduler.clone();
@@ -239,8 +248,6 @@ pub(super) async fn start(
     if let Some(mta_sts) = mta_sts {
         tokio::spawn(refresh(mta_sts, stopped.clone()));
     }
-    let told = Arc::new(ArcSwap::from_pointee(config.incidents.clone()));
-    let post = post(&spool, &scheduler, &hostname);
     let courier = Courier::new(Arc::clone(&told), web, post, Arc::clone(&events));
     let incidents = incidents::Watch::new(
         (board, keeping.standing.clone()),
@@ -299,13 +306,13 @@ async fn refresh(policies: Policies, mut stopped: watch::Receiver<bool>) {
 }
 
 /// Puts our own mail into the queue.
-fn post<S: Store>(spool: &Arc<S>, scheduler: &SchedulerHandle, hostname: &Domain) -> Post<S> {
+fn post<S: Store>(spool: &Arc<S>, scheduler: &SchedulerHandle, hostname: &Domain) -> Arc<Post<S>> {
     let scheduler = scheduler.clone();
-    Post {
+    Arc::new(Post {
         spool: Arc::clone(spool),
         accepted: Box::new(move |accepted: Accepted| scheduler.accepted(accepted.pending)),
         relay: hostname.to_string(),
-    }
+    })
 }
 
 /// What sends TLS reports, where they are collected.
@@ -317,7 +324,7 @@ type AdminParts<S> = (Door, admin::Surroundings<S>);
 /// The admin socket, if there is to be one, what its commands work on, and where they ask for a reload.
 async fn open_admin<S: Manage>(
     config: &Config,
-    (spool, board, tlsrpt): (&Arc<S>, Board<S>, Reporter<S>),
+    (spool, board, tlsrpt, daily): (&Arc<S>, Board<S>, Reporter<S>, Daily<S>),
     (scheduler, traces, standing): (&SchedulerHandle, &Arc<Traces>, &Standing),
     explainer: Explainer,
     log: &Arc<dyn EventLog>,
@@ -330,6 +337,7 @@ async fn open_admin<S: Manage>(
         spool: Arc::clone(spool),
         spool_path: config.spool.path.clone(),
         board,
+        daily,
         tlsrpt,
         scheduler: scheduler.clone(),
         traces: Arc::clone(traces),

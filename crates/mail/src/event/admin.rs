@@ -63,6 +63,13 @@ pub enum Admin {
         /// Who ordered it.
         by: String,
     },
+    /// A summary of the day before is mailed.
+    MailReport {
+        /// To whom.
+        selector: String,
+        /// Who ordered it.
+        by: String,
+    },
     /// The socket was left over from a daemon that did not end in order.
     SocketReplaced(String),
     /// The socket cannot be made.
@@ -104,6 +111,7 @@ impl Record for Admin {
             | Self::Explain { .. }
             | Self::StatusPage(_)
             | Self::SendReport { .. }
+            | Self::MailReport { .. }
             | Self::SocketReplaced(_) => Level::Info,
         }
     }
@@ -155,6 +163,11 @@ impl Record for Admin {
             }
             Self::SendReport { selector, by } => {
                 put("action", Value::Word("tlsrpt-send"));
+                put("selector", Value::Quoted(selector));
+                put("by", Value::Quoted(by));
+            }
+            Self::MailReport { selector, by } => {
+                put("action", Value::Word("report-mail"));
                 put("selector", Value::Quoted(selector));
                 put("by", Value::Quoted(by));
             }

@@ -87,7 +87,7 @@ pub(super) async fn details<L: Ledger>(
 }
 
 /// Whether anybody waits for what is filled; if not, the ledger need not be read further.
-fn awaited<T>(filled: &Arc<T>) -> ControlFlow<()> {
+pub(super) fn awaited<T>(filled: &Arc<T>) -> ControlFlow<()> {
     if Arc::strong_count(filled) > 1 {
         ControlFlow::Continue(())
     } else {

@@ -25,6 +25,10 @@ enum End {
     SoftFailed,
     Deferred,
     Bounced,
+    /// DANE failed, and mail waits.
+    Stopped(CauseKind),
+    /// DANE failed until mail was given up.
+    Returned,
 }
 
 struct Scene {
@@ -70,6 +74,20 @@ fn key((_, domain, host, end): Delivery<'_>) -> LedgerKey {
             security: DeliverySecurity::None,
             dane: DaneResult::Fail,
             cause: Some(CauseKind::TimedOut),
+            ..delivered
+        },
+        End::Stopped(cause) => LedgerKey {
+            status: Status::Deferred,
+            security: DeliverySecurity::None,
+            dane: DaneResult::Fail,
+            cause: Some(cause),
+            ..delivered
+        },
+        End::Returned => LedgerKey {
+            status: Status::Expired,
+            security: DeliverySecurity::None,
+            dane: DaneResult::Fail,
+            cause: Some(CauseKind::TlsaNoMatch),
             ..delivered
         },
         End::Bounced => LedgerKey {
@@ -380,6 +398,132 @@ async fn what_enforcing_would_have_cost_and_whether_it_has_healed() {
     let second = |seconds: i64| -> Timestamp { now() + seconds.seconds() };
     assert_eq!((broken.last, broken.last_verified), (second(4), Some(second(2))));
     assert_eq!(report.head.total.soft_failed, 3);
+    scene.spool.close().await.unwrap();
+}
+
+/// Each as `cause: count`.
+fn causes(counts: &[CauseCount]) -> Vec<String> {
+    let shown = counts.iter().map(|one| format!("{}: {}", one.cause, one.deliveries));
+    shown.collect()
+}
+
+const PROTECTED: [Delivery<'_>; 12] = [
+    (0, "good.example", "mx.good.example", End::Dane),
+    (0, "mended.example", "mx.mended.example", End::Stopped(CauseKind::TlsaNoMatch)),
+    (1, "mended.example", "mx.mended.example", End::Stopped(CauseKind::TlsaNoMatch)),
+    (1, "mended.example", "mx.mended.example", End::Dane),
+    (
+        40,
+        "stripped.example",
+        "mx.stripped.example",
+        End::Stopped(CauseKind::StarttlsNotOffered),
+    ),
+    (41, "lost.example", "mx1.lost.example", End::Returned),
+    (41, "lost.example", "mx1.lost.example", End::Dane),
+    // Neither is DANE's: nobody could have delivered that, and the second was delivered.
+    (41, "away.example", "", End::Stopped(CauseKind::MxLookup)),
+    (41, "late.example", "mx.late.example", End::Deferred),
+    (41, "soft.example", "mx.soft.example", End::SoftFailed),
+    (41, "own.example", "mx.own.example", End::Stopped(CauseKind::TlsaNoMatch)),
+    (99, "good.example", "mx.good.example", End::Dane),
+];
+
+fn scope(from: i64, to: i64) -> Scope {
+    Scope {
+        period: Period {
+            from: first() + from.days(),
+            to: first() + to.days(),
+        },
+        internal: Internal::Exclude,
+        internal_domains: vec!["own.example".parse().unwrap()],
+    }
+}
+
+#[tokio::test]
+async fn what_dane_did_month_by_month() {
+    let scene = Scene::new(&["own.example"], &PROTECTED).await;
+    let found = protection(&scene.spool, scope(0, 60)).await.unwrap();
+    let months: Vec<_> = found
+        .months
+        .iter()
+        .map(|month| {
+            let (outcomes, dane) = (&month.outcomes, &month.outcomes.dane);
+            let counts = (sum(&dane.stopped), sum(&dane.returned), sum(&dane.passed));
+            (&*month.name, outcomes.traffic.by_dane(), counts)
+        })
+        .collect();
+    assert_eq!(months, [("2026-03", 2, (2, 0, 0)), ("2026-04", 1, (1, 1, 1))]);
+    let dane = &found.total.dane;
+    assert_eq!(
+        causes(&dane.stopped),
+        ["No matching TLSA RRs: 2", "STARTTLS not offered: 1"]
+    );
+    assert_eq!(causes(&dane.passed), ["No matching TLSA RRs: 1"]);
+    assert_eq!((found.total.expired, found.total.bounced), (1, 0));
+    let domains = &found.domains;
+    assert_eq!(
+        (domains.all, domains.verified, domains.stopped, domains.healed),
+        (7, 3, 3, 2)
+    );
+    let worst: Vec<_> = domains
+        .worst
+        .iter()
+        .map(|one| (&*one.domain, one.failures.count(), one.healed, &*one.hosts))
+        .collect();
+    let host = |name: &str| vec![name.to_owned()];
+    assert_eq!(
+        worst,
+        [
+            ("mended.example", 2, true, &*host("mx.mended.example")),
+            ("stripped.example", 1, false, &*host("mx.stripped.example")),
+            ("lost.example", 1, true, &*host("mx1.lost.example")),
+        ]
+    );
+    // A month without mail is there all the same.
+    let found = protection(&scene.spool, scope(60, 99)).await.unwrap();
+    let months: Vec<_> = found
+        .months
+        .iter()
+        .map(|month| (&*month.name, month.outcomes.traffic.by_dane()))
+        .collect();
+    assert_eq!(months, [("2026-04", 0), ("2026-05", 0), ("2026-06", 1)]);
+    let text = serde_json::to_string(&found).unwrap();
+    assert_eq!(serde_json::from_str::<Protection>(&text).unwrap(), found);
+    scene.spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn of_many_domains_only_the_worst_are_named() {
+    let names: Vec<String> = (0..100).map(|number| format!("d{number:02}.example")).collect();
+    let once = names
+        .iter()
+        .map(|name| (0, &**name, "mx.example", End::Stopped(CauseKind::TlsaNoMatch)));
+    let again = names.iter().skip(30).step_by(3).map(|name| {
+        let cause = CauseKind::DaneExpired;
+        (0, &**name, "mx.example", End::Stopped(cause))
+    });
+    let deliveries: Vec<Delivery<'_>> = once.chain(again).collect();
+    let scene = Scene::new(&[], &deliveries).await;
+    let found = protection(&scene.spool, scope(0, 0)).await.unwrap();
+    assert_eq!(found.domains.stopped, 100);
+    assert_eq!(found.domains.worst.len(), 20);
+    assert!(found.domains.worst.iter().all(|one| one.failures.count() == 2));
+    scene.spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_day_beside_the_one_before() {
+    let scene = Scene::new(&["own.example"], &PROTECTED).await;
+    let found = daily(&scene.spool, scope(41, 41)).await.unwrap();
+    let (now, before) = (&found.outcomes, &found.before);
+    assert_eq!((now.traffic.deliveries(), now.traffic.failed, now.expired), (3, 1, 1));
+    assert_eq!((before.traffic.deliveries(), before.traffic.deferred), (0, 1));
+    assert_eq!(causes(&now.deferred), ["MX lookup: failed: 1", "timed out: 1"]);
+    assert_eq!(causes(&now.returned), ["No matching TLSA RRs: 1"]);
+    let names = |rows: &[DomainTraffic]| -> Vec<String> { rows.iter().map(|row| row.domain.clone()).collect() };
+    assert_eq!(names(&found.busiest), ["lost.example", "soft.example"]);
+    assert_eq!(names(&found.waiting), ["away.example", "late.example"]);
+    assert_eq!(now.traffic.domains, Some(2));
     scene.spool.close().await.unwrap();
 }
 

@@ -130,6 +130,11 @@ impl Traffic {
         ends.into_iter().fold(0, u64::saturating_add)
     }
 
+    /// How many went to a host that DANE authenticated.
+    pub fn by_dane(&self) -> u64 {
+        self.dane.saturating_add(self.dane_host_only)
+    }
+
     /// How many ended in each way, the most secure one first.
     pub fn ends(&self) -> [(End, u64); 7] {
         [

@@ -161,7 +161,7 @@ impl<'a> Sink<'a> {
             ));
         }
         if let Some(path) = &arguments.openmetrics {
-            replace(path, &crate::check::metrics(&self.figures))?;
+            output::replace_file(path, &crate::check::metrics(&self.figures))?;
         }
         if let Some(path) = &arguments.html {
             let page = Page {
@@ -170,7 +170,7 @@ impl<'a> Sink<'a> {
                 changes: changes.as_ref(),
                 made: Timestamp::now(),
             };
-            replace(path, &page.write())?;
+            output::replace_file(path, &page.write())?;
         }
         let rest = Rest::of(self.skipped, ended);
         if arguments.nagios {
@@ -321,13 +321,4 @@ fn beside(path: &Path) -> Result<tempfile::NamedTempFile, Failure> {
         .permissions(std::fs::Permissions::from_mode(0o644))
         .tempfile_in(directory.unwrap_or(Path::new(".")))
         .map_err(unwritten(path))
-}
-
-/// Writes a file that readers see whole or not at all.
-fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    let fail = unwritten(path);
-    let mut file = beside(path)?;
-    file.write_all(text.as_bytes()).map_err(&fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    Ok(())
 }

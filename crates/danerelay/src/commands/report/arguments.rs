@@ -1,12 +1,16 @@
 //! What can be asked of `danerelay report`.
 
+use std::path::PathBuf;
+
 use clap::{ArgGroup, Args, ValueEnum};
 use jiff::ToSpan;
 use jiff::civil::Date;
-use mail::Domain;
-use report::summary::{self, LONGEST_PERIOD, Period, Question, View};
+use mail::{Domain, Mailbox};
+use report::summary::{self, LONGEST_PERIOD, Period, Question, Scope, View};
 
 use super::table::ROWS;
+use crate::commands::values::formed;
+use crate::config::units::MailAddress;
 use crate::failure::Failure;
 
 /// What to report on, and how.
@@ -14,9 +18,9 @@ use crate::failure::Failure;
 #[expect(clippy::struct_excessive_bools, reason = "options of the command line")]
 #[command(group(ArgGroup::new("form").args(["json", "csv"])))]
 pub(crate) struct ReportArguments {
-    /// The last so many days in UTC, today included.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = days, conflicts_with_all = ["from", "to"])]
-    days: u16,
+    /// The last so many days in UTC, today included; without it 30, and for --page the running month and the eleven before.
+    #[arg(long, value_name = "N", value_parser = days, conflicts_with_all = ["from", "to"])]
+    days: Option<u16>,
 
     /// From this day on (UTC), for example 2026-11-01; without --to until today.
     #[arg(long, value_name = "DATE", value_parser = date)]
@@ -55,6 +59,21 @@ pub(crate) struct ReportArguments {
     #[arg(long)]
     soft_fail: bool,
 
+    /// What DANE did for the mail, on one page, month by month: what it verified, what it stopped, what would have become of
+    /// that without it, and what was let through.
+    #[arg(long, conflicts_with_all = ["per", "by", "compare_previous", "soft_fail", "csv"])]
+    page: bool,
+
+    /// Also write that page for browsers; it implies --page.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["per", "by", "compare_previous", "soft_fail", "csv"])]
+    pub(super) html: Option<PathBuf>,
+
+    /// Have the running relay mail a summary of yesterday (UTC) to this address, or without one to `incidents.mail`; `-` prints
+    /// it instead.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, value_parser = mail_to, conflicts_with_all = ["days", "from", "to",
+        "per", "by", "internal", "compare_previous", "soft_fail", "page", "html", "json", "csv"])]
+    pub(super) mail: Option<Option<MailTo>>,
+
     /// Print one JSON object, with all rows.
     #[arg(long)]
     json: bool,
@@ -64,8 +83,17 @@ pub(crate) struct ReportArguments {
     csv: bool,
 }
 
+/// Where the daily mail goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum MailTo {
+    /// Nowhere: it is printed.
+    StandardOutput,
+    /// To this mailbox.
+    Mailbox(Mailbox),
+}
+
 /// How to print.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Table,
     Json,
@@ -111,23 +139,63 @@ fn date(text: &str) -> Result<Date, &'static str> {
     date.ok_or("allowed: a date like 2026-11-29")
 }
 
+fn mail_to(text: &str) -> Result<MailTo, String> {
+    match text {
+        "-" => Ok(MailTo::StandardOutput),
+        text => formed::<MailAddress>(text).map(MailTo::Mailbox),
+    }
+}
+
+/// Without other words, this many days.
+const DAYS: u16 = 30;
+/// Of a page, the running month and so many before.
+const MONTHS_BEFORE: i64 = 11;
+
 impl ReportArguments {
-    /// The question, if this is today.
-    pub(super) fn question(&self, today: Date, internal: &[Domain]) -> Result<Question, Failure> {
+    /// The days that are meant, if this is today.
+    fn period(&self, today: Date) -> Result<Period, Failure> {
         let to = self.to.unwrap_or(today);
-        let length = i64::from(self.days).saturating_sub(1);
-        let from = match self.from {
-            Some(from) => from,
-            None => to.checked_sub(length.days()).unwrap_or(Date::MIN),
+        let from = match (self.from, self.days) {
+            (Some(from), _) => Some(from),
+            (None, None) if self.is_page() => to.first_of_month().checked_sub(MONTHS_BEFORE.months()).ok(),
+            (None, days) => to.checked_sub(i64::from(days.unwrap_or(DAYS) - 1).days()).ok(),
         };
+        let from = from.unwrap_or(Date::MIN);
         if from > to {
             return Err(Failure::Period { from, to });
         }
         if (Period { from, to }).days() > LONGEST_PERIOD {
             return Err(Failure::LongPeriod { from, to });
         }
+        Ok(Period { from, to })
+    }
+
+    /// Whether the page is meant.
+    pub(super) fn is_page(&self) -> bool {
+        self.page || self.html.is_some()
+    }
+
+    /// Which mail the page is about, if this is today.
+    pub(super) fn scope(&self, today: Date, internal: &[Domain]) -> Result<Scope, Failure> {
+        Ok(Scope {
+            period: self.period(today)?,
+            internal: self.internal(),
+            internal_domains: internal.to_vec(),
+        })
+    }
+
+    fn internal(&self) -> summary::Internal {
+        match self.internal {
+            Internal::Include => summary::Internal::Include,
+            Internal::Exclude => summary::Internal::Exclude,
+            Internal::Only => summary::Internal::Only,
+        }
+    }
+
+    /// The question, if this is today.
+    pub(super) fn question(&self, today: Date, internal: &[Domain]) -> Result<Question, Failure> {
         Ok(Question {
-            period: Period { from, to },
+            period: self.period(today)?,
             view: self.view(),
             per: self.per.map(|per| match per {
                 Per::Day => summary::Per::Day,
@@ -135,11 +203,7 @@ impl ReportArguments {
                 Per::Year => summary::Per::Year,
             }),
             compare: self.compare_previous,
-            internal: match self.internal {
-                Internal::Include => summary::Internal::Include,
-                Internal::Exclude => summary::Internal::Exclude,
-                Internal::Only => summary::Internal::Only,
-            },
+            internal: self.internal(),
             internal_domains: internal.to_vec(),
             order: match self.sort {
                 Sort::Deliveries => summary::Order::Deliveries,
@@ -208,6 +272,9 @@ mod tests {
         assert_eq!(found(&[]), days("2026-10-31", "2026-11-29"));
         assert_eq!(found(&["--days", "1"]), days("2026-11-29", "2026-11-29"));
         assert_eq!(found(&["--from", "2026-11-01"]), days("2026-11-01", "2026-11-29"));
+        assert_eq!(found(&["--page"]), days("2025-12-01", "2026-11-29"));
+        assert_eq!(found(&["--html", "page.html"]), days("2025-12-01", "2026-11-29"));
+        assert_eq!(found(&["--page", "--days", "30"]), days("2026-10-31", "2026-11-29"));
         let both = ["--from", "2025-01-01", "--to", "2025-12-31"];
         assert_eq!(found(&both), days("2025-01-01", "2025-12-31"));
         assert!(period(&["--from", "2026-12-01"]).unwrap().is_err());
@@ -221,8 +288,26 @@ mod tests {
             &["--from", "-9999-01-01"],
             &["--soft-fail", "--by", "domain"],
             &["--json", "--csv"],
+            &["--page", "--per", "month"],
+            &["--page", "--csv"],
+            &["--mail", "--page"],
+            &["--mail", "--days", "2"],
+            &["--mail", "nobody"],
         ] {
             assert!(period(wrong).is_none(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn the_daily_mail_goes_where_it_is_said() {
+        let mail = |options: &[&str]| {
+            let line = Line::try_parse_from([&["report"], options].concat()).unwrap();
+            line.report.mail
+        };
+        assert_eq!(mail(&[]), None);
+        assert_eq!(mail(&["--mail"]), Some(None));
+        assert_eq!(mail(&["--mail", "-"]), Some(Some(MailTo::StandardOutput)));
+        let mailbox = MailTo::Mailbox("a@b.example".parse().unwrap());
+        assert_eq!(mail(&["--mail", "a@b.example"]), Some(Some(mailbox)));
     }
 }

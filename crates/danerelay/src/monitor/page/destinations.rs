@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::html::{Column, Html, grouped, without_addresses};
-use super::times::span;
 use crate::monitor::census::Census;
 use crate::monitor::lately::Pace;
+use crate::pages::html::{Column, Html};
+use crate::pages::words::{grouped, span, without_addresses};
 
 /// Rows of each table.
 const ROWS: usize = 10;

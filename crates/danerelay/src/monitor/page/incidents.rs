@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use report::incidents::Incident;
 
-use super::html::{Escaped, Html, count, without_addresses};
-use super::times::{ago, moment, span};
 use crate::monitor::census::{Census, Counted};
+use crate::pages::html::{Escaped, Html};
+use crate::pages::words::{ago, counted, moment, span, without_addresses};
 
 /// Incidents shown in full.
 const SHOWN: usize = 20;
@@ -48,8 +48,8 @@ fn one(to: &mut Html, incident: &Incident, now: Timestamp) {
         &match incident.oldest {
             Some(oldest) => format!(
                 "{} to {}, the oldest for {}",
-                count(incident.messages, "message"),
-                count(incident.domains, "domain"),
+                counted(incident.messages, "message", "messages"),
+                counted(incident.domains, "domain", "domains"),
                 ago(oldest, now)
             ),
             None => "nothing".to_owned(),

@@ -1,16 +1,10 @@
 //! How mail was secured in the last 30 days, and who received it.
 
-use report::summary::{End, Traffic};
-
-use super::html::{Column, Escaped, Html, grouped, percent};
 use crate::monitor::census::Counted;
 use crate::monitor::month::Month;
-
-/// The size of the picture, in its own units.
-const WIDTH: f64 = 600.0;
-const HEIGHT: f64 = 160.0;
-/// The part of its place that a day takes.
-const BAR: f64 = 0.8;
+use crate::pages::chart::{Bar, Chart, Scale, class};
+use crate::pages::html::{Column, Escaped, Html};
+use crate::pages::words::{grouped, percent};
 
 pub(super) fn write(to: &mut Html, month: &Counted<Month>) {
     to.raw("<section>");
@@ -25,7 +19,18 @@ pub(super) fn write(to: &mut Html, month: &Counted<Month>) {
 }
 
 fn found(to: &mut Html, month: &Month) {
-    picture(to, &month.days);
+    let chart = Chart {
+        label: "How the deliveries of each of the last 30 days were secured; the table below has the figures"
+            .to_owned(),
+        noun: ("delivery", "deliveries"),
+        scale: Scale::Shares,
+        bars: month
+            .days
+            .iter()
+            .map(|(day, traffic)| Bar::of(day, traffic))
+            .collect(),
+    };
+    chart.write(to);
     let (total, before) = (&month.total, &month.before);
     let ends = total.ends().into_iter().zip(before.ends());
     to.raw(
@@ -61,7 +66,7 @@ fn found(to: &mut Html, month: &Month) {
         vec![
             row.name.clone().unwrap_or_else(|| "–".to_owned()),
             grouped(traffic.deliveries()),
-            percent(traffic.share(traffic.dane.saturating_add(traffic.dane_host_only))),
+            percent(traffic.share(traffic.by_dane())),
             traffic.domains.map_or("–".to_owned(), grouped),
         ]
     });
@@ -74,64 +79,4 @@ fn found(to: &mut Html, month: &Month) {
         ],
         providers,
     );
-}
-
-/// A bar for each day, divided as the day's deliveries were secured, the most secure at the bottom.
-fn picture(to: &mut Html, days: &[(String, Traffic)]) {
-    to.raw(format_args!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"How the deliveries of each of the last 30 \
-         days were secured; the table below has the figures\">"
-    ));
-    #[expect(clippy::cast_precision_loss, reason = "there are 30 days")]
-    let place = |number: usize| WIDTH * number as f64 / days.len().max(1) as f64;
-    for (number, (day, traffic)) in days.iter().enumerate() {
-        let (left, width) = (place(number), place(1) * BAR);
-        to.raw("<g><title>");
-        to.text(format_args!(
-            "{day}: {} deliveries",
-            grouped(traffic.deliveries())
-        ));
-        for (end, count) in traffic.ends() {
-            if count > 0 {
-                to.text(format_args!(
-                    "; {} {}",
-                    end.words(),
-                    percent(traffic.share(count))
-                ));
-            }
-        }
-        to.raw("</title>");
-        let mut bottom = HEIGHT;
-        for (end, count) in traffic.ends() {
-            let height = HEIGHT * traffic.share(count);
-            if height > 0.0 {
-                bottom -= height;
-                to.raw(format_args!(
-                    "<rect class=\"{}\" x=\"{left:.1}\" y=\"{bottom:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>",
-                    class(end)
-                ));
-            }
-        }
-        to.raw("</g>");
-    }
-    to.raw("</svg>");
-    if let (Some((first, _)), Some((last, _))) = (days.first(), days.last()) {
-        to.raw(format_args!(
-            "<p class=\"axis\"><span>{}</span><span>{}</span></p>",
-            Escaped(first),
-            Escaped(last)
-        ));
-    }
-}
-
-fn class(end: End) -> &'static str {
-    match end {
-        End::Dane => "dane",
-        End::DaneHostOnly => "host-only",
-        End::MtaSts => "mta-sts",
-        End::Verified => "verified",
-        End::Encrypted => "encrypted",
-        End::Clear => "clear",
-        End::Failed => "failed",
-    }
 }

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::html::{Column, Html, grouped};
-use super::times::ago;
 use crate::monitor::census::Census;
+use crate::pages::html::{Column, Html};
+use crate::pages::words::{ago, grouped};
 
 pub(super) fn write(to: &mut Html, census: &Census, now: Timestamp) {
     to.raw("<section>");

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use spool::{Ages, StateCounts, Summary};
 
-use super::html::{Column, Html, grouped};
-use super::times::ago;
 use crate::monitor::census::{Census, Counted};
+use crate::pages::html::{Column, Html};
+use crate::pages::words::{ago, grouped};
 
 /// Reasons and destinations shown.
 const ROWS: usize = 10;

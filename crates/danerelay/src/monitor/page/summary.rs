@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use mail::event::resolver::Finding;
 use spool::Store;
 
-use super::html::{Escaped, Html, grouped, octets};
-use super::times::{ago, moment};
 use crate::monitor::census::Census;
 use crate::monitor::sources::Monitor;
+use crate::pages::html::{Escaped, Html};
+use crate::pages::words::{ago, grouped, moment, octets};
 
 /// How good or bad something is; it is said in words as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

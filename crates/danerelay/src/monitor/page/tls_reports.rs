@@ -1,9 +1,9 @@
 //! The TLS reports that went out.
 
-use super::html::{Column, Html, grouped};
-use super::times::moment;
 use crate::monitor::counts::Label as _;
 use crate::monitor::metrics::Metrics;
+use crate::pages::html::{Column, Html};
+use crate::pages::words::{grouped, moment};
 
 pub(super) fn write(to: &mut Html, metrics: &Metrics) {
     to.raw("<section>");

@@ -1,11 +1,36 @@
 //! HTML, in which no foreign text can be more than text.
 
 use std::fmt::{self, Display, Write};
+use std::sync::LazyLock;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::BASE64;
 use mail::printable::is_unprintable;
 
+const STYLE: &str = include_str!("style.css");
+
+/// What a browser may do with the page: use the style that is in it, and nothing else.
+static SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
+    let style = BASE64.encode(digest(&SHA256, STYLE.as_bytes()).as_ref());
+    format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'")
+});
+
+/// The value of Content-Security-Policy; a server says besides that the page belongs into no frame, which a file cannot.
+pub(crate) fn security_policy() -> &'static str {
+    &SECURITY_POLICY
+}
+
+/// Where a page is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// From the daemon, which tells the security policy apart: it is asked for again each minute.
+    Served,
+    /// From a file, in which the security policy stands.
+    File,
+}
+
 /// A text as the content of an element or of a quoted attribute.
-pub(super) struct Escaped<T>(pub(super) T);
+pub(crate) struct Escaped<T>(pub(crate) T);
 
 impl<T: Display> Display for Escaped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,11 +57,11 @@ impl Write for Escaping<'_, '_> {
 
 /// What is shown, as it grows.
 #[derive(Default)]
-pub(super) struct Html(String);
+pub(crate) struct Html(String);
 
 /// How a column of a table is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Column {
+pub(crate) enum Column {
     /// Words.
     Words(&'static str),
     /// Numbers, to the right.
@@ -44,34 +69,62 @@ pub(super) enum Column {
 }
 
 impl Html {
+    /// The beginning of a page.
+    pub(crate) fn page(title: impl Display, kind: Kind) -> Self {
+        let mut page = Self::default();
+        page.raw(
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+             <meta name=\"color-scheme\" content=\"light dark\">",
+        );
+        match kind {
+            Kind::Served => page.raw("<meta http-equiv=\"refresh\" content=\"60\">"),
+            Kind::File => page.raw(format_args!(
+                "<meta http-equiv=\"Content-Security-Policy\" content=\"{}\">",
+                security_policy()
+            )),
+        }
+        page.raw(format_args!(
+            "<title>{} · danerelay</title><style>{STYLE}</style></head><body><main>",
+            Escaped(title)
+        ));
+        page
+    }
+
+    /// The end of the page.
+    pub(crate) fn end(mut self) -> String {
+        self.raw("</main></body></html>\n");
+        self.0
+    }
+
     /// Our own markup.
-    pub(super) fn raw(&mut self, markup: impl Display) {
+    pub(crate) fn raw(&mut self, markup: impl Display) {
         // A string takes everything.
         let _ = write!(self.0, "{markup}");
     }
 
     /// Text.
-    pub(super) fn text(&mut self, text: impl Display) {
+    pub(crate) fn text(&mut self, text: impl Display) {
         self.raw(Escaped(text));
     }
 
     /// An element with a text.
-    pub(super) fn element(&mut self, tag: &'static str, text: impl Display) {
+    pub(crate) fn element(&mut self, tag: &'static str, text: impl Display) {
         self.raw(format_args!("<{tag}>{}</{tag}>", Escaped(text)));
     }
 
     /// The head of a part of the page.
-    pub(super) fn heading(&mut self, text: &'static str) {
+    pub(crate) fn heading(&mut self, text: impl Display) {
         self.element("h2", text);
     }
 
     /// What is said where there is nothing to show, or no way to.
-    pub(super) fn remark(&mut self, text: impl Display) {
+    pub(crate) fn remark(&mut self, text: impl Display) {
         self.raw(format_args!("<p class=\"remark\">{}</p>", Escaped(text)));
     }
 
     /// A table; each row has a cell for each column.
-    pub(super) fn table(&mut self, columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) {
+    pub(crate) fn table(&mut self, columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) {
         self.raw("<div class=\"scroll\"><table><thead><tr>");
         for column in columns {
             match column {
@@ -96,64 +149,6 @@ impl Html {
         }
         self.raw("</tbody></table></div>");
     }
-
-    /// All of it.
-    pub(super) fn into_text(self) -> String {
-        self.0
-    }
-}
-
-/// What others said, without the addresses of people that may be in it.
-pub(super) fn without_addresses(text: &str) -> String {
-    let words: Vec<&str> = text
-        .split(' ')
-        .map(|word| if word.contains('@') { "[address]" } else { word })
-        .collect();
-    words.join(" ")
-}
-
-/// A number with its thousands apart.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            // Narrow, and no place to break the line.
-            grouped.push('\u{202f}');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// A number and its noun.
-pub(super) fn count(number: u64, noun: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{s}", grouped(number))
-}
-
-/// A share from 0 to 1, in percent.
-pub(super) fn percent(share: f64) -> String {
-    format!("{:.1}\u{202f}%", share * 100.0)
-}
-
-/// A number of octets in the unit that suits it.
-pub(super) fn octets(octets: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut whole = octets;
-    let mut tenths = 0;
-    let mut unit = 0;
-    while whole >= 1024 && unit + 1 < UNITS.len() {
-        tenths = whole % 1024 * 10 / 1024;
-        whole /= 1024;
-        unit += 1;
-    }
-    let name = UNITS.get(unit).copied().unwrap_or_default();
-    if unit == 0 {
-        format!("{whole}\u{202f}{name}")
-    } else {
-        format!("{whole}.{tenths}\u{202f}{name}")
-    }
 }
 
 #[cfg(test)]
@@ -167,29 +162,12 @@ mod tests {
             &[Column::Words("a")],
             [vec!["<script>\"x\" & 'y'</script>\u{202e}\u{1b}[2J".to_owned()]],
         );
-        let text = html.into_text();
+        let text = html.end();
         assert!(
             text.contains(
                 "<td>&lt;script&gt;&quot;x&quot; &amp; &#39;y&#39;&lt;/script&gt;\\u{202e}\\u{1b}[2J</td>"
             ),
             "{text}"
         );
-    }
-
-    #[test]
-    fn addresses_of_people_are_left_out_of_what_servers_say() {
-        assert_eq!(
-            without_addresses("450 4.2.1 <info@example.nl>: mailbox of info@example.nl is busy"),
-            "450 4.2.1 [address] mailbox of [address] is busy"
-        );
-    }
-
-    #[test]
-    fn numbers_are_easy_to_read() {
-        assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
-        assert_eq!((grouped(999), grouped(0)), ("999".to_owned(), "0".to_owned()));
-        assert_eq!(percent(0.876), "87.6\u{202f}%");
-        assert_eq!(octets(1_023), "1023\u{202f}B");
-        assert_eq!(octets(1_572_864), "1.5\u{202f}MiB");
     }
 }

@@ -1,0 +1,87 @@
+//! `daily`: the daily mail, about yesterday.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use mail::event::Event;
+use mail::event::admin::Admin;
+use report::incidents::Incident;
+use report::summary::{self, Internal, Period, Scope};
+use spool::{Incidents, Inspect, Ledger, Spool, SpoolError};
+
+use super::answers::Answers;
+use super::looking::DESTINATIONS;
+use super::office::Office;
+use super::peer::Peer;
+use super::places::BrokenOff;
+use super::protocol::{DailyMail, DailyTo, Refusal, RefusalKind};
+use super::reporting::in_turn;
+use crate::daily::Facts;
+
+/// Writes it, and puts it into the queue or hands it to the client.
+pub(super) async fn daily<S: Inspect + Ledger + Incidents + Spool>(
+    office: &Office<S>,
+    to: DailyTo,
+    peer: &Peer,
+    answers: &mut Answers,
+) -> Result<(), BrokenOff> {
+    let daily = &office.surroundings.daily;
+    let to = match to {
+        DailyTo::Client => None,
+        DailyTo::Mailbox(mailbox) => Some(mailbox),
+        DailyTo::Postmaster => match daily.told.load().mail.0.clone() {
+            Some(mailbox) => Some(mailbox),
+            None => {
+                let reason = "it is not said who gets the daily mail: set `incidents.mail`, or name an address";
+                let refusal = Refusal::new(RefusalKind::Configuration, reason);
+                return answers.refuse(refusal).await;
+            }
+        },
+    };
+    let now = Timestamp::now();
+    let facts = match in_turn(office, facts(office, now), answers).await? {
+        Ok(facts) => facts,
+        Err(error) => return answers.refuse(error.into()).await,
+    };
+    let letter = facts.letter();
+    let Some(to) = to else {
+        return answers.end(&DailyMail::Text(letter.text)).await;
+    };
+    let (by, selector) = (peer.to_string(), to.to_string());
+    office.log(&Event::Admin(Admin::MailReport { by, selector }));
+    match daily.post.mail(&letter.mail(&to, &daily.post.relay, now)).await {
+        Ok(id) => {
+            let to = to.to_string();
+            answers.end(&DailyMail::Queued { to, id }).await
+        }
+        Err(error) => answers.refuse(error.into()).await,
+    }
+}
+
+async fn facts<S: Inspect + Ledger + Incidents>(
+    office: &Office<S>,
+    now: Timestamp,
+) -> Result<Facts, SpoolError> {
+    let surroundings = &office.surroundings;
+    let spool = &*surroundings.spool;
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let day = today.yesterday().unwrap_or(today);
+    let scope = Scope {
+        period: Period { from: day, to: day },
+        internal: Internal::Exclude,
+        internal_domains: surroundings.daily.internal.clone(),
+    };
+    let composed = surroundings.board.incidents(now).await?;
+    let incidents = composed.into_iter().map(|one| one.incident);
+    let metrics = &surroundings.daily.metrics;
+    Ok(Facts {
+        relay: surroundings.daily.post.relay.clone(),
+        day,
+        now,
+        started: metrics.started(),
+        figures: summary::daily(spool, scope).await?,
+        queue: spool.summary(DESTINATIONS, now).await?,
+        incidents: incidents.filter(Incident::is_open).collect(),
+        policy: surroundings.standing.all(),
+        tls_reports: metrics.tls_reports_on(day),
+    })
+}

@@ -1,0 +1,25 @@
+//! `danerelay report --mail`.
+
+use super::arguments::MailTo;
+use crate::admin::protocol::{DailyMail, DailyTo, Request};
+use crate::commands::client::Client;
+use crate::commands::output::write;
+use crate::config::Config;
+use crate::exit::Verdict;
+use crate::failure::Failure;
+
+/// Has the daemon write the daily mail.
+pub(super) fn run(config: &Config, to: Option<&MailTo>) -> Result<Verdict, Failure> {
+    let to = match to {
+        None => DailyTo::Postmaster,
+        Some(MailTo::StandardOutput) => DailyTo::Client,
+        Some(MailTo::Mailbox(mailbox)) => DailyTo::Mailbox(mailbox.clone()),
+    };
+    let mut client = Client::connect(config)?;
+    client.ask(&Request::Daily { to })?;
+    match client.end()? {
+        DailyMail::Text(text) => write(&text)?,
+        DailyMail::Queued { to, id } => write(&format!("mailed to {to} as {id}\n"))?,
+    }
+    Ok(Verdict::Good)
+}
