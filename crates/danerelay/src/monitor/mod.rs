@@ -7,7 +7,7 @@
 //!   the ledger, taken more rarely. Requests read what was taken last, however large the queue is. [`sources`]: where all of
 //!   it is taken from, and the task that takes it.
 //! * [`exposition`]: the text format of Prometheus; [`render`]: every metric, with its help. [`page`]: the status page.
-//! * [`server`]: HTTP, bounded in connections, octets and seconds; [`answers`]: what each path answers, and to whom.
+//! * [`server`]: HTTP, bounded in connections, octets and seconds; [`places`]: who is served at once; [`answers`]: what each path answers, and to whom.
 //!
 //! Nothing here changes anything, and no request reads the spool.
 
@@ -20,6 +20,7 @@ mod metering;
 mod metrics;
 mod month;
 mod page;
+mod places;
 mod render;
 mod server;
 mod sources;

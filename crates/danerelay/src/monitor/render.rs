@@ -49,7 +49,7 @@ fn mail(to: &mut Exposition, metrics: &Metrics) {
     .is(metrics.accepted.load(Ordering::Relaxed));
     to.counter(
         "accepted_bytes_total",
-        "Octets of content of the messages accepted.",
+        "Octets of content of the messages accepted. Healthy: follows your traffic. Alarm: it rises much faster than messages_accepted_total; event=accepted in the log says whose messages are so large.",
     )
     .is(metrics.accepted_octets.load(Ordering::Relaxed));
     let mut deliveries = to.counter(
@@ -104,12 +104,12 @@ fn queue(to: &mut Exposition, census: &Census, (started, now): (Timestamp, Times
     }
     to.gauge(
         "queue_bytes",
-        "Octets of content in the queue. Healthy: far below spool_free_bytes.",
+        "Octets of content in the queue. Healthy: far below spool_free_bytes. Alarm: it nears that; `danerelay queue summary` says for which destinations it waits.",
     )
     .only_if_any(summary.map(|summary| summary.bytes));
     to.gauge(
         "queue_oldest_age_seconds",
-        "The age of the oldest message in the queue; 0 if it is empty. Healthy: below delivery.delay_warning (4 hours). Alarm: it nears delivery.max_age (5 days), when mail is returned; `danerelay queue list --older-than 1d` shows what waits.",
+        "The age of the oldest message in the queue, held ones too; 0 if it is empty. Healthy: below delivery.delay_warning (4 hours). Alarm: it nears delivery.max_age (5 days), when mail is returned; `danerelay queue list --older-than 1d` shows what waits.",
     )
     .only_if_any(summary.map(|summary| summary.oldest.map_or(0.0, age)));
     to.gauge(
@@ -144,7 +144,7 @@ fn incidents(to: &mut Exposition, census: &Census) {
     };
     to.gauge(
         "incident_messages",
-        "Messages that wait because of open incidents; one that waits for several counts for each. Healthy: 0.",
+        "Messages that wait because of open incidents; one that waits for several counts for each. Healthy: 0. Alarm: it rises; `danerelay incidents` says what to do about each.",
     )
     .only_if_any(open.map(waiting));
     let first = open.and_then(|open| open.iter().filter_map(|incident| incident.first_return).min());
@@ -164,7 +164,10 @@ fn dns<S>(to: &mut Exposition, sources: &Sources<S>) {
     for (kind, result, count) in counts.asked() {
         asked.with(&[("type", kind.as_str()), ("result", result.as_str())], count);
     }
-    to.counter("dns_cached_total", "DNS look-ups answered from the cache.")
+    to.counter(
+        "dns_cached_total",
+        "DNS look-ups answered from the cache. Healthy: at a busy relay more than dns_lookups_total. Alarm: hardly any of many; look at dns.cache_entries.",
+    )
         .is(counts.cached());
     let standing = sources.metrics.resolver.load();
     let is_fine = standing
@@ -191,12 +194,12 @@ fn spool<S: Store>(to: &mut Exposition, sources: &Sources<S>, vitals: &Vitals) {
     let disk = vitals.disk;
     to.gauge(
         "spool_free_bytes",
-        "Free octets on the disk of the spool. Alarm: it nears spool_kept_free_bytes.",
+        "Free octets on the disk of the spool. Healthy: more than twice spool_kept_free_bytes. Alarm: it nears that; make room, or move the spool to a larger disk.",
     )
     .only_if_any(disk.map(|disk| disk.free));
     to.gauge(
         "spool_kept_free_bytes",
-        "Octets that are kept free (limits.spool_free): with less no mail is accepted.",
+        "Octets that are kept free (limits.spool_free): with less no mail is accepted. Healthy: below half of spool_free_bytes. Alarm: above it; make room.",
     )
     .only_if_any(disk.map(|disk| disk.kept));
 }
@@ -223,12 +226,12 @@ fn connections<S>(to: &mut Exposition, sources: &Sources<S>, census: &Census) {
     let standings = census.standings.as_ref();
     to.gauge(
         "destinations",
-        "Destinations that mail waits for, or of which something is remembered.",
+        "Destinations that mail waits for, or of which something is remembered. Healthy: follows your traffic. Alarm: many times as many as usual; event=accepted in the log says who sends to them.",
     )
     .only_if_any(standings.map(|standings| standings.destinations));
     to.gauge(
         "destinations_failing",
-        "Destinations that fail and are only probed now and then. Healthy: a few of many. Alarm: it rises suddenly; the network here may be at fault.",
+        "Destinations that fail and are only probed now and then. Healthy: a few of many. Alarm: it rises suddenly; the network here may be at fault: `danerelay doctor`.",
     )
     .only_if_any(standings.map(|standings| standings.failing));
 }
@@ -242,12 +245,12 @@ fn policy(to: &mut Exposition, census: &Census) {
     .only_if_any(is_taken.map(|policy| u8::from(policy.refused.is_some())));
     to.gauge(
         "policy_lists_failing",
-        "Lists of the policy that cannot be fetched; the last good copies are used. Healthy: 0. Alarm: above 0 for a day.",
+        "Lists of the policy that cannot be fetched; the last good copies are used. Healthy: 0. Alarm: above 0 for a day; event=policy in the log says why.",
     )
     .only_if_any(is_taken.map(|policy| policy.lists.len()));
     to.gauge(
         "exceptions",
-        "Dated exceptions of the policy that are in force. Healthy: few.",
+        "Dated exceptions of the policy that are in force. Healthy: few. Alarm: it only rises; `danerelay danefail recheck` says which are not needed any more.",
     )
     .only_if_any(census.at.map(|_| census.exceptions.count));
     to.gauge(

@@ -12,14 +12,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use spool::Store;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::answers::answer;
+use super::places::Places;
 use super::sources::Monitor;
 
-/// Connections at once; further ones are closed.
+/// Connections at once; further ones are closed, or take the place of one of an address that has most.
 const CONNECTIONS: usize = 32;
 /// How long a client may take to send the head of a request, and to wait with the next one.
 const HEAD: Duration = Duration::from_secs(10);
@@ -45,7 +46,7 @@ pub(crate) async fn serve<S: Store>(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut places = Places::new(CONNECTIONS);
     loop {
         let accepted = tokio::select! {
             // An error means that the sender is gone.
@@ -55,13 +56,10 @@ pub(crate) async fn serve<S: Store>(
         // A panic in one of them has already been logged.
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, _)) => {
-                if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                    let monitor = Arc::clone(&monitor);
-                    connections.spawn(async move {
-                        attend(stream, monitor).await;
-                        drop(place);
-                    });
+            Ok((stream, client)) => {
+                if places.make_room(client.ip()) {
+                    let connection = connections.spawn(attend(stream, Arc::clone(&monitor)));
+                    places.take(client.ip(), connection);
                 }
             }
             Err(_) => sleep(PAUSE).await,

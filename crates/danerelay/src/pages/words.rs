@@ -24,10 +24,21 @@ pub(crate) fn day(time: Timestamp) -> String {
 
 /// What others said, without the addresses of people that may be in it.
 pub(crate) fn without_addresses(text: &str) -> String {
-    let words: Vec<&str> = text
-        .split(' ')
-        .map(|word| if word.contains('@') { "[address]" } else { word })
-        .collect();
+    let mut words: Vec<&str> = Vec::new();
+    for word in text.split(' ') {
+        if !word.contains('@') {
+            words.push(word);
+            continue;
+        }
+        // A quoted local part may have spaces: it begins at the last word with a quote.
+        if word.contains("\"@")
+            && word.matches('"').count() == 1
+            && let Some(start) = words.iter().rposition(|word| word.contains('"'))
+        {
+            words.truncate(start);
+        }
+        words.push("[address]");
+    }
     words.join(" ")
 }
 
@@ -83,6 +94,10 @@ mod tests {
         assert_eq!(
             without_addresses("450 4.2.1 <info@example.nl>: mailbox of info@example.nl is busy"),
             "450 4.2.1 [address] mailbox of [address] is busy"
+        );
+        assert_eq!(
+            without_addresses("told \"john a. doe\"@example.dk, and \"no\" one else"),
+            "told [address] and \"no\" one else"
         );
     }
 

@@ -113,6 +113,10 @@ async fn what_happens_is_in_the_metrics_and_on_the_page() {
         let (_, count) = metrics.split_once(secure_tlsa).unwrap();
         assert!(!count.starts_with("0\n"), "{metrics}");
         judged(&metrics);
+        for help in metrics.lines().filter(|line| line.starts_with("# HELP ")) {
+            let says = ["Healthy:", "Alarm:"].iter().any(|word| help.contains(word));
+            assert!(says || help.contains("_build_info "), "what is healthy? {help}");
+        }
         let page = wait_for(
             address,
             "/",
@@ -135,7 +139,7 @@ async fn what_happens_is_in_the_metrics_and_on_the_page() {
         wait_for(
             self::address(&relay),
             "/",
-            &["<svg ", "MX providers", "1 deliveries; DANE 100.0"],
+            &["<svg ", "MX providers", "1 delivery; DANE 100.0"],
         );
     });
     done.await.unwrap();

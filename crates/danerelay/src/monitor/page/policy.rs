@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::monitor::census::Census;
 use crate::pages::html::{Column, Html};
-use crate::pages::words::{ago, grouped};
+use crate::pages::words::{ago, grouped, without_addresses};
 
 pub(super) fn write(to: &mut Html, census: &Census, now: Timestamp) {
     to.raw("<section>");
@@ -20,7 +20,7 @@ pub(super) fn write(to: &mut Html, census: &Census, now: Timestamp) {
         );
         to.raw("<ul>");
         for fault in refused.faults.iter().take(10) {
-            to.element("li", fault);
+            to.element("li", without_addresses(fault));
         }
         to.raw("</ul></div>");
     }
@@ -28,7 +28,7 @@ pub(super) fn write(to: &mut Html, census: &Census, now: Timestamp) {
         to.remark(format_args!(
             "{url} has not been fetched for {}: {}",
             ago(trouble.since, now),
-            trouble.reason
+            without_addresses(&trouble.reason)
         ));
     }
     to.element("h3", "Exceptions, those that end first");
@@ -41,7 +41,7 @@ pub(super) fn write(to: &mut Html, census: &Census, now: Timestamp) {
                 exception.until.to_string(),
                 exception.names.clone(),
                 exception.what.clone(),
-                exception.reason.clone(),
+                without_addresses(&exception.reason),
                 exception.place.clone(),
             ]
         });
