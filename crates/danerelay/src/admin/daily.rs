@@ -31,7 +31,8 @@ pub(super) async fn daily<S: Inspect + Ledger + Incidents + Spool>(
         DailyTo::Postmaster => match daily.told.load().mail.0.clone() {
             Some(mailbox) => Some(mailbox),
             None => {
-                let reason = "it is not said who gets the daily mail: set `incidents.mail`, or name an address";
+                let reason =
+                    "it is not said who gets the daily mail: set `incidents.mail`, or name an address";
                 let refusal = Refusal::new(RefusalKind::Configuration, reason);
                 return answers.refuse(refusal).await;
             }

@@ -44,7 +44,12 @@ impl Places {
             return true;
         }
         let count = |client| self.taken.iter().filter(|(known, _)| *known == client).count();
-        let Some(greedy) = self.taken.iter().map(|(client, _)| *client).max_by_key(|client| count(*client)) else {
+        let Some(greedy) = self
+            .taken
+            .iter()
+            .map(|(client, _)| *client)
+            .max_by_key(|client| count(*client))
+        else {
             return false;
         };
         // Else two would take it from each other by turns.

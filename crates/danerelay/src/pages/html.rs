@@ -64,6 +64,8 @@ pub(crate) struct Html(String);
 pub(crate) enum Column {
     /// Words.
     Words(&'static str),
+    /// Words that stay on one line: dates, ids.
+    Short(&'static str),
     /// Numbers, to the right.
     Numbers(&'static str),
 }
@@ -128,7 +130,9 @@ impl Html {
         self.raw("<div class=\"scroll\"><table><thead><tr>");
         for column in columns {
             match column {
-                Column::Words(heading) => self.raw(format_args!("<th scope=\"col\">{heading}</th>")),
+                Column::Words(heading) | Column::Short(heading) => {
+                    self.raw(format_args!("<th scope=\"col\">{heading}</th>"));
+                }
                 Column::Numbers(heading) => {
                     self.raw(format_args!("<th scope=\"col\" class=\"number\">{heading}</th>"));
                 }
@@ -140,6 +144,7 @@ impl Html {
             for (column, cell) in columns.iter().zip(row) {
                 match column {
                     Column::Words(_) => self.raw("<td>"),
+                    Column::Short(_) => self.raw("<td class=\"short\">"),
                     Column::Numbers(_) => self.raw("<td class=\"number\">"),
                 }
                 self.text(cell);

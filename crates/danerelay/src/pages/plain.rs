@@ -8,7 +8,7 @@ use super::html::Column;
 /// The longest line, but for words that are longer.
 const WIDTH: usize = 78;
 /// The least that the last column of a table is given before its words are put on further lines.
-const LEAST: usize = 24;
+const LEAST: usize = 20;
 /// Between two columns.
 const GAP: usize = 2;
 
@@ -63,7 +63,9 @@ fn table(text: &mut String, columns: &[Column], rows: &[Vec<String>]) {
     let headings: Vec<String> = columns
         .iter()
         .map(|column| match column {
-            Column::Words(heading) | Column::Numbers(heading) => (*heading).to_owned(),
+            Column::Words(heading) | Column::Short(heading) | Column::Numbers(heading) => {
+                (*heading).to_owned()
+            }
         })
         .collect();
     let is_headed = headings.iter().any(|heading| !heading.is_empty());
@@ -94,7 +96,7 @@ fn row(text: &mut String, columns: &[Column], widths: &[usize], cells: &[String]
                     line.push_str(&words);
                 }
             }
-            Column::Words(_) => {
+            Column::Words(_) | Column::Short(_) => {
                 let _ = write!(line, "{cell:<width$}");
             }
             Column::Numbers(_) => {

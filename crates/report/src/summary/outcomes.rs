@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use spool::Tally;
 
 use super::softfail::CauseCount;
-use super::traffic::{Traffic, is_soft_failed};
+use super::traffic::Traffic;
 
 /// Outcomes of some days. Lists of causes have the most frequent one first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,14 +105,16 @@ impl Without {
         }
     }
 
-    /// For people, after `mail would have gone out`.
+    /// For people, after `sent`.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Clear => "in clear text",
             Self::ClearOrNot => "in clear text after TLS had failed, or not at all",
             Self::Unproven => "over TLS, to a server that did not prove itself",
-            Self::Dns => "although signed DNS records were not valid, or TLSA records could not be looked up",
-            Self::Strict => "as to anybody without DANE: our policy for them is strict",
+            Self::Dns => {
+                "although DNS answers about the receiver were not valid, or its TLSA records could not be looked up"
+            }
+            Self::Strict => "as ever: they have no DANE, and our own policy (strict) demands it",
         }
     }
 }
@@ -163,19 +165,19 @@ impl DaneFailures {
             return;
         };
         let counts = match (tally.key.status, tally.key.dane) {
-            _ if is_soft_failed(tally) => &mut self.passed,
+            (Status::Sent, DaneResult::Softfail) => &mut self.passed,
             (Status::Deferred, DaneResult::Fail) => &mut self.stopped,
             (Status::Bounced | Status::Expired, DaneResult::Fail) => &mut self.returned,
             (
-                Status::Deferred | Status::Bounced | Status::Expired,
+                Status::Sent | Status::Deferred | Status::Bounced | Status::Expired,
                 DaneResult::NotReached
                 | DaneResult::Verify
                 | DaneResult::VerifyHostOnly
                 | DaneResult::Encrypt
                 | DaneResult::Skip
-                | DaneResult::Softfail,
-            )
-            | (Status::Sent, _) => return,
+                | DaneResult::Softfail
+                | DaneResult::Fail,
+            ) => return,
         };
         add(counts, cause, tally.count);
     }

@@ -403,14 +403,26 @@ async fn what_enforcing_would_have_cost_and_whether_it_has_healed() {
 
 /// Each as `cause: count`.
 fn causes(counts: &[CauseCount]) -> Vec<String> {
-    let shown = counts.iter().map(|one| format!("{}: {}", one.cause, one.deliveries));
+    let shown = counts
+        .iter()
+        .map(|one| format!("{}: {}", one.cause, one.deliveries));
     shown.collect()
 }
 
 const PROTECTED: [Delivery<'_>; 12] = [
     (0, "good.example", "mx.good.example", End::Dane),
-    (0, "mended.example", "mx.mended.example", End::Stopped(CauseKind::TlsaNoMatch)),
-    (1, "mended.example", "mx.mended.example", End::Stopped(CauseKind::TlsaNoMatch)),
+    (
+        0,
+        "mended.example",
+        "mx.mended.example",
+        End::Stopped(CauseKind::TlsaNoMatch),
+    ),
+    (
+        1,
+        "mended.example",
+        "mx.mended.example",
+        End::Stopped(CauseKind::TlsaNoMatch),
+    ),
     (1, "mended.example", "mx.mended.example", End::Dane),
     (
         40,
@@ -424,7 +436,12 @@ const PROTECTED: [Delivery<'_>; 12] = [
     (41, "away.example", "", End::Stopped(CauseKind::MxLookup)),
     (41, "late.example", "mx.late.example", End::Deferred),
     (41, "soft.example", "mx.soft.example", End::SoftFailed),
-    (41, "own.example", "mx.own.example", End::Stopped(CauseKind::TlsaNoMatch)),
+    (
+        41,
+        "own.example",
+        "mx.own.example",
+        End::Stopped(CauseKind::TlsaNoMatch),
+    ),
     (99, "good.example", "mx.good.example", End::Dane),
 ];
 
@@ -516,11 +533,15 @@ async fn a_day_beside_the_one_before() {
     let scene = Scene::new(&["own.example"], &PROTECTED).await;
     let found = daily(&scene.spool, scope(41, 41)).await.unwrap();
     let (now, before) = (&found.outcomes, &found.before);
-    assert_eq!((now.traffic.deliveries(), now.traffic.failed, now.expired), (3, 1, 1));
+    assert_eq!(
+        (now.traffic.deliveries(), now.traffic.failed, now.expired),
+        (3, 1, 1)
+    );
     assert_eq!((before.traffic.deliveries(), before.traffic.deferred), (0, 1));
     assert_eq!(causes(&now.deferred), ["MX lookup: failed: 1", "timed out: 1"]);
     assert_eq!(causes(&now.returned), ["No matching TLSA RRs: 1"]);
-    let names = |rows: &[DomainTraffic]| -> Vec<String> { rows.iter().map(|row| row.domain.clone()).collect() };
+    let names =
+        |rows: &[DomainTraffic]| -> Vec<String> { rows.iter().map(|row| row.domain.clone()).collect() };
     assert_eq!(names(&found.busiest), ["lost.example", "soft.example"]);
     assert_eq!(names(&found.waiting), ["away.example", "late.example"]);
     assert_eq!(now.traffic.domains, Some(2));

@@ -274,7 +274,10 @@ mod tests {
         assert_eq!(found(&["--from", "2026-11-01"]), days("2026-11-01", "2026-11-29"));
         assert_eq!(found(&["--page"]), days("2025-12-01", "2026-11-29"));
         assert_eq!(found(&["--html", "page.html"]), days("2025-12-01", "2026-11-29"));
-        assert_eq!(found(&["--page", "--days", "30"]), days("2026-10-31", "2026-11-29"));
+        assert_eq!(
+            found(&["--page", "--days", "30"]),
+            days("2026-10-31", "2026-11-29")
+        );
         let both = ["--from", "2025-01-01", "--to", "2025-12-31"];
         assert_eq!(found(&both), days("2025-01-01", "2025-12-31"));
         assert!(period(&["--from", "2026-12-01"]).unwrap().is_err());

@@ -46,6 +46,15 @@ impl Page<'_> {
         }
     }
 
+    /// From the first one with any mail on.
+    fn months(&self) -> &[Month] {
+        let months = &self.protection.months;
+        let is_used =
+            |month: &Month| month.outcomes.traffic.deliveries() > 0 || month.outcomes.traffic.deferred > 0;
+        let first = months.iter().position(is_used).unwrap_or(months.len());
+        months.get(first..).unwrap_or_default()
+    }
+
     fn tiles(&self) -> Vec<Tile> {
         let (total, domains) = (&self.protection.total, &self.protection.domains);
         let tile = |name, count, detail| Tile {
@@ -106,9 +115,10 @@ impl Page<'_> {
                 grouped(total.dane_host_only)
             ));
         }
-        let months = &self.protection.months;
+        let months = self.months();
         section.parts.push(Part::Chart(Chart {
-            label: "How the deliveries of each month were secured; the table below has the figures".to_owned(),
+            label: "How the deliveries of each month were secured; the table below has the figures"
+                .to_owned(),
             noun: ("delivery", "deliveries"),
             scale: Scale::Shares,
             bars: months
@@ -118,7 +128,7 @@ impl Page<'_> {
         }));
         section.table(
             &[
-                Column::Words("Month"),
+                Column::Short("Month"),
                 Column::Numbers("Deliveries"),
                 Column::Numbers("Verified by DANE"),
                 Column::Numbers("Share"),
@@ -148,19 +158,33 @@ impl Page<'_> {
             },
             if returned == 1 { "its sender" } else { "senders" },
         ));
-        section.say("Without DANE, mail would have gone out, or has under soft-fail:");
-        section.table(&failed("What would have been done"), by_outcome(dane));
-        let months = &self.protection.months;
+        section
+            .say("What a relay without DANE would have done with these, and what was done under soft-fail:");
+        section.table(
+            &[
+                Column::Numbers("Stopped"),
+                Column::Numbers("Returned"),
+                Column::Numbers("Let through"),
+                Column::Words("Sent"),
+            ],
+            by_outcome(dane),
+        );
+        let months = self.months();
         if attempts > 0 && months.len() > 1 {
             section.parts.push(Part::Chart(Chart {
-                label: "Attempts that DANE stopped in each month, by what a relay without DANE would have done".to_owned(),
+                label:
+                    "Attempts that DANE stopped in each month, by what a relay without DANE would have done"
+                        .to_owned(),
                 noun: ("attempt", "attempts"),
                 scale: Scale::Counts,
                 bars: months.iter().map(stopped_bar).collect(),
             }));
         }
-        section.table(&failed("Month"), months.iter().filter_map(by_month).collect());
-        section.table(&failed("Cause"), by_cause(dane));
+        section.table(
+            &failed(Column::Short("Month")),
+            months.iter().filter_map(by_month).collect(),
+        );
+        section.table(&failed(Column::Words("Cause")), by_cause(dane));
         section
     }
 
@@ -170,21 +194,22 @@ impl Page<'_> {
             return None;
         }
         let mut section = Section::new("Where it was stopped");
-        let open = domains.stopped.saturating_sub(domains.healed);
         section.say(format_args!(
-            "DANE failed for {}. For {} of them a later delivery was verified: what was wrong has been mended, or the attack is \
-             over. For {} there has been none yet.",
+            "DANE stopped mail to {}. {} a later delivery was verified: what was wrong there has been mended, or the attack is over.",
             counted(domains.stopped, "domain", "domains"),
-            grouped(domains.healed),
-            grouped(open)
+            match domains.healed {
+                0 => "For none of them".to_owned(),
+                healed if healed == domains.stopped => "For all of them".to_owned(),
+                healed => format!("For {} of them", grouped(healed)),
+            }
         ));
         section.table(
             &[
                 Column::Words("Domain"),
                 Column::Numbers("Attempts"),
                 Column::Numbers("Returned"),
-                Column::Words("Last"),
-                Column::Words("Verified since"),
+                Column::Short("Last"),
+                Column::Words("Healed"),
                 Column::Words("Causes (hosts)"),
             ],
             domains.worst.iter().map(stopped_domain).collect(),
@@ -201,7 +226,7 @@ impl Page<'_> {
         (passed > 0).then(|| {
             let mut section = Section::new("What was let through");
             section.say(format_args!(
-                "{} although DANE had failed, because the policy for them is soft-fail. Enforcing would have held them up; \
+                "{} although DANE had failed, because the policy there is soft-fail. Enforcing DANE would have held such mail up; \
                  danerelay report --soft-fail says where, and what has healed.",
                 match passed {
                     1 => "1 delivery was made".to_owned(),
@@ -226,8 +251,8 @@ impl Page<'_> {
         meant.sort_by_key(|incident| std::cmp::Reverse((incident.domains, incident.first_seen)));
         let mut section = Section::new("Incidents");
         section.say(
-            "What held mail up or passed under soft-fail, in the last 90 days of these at most, and what the evidence speaks for; \
-             danerelay incidents show has that evidence.",
+            "Security failures that held mail up, or would have without soft-fail, and what they most likely were. Those that are \
+             over are kept for 90 days; danerelay incidents show ID has the evidence.",
         );
         let rows = meant.iter().take(INCIDENTS).map(|incident| {
             vec![
@@ -240,11 +265,11 @@ impl Page<'_> {
         });
         section.table(
             &[
-                Column::Words("Id"),
-                Column::Words("Since"),
-                Column::Words("Until"),
+                Column::Short("Id"),
+                Column::Short("Since"),
+                Column::Short("Until"),
                 Column::Numbers("Domains"),
-                Column::Words("What (most likely)"),
+                Column::Words("What failed (most likely)"),
             ],
             rows.collect(),
         );
@@ -262,7 +287,7 @@ impl Page<'_> {
              anybody (no such domain, no connection, a look-up without an answer) is not counted as stopped by DANE.",
         );
         for remark in self.remarks {
-            section.say(remark);
+            section.say(format_args!("Note: {remark}."));
         }
         section
     }
@@ -292,9 +317,9 @@ fn secured(month: &Month) -> Vec<String> {
 }
 
 /// The columns of each table of failures.
-fn failed(what: &'static str) -> [Column; 4] {
+fn failed(what: Column) -> [Column; 4] {
     [
-        Column::Words(what),
+        what,
         Column::Numbers("Stopped"),
         Column::Numbers("Returned"),
         Column::Numbers("Let through"),
@@ -323,7 +348,9 @@ fn by_outcome(dane: &DaneFailures) -> Vec<Vec<String>> {
             let of_these = list.iter().filter(|one| Without::of(one.cause) == Some(without));
             of_these.map(|one| one.deliveries).fold(0, u64::saturating_add)
         });
-        failures(without.words().to_owned(), counts)
+        let mut row = failures(without.words().to_owned(), counts)?;
+        row.rotate_left(1);
+        Some(row)
     });
     rows.collect()
 }
@@ -397,4 +424,148 @@ fn stopped_domain(stopped: &Stopped) -> Vec<String> {
         if stopped.healed { "yes" } else { "no" }.to_owned(),
         format!("{}{hosts}", causes.join("; ")),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use jiff::civil::date;
+    use mail::CauseKind;
+    use report::summary::{CauseCount, Domains, Outcomes, Traffic};
+
+    use super::*;
+    use crate::pages::plain;
+
+    const GOLDEN: &str = include_str!("page.golden");
+
+    fn counts<const N: usize>(counts: [(CauseKind, u64); N]) -> Vec<CauseCount> {
+        let counts = counts.map(|(cause, deliveries)| CauseCount { cause, deliveries });
+        counts.into()
+    }
+
+    fn outcomes(dane: DaneFailures) -> Outcomes {
+        Outcomes {
+            traffic: Traffic {
+                dane: 12_345,
+                dane_host_only: 655,
+                mta_sts: 4_000,
+                encrypted: 7_900,
+                clear: 100,
+                failed: sum(&dane.returned),
+                ..Traffic::default()
+            },
+            dane,
+            ..Outcomes::default()
+        }
+    }
+
+    /// A quiet month, one in which a provider forgot its records and somebody stripped STARTTLS, and one without mail.
+    fn protection() -> Protection {
+        let dane = DaneFailures {
+            stopped: counts([
+                (CauseKind::TlsaNoMatch, 1_200),
+                (CauseKind::StarttlsNotOffered, 3),
+                (CauseKind::TlsaLookup, 1),
+            ]),
+            returned: counts([(CauseKind::TlsaNoMatch, 2)]),
+            passed: counts([(CauseKind::DaneExpired, 1)]),
+        };
+        let busy = outcomes(dane);
+        let month = |name: &str, outcomes: &Outcomes| Month {
+            name: name.to_owned(),
+            outcomes: outcomes.clone(),
+        };
+        let stopped = |domain: &str, cause, attempts, healed: bool| Stopped {
+            domain: domain.to_owned(),
+            failures: DaneFailures {
+                stopped: counts([(cause, attempts)]),
+                ..DaneFailures::default()
+            },
+            hosts: vec![format!("mx.{domain}")],
+            last: "2026-10-17T08:00:00Z".parse().unwrap(),
+            last_verified: healed.then(|| "2026-10-17T09:00:00Z".parse().unwrap()),
+            healed,
+        };
+        Protection {
+            period: Period {
+                from: date(2026, 9, 1),
+                to: date(2026, 11, 29),
+            },
+            total: busy.clone(),
+            months: vec![
+                month("2026-09", &outcomes(DaneFailures::default())),
+                month("2026-10", &busy),
+                month("2026-11", &Outcomes::default()),
+            ],
+            domains: Domains {
+                all: 310,
+                verified: 120,
+                stopped: 45,
+                healed: 44,
+                worst: vec![
+                    stopped("provider.example", CauseKind::TlsaNoMatch, 1_100, true),
+                    stopped("partner.example", CauseKind::StarttlsNotOffered, 3, false),
+                ],
+            },
+            unreadable: 0,
+        }
+    }
+
+    fn document(protection: &Protection) -> Document {
+        let remarks = ["figures by domain and host are kept for 400 days (report.keep)".to_owned()];
+        Page {
+            relay: "relay.example",
+            made: "2026-11-29T12:00:00Z".parse().unwrap(),
+            protection,
+            incidents: &[],
+            remarks: &remarks,
+        }
+        .document()
+    }
+
+    /// To be renewed with UPDATE_GOLDEN=1, and read then.
+    #[test]
+    fn the_page_as_text() {
+        let text = plain::text(&document(&protection()));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commands/report/page.golden");
+            return std::fs::write(file, text).unwrap();
+        }
+        assert_eq!(text, GOLDEN);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 78),
+            "a line is too long:\n{text}"
+        );
+    }
+
+    #[test]
+    fn the_page_for_browsers_says_the_same_and_needs_nothing_else() {
+        let page = document(&protection()).html();
+        for words in [
+            "<h1>What DANE did for our mail</h1>",
+            "Content-Security-Policy",
+            "<title>2026-10: 25\u{202f}002 deliveries; DANE 49.4\u{202f}%",
+            "<title>2026-10: 1\u{202f}204 attempts; in clear text 3; over TLS",
+            "<td>partner.example</td>",
+        ] {
+            assert!(page.contains(words), "{words} is not in {page}");
+        }
+        for word in ["<script", "http:", "https:", "src=", "href=", "@import", "url("] {
+            assert!(!page.contains(word), "{word} is in {page}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_happened_nothing_is_claimed() {
+        let nothing = Protection {
+            months: Vec::new(),
+            total: Outcomes::default(),
+            domains: Domains::default(),
+            ..protection()
+        };
+        let text = plain::text(&document(&nothing));
+        assert!(text.contains("There were no deliveries."), "{text}");
+        assert!(text.contains("Nothing: DANE failed nowhere."), "{text}");
+        assert!(!text.contains("Where it was stopped"), "{text}");
+    }
 }

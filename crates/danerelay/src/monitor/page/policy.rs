@@ -47,7 +47,7 @@ pub(super) fn write(to: &mut Html, census: &Census, now: Timestamp) {
         });
         to.table(
             &[
-                Column::Words("Last day"),
+                Column::Short("Last day"),
                 Column::Words("For"),
                 Column::Words("Excepted"),
                 Column::Words("Reason"),

@@ -24,9 +24,9 @@ pub(super) fn write(to: &mut Html, metrics: &Metrics) {
         });
         to.table(
             &[
-                Column::Words("At"),
+                Column::Short("At"),
                 Column::Words("For"),
-                Column::Words("About"),
+                Column::Short("About"),
                 Column::Numbers("Sessions that met the policy"),
                 Column::Numbers("That did not"),
                 Column::Words("Report"),
