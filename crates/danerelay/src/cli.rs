@@ -135,10 +135,14 @@ pub(crate) enum Command {
     /// why, and whether it has healed since, which is to say that a later delivery was verified, or its TLSA records were
     /// withdrawn.
     ///
+    /// --page says on one page what DANE did, month by month; --html also writes it for browsers. --mail has the running relay mail a
+    /// summary of yesterday, with what waits and what is wrong now.
+    ///
     /// Asks the running relay; where none answers, reads the spool itself, which must be readable then. Figures by domain and
     /// host are kept for `report.keep`, totals for ten years.
     ///
-    /// Exit status: 0 reported; 1 the ledger has entries that cannot be read, and standard error says how many.
+    /// Exit status: 0 reported; 1 the ledger has entries that cannot be read, and standard error says how many; with --mail also 2
+    /// nobody is named who gets it, 3 no relay runs.
     Report(report::ReportArguments),
     /// Show what holds mail up: security failures, and what is wrong here.
     ///

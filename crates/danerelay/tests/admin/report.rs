@@ -51,5 +51,52 @@ fn reported(relay: &Relay) -> Vec<String> {
     );
     let nothing = relay.print(&["report", "--soft-fail"]);
     assert!(nothing.contains("enforcing would have cost nothing"), "{nothing}");
-    vec![outcomes, domains, overview, daily, nothing]
+    let file = relay.path("page.html");
+    let page = relay.print(&["report", "--html", file.to_str().unwrap()]);
+    assert!(page.contains("Nothing: DANE failed nowhere."), "{page}");
+    let html = std::fs::read_to_string(file).unwrap();
+    assert!(html.contains("<p>Nothing: DANE failed nowhere.</p>"), "{html}");
+    vec![outcomes, domains, overview, daily, nothing, page, html]
+}
+
+#[test]
+fn the_daily_mail_goes_through_the_queue_of_the_running_relay() {
+    let mut relay = Relay::start(&format!(
+        "{NO_DNS}[incidents]\nmail = \"postmaster@ops.example\"\n"
+    ));
+    let text = relay.print(&["report", "--mail", "-"]);
+    assert!(text.starts_with("Mail of 20"), "{text}");
+    assert!(text.contains("our resolver fails its test"), "{text}");
+    let said = relay.print(&["report", "--mail"]);
+    assert!(said.starts_with("mailed to postmaster@ops.example as "), "{said}");
+    relay.print(&["report", "--mail", "other@ops.example"]);
+    let logged = relay.wait_for_lines("action=report-mail", 2);
+    assert!(
+        logged[0].contains("selector=\"postmaster@ops.example\""),
+        "{logged:?}"
+    );
+    for message in relay.queue() {
+        assert_eq!(message["sender"], "", "{message}");
+    }
+    let to: Vec<Value> = relay
+        .queue()
+        .iter()
+        .map(|message| message["recipients"][0]["address"].clone())
+        .collect();
+    for address in ["postmaster@ops.example", "other@ops.example"] {
+        assert!(to.contains(&Value::from(address)), "{address}: {to:?}");
+    }
+    relay.stop();
+    let end = relay.run(&["report", "--mail"]);
+    assert_eq!(end.status, 3, "{}", end.stderr);
+    assert!(end.stderr.contains("no daemon answers"), "{}", end.stderr);
+}
+
+#[test]
+fn a_daily_mail_to_nobody_is_refused() {
+    let relay = Relay::start(NO_DNS);
+    let end = relay.run(&["report", "--mail"]);
+    assert_eq!(end.status, 2, "{}", end.stderr);
+    assert!(end.stderr.contains("incidents.mail"), "{}", end.stderr);
+    assert!(relay.queue().is_empty());
 }
