@@ -64,6 +64,7 @@ fn the_daily_mail_goes_through_the_queue_of_the_running_relay() {
     let mut relay = Relay::start(&format!(
         "{NO_DNS}[incidents]\nmail = \"postmaster@ops.example\"\n"
     ));
+    relay.wait_for("status=failing");
     let text = relay.print(&["report", "--mail", "-"]);
     assert!(text.starts_with("Mail of 20"), "{text}");
     assert!(text.contains("our resolver fails its test"), "{text}");

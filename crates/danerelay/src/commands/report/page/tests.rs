@@ -75,7 +75,7 @@ fn protection() -> Protection {
             stopped: 45,
             healed: 44,
             worst: vec![
-                stopped("provider.example", CauseKind::TlsaNoMatch, 1_100, true),
+                stopped("big.example", CauseKind::TlsaNoMatch, 1_100, true),
                 stopped("partner.example", CauseKind::StarttlsNotOffered, 3, false),
             ],
         },
