@@ -296,7 +296,7 @@ impl Facts {
             ],
             ending.collect(),
         );
-        let healed = policy.healed.iter().take(ROWS).map(|healed| {
+        let healed = policy.tests.healed.iter().take(ROWS).map(|healed| {
             vec![
                 day(healed.since),
                 format!("{} {} ({})", healed.kind, healed.name, healed.place),

@@ -6,7 +6,7 @@ use report::summary::DaneFailures;
 use spool::DestinationCount;
 
 use super::*;
-use crate::wiring::standing::{Ending, Healed, ListTrouble};
+use crate::wiring::standing::{Ending, Healed, ListTrouble, Tests};
 
 const GOLDEN: &str = include_str!("golden.txt");
 
@@ -92,14 +92,18 @@ fn policy() -> PolicyTrouble {
             file: "policy.toml".to_owned(),
             line: 12,
         }],
-        healed: vec![Healed {
-            kind: "mx".to_owned(),
-            name: "mx.example".to_owned(),
-            source: "policy.toml".to_owned(),
-            place: "policy.toml:20".to_owned(),
-            since: time("2026-11-28T04:00:00Z"),
-            reason: "verified".to_owned(),
-        }],
+        tests: Tests {
+            healed: vec![Healed {
+                kind: "mx".to_owned(),
+                name: "mx.example".to_owned(),
+                meaning: "dane off".to_owned(),
+                source: "policy.toml".to_owned(),
+                place: "policy.toml:20".to_owned(),
+                since: time("2026-11-28T04:00:00Z"),
+                reason: "verified".to_owned(),
+            }],
+            ..Tests::default()
+        },
     }
 }
 
