@@ -175,6 +175,7 @@ impl DaneFailures {
                 | DaneResult::VerifyHostOnly
                 | DaneResult::Encrypt
                 | DaneResult::Skip
+                | DaneResult::Waived
                 | DaneResult::Softfail
                 | DaneResult::Fail,
             ) => return,
