@@ -8,6 +8,7 @@ use std::path::Path;
 
 use mail::printable::{Printable, PrintableLines};
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
 use crate::json;
@@ -40,20 +41,29 @@ pub(super) fn write_json(answer: &impl Serialize) -> Result<(), Failure> {
     write(&text)
 }
 
-/// Writes a file that readers see whole or not at all, and that everybody may read.
-pub(super) fn replace_file(path: &Path, text: &str) -> Result<(), Failure> {
-    let fail = |cause| Failure::File {
-        path: path.to_owned(),
-        cause,
-    };
+/// A new file in the directory of another, which everybody may read once it takes that one's place.
+pub(super) fn beside(path: &Path) -> Result<NamedTempFile, Failure> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let mut file = tempfile::Builder::new()
+    tempfile::Builder::new()
         .permissions(Permissions::from_mode(0o644))
         .tempfile_in(directory.unwrap_or(Path::new(".")))
-        .map_err(fail)?;
-    file.write_all(text.as_bytes()).map_err(fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
+        .map_err(|cause| unwritten(path, cause))
+}
+
+/// Writes a file that readers see whole or not at all.
+pub(super) fn replace_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut file = beside(path)?;
+    file.write_all(text.as_bytes())
+        .map_err(|cause| unwritten(path, cause))?;
+    file.persist(path).map_err(|error| unwritten(path, error.error))?;
     Ok(())
+}
+
+fn unwritten(path: &Path, cause: io::Error) -> Failure {
+    Failure::File {
+        path: path.to_owned(),
+        cause,
+    }
 }
 
 /// Tells the user something that is not part of the answer. If standard error is closed, nobody wants to know.

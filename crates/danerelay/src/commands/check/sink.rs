@@ -72,7 +72,7 @@ impl<'a> Sink<'a> {
         };
         // What cannot be written is better known before hours of work.
         for path in [&arguments.html, &arguments.openmetrics].into_iter().flatten() {
-            beside(path)?;
+            output::beside(path)?;
         }
         let mut sink = Self {
             arguments,
@@ -311,14 +311,4 @@ fn journal(path: &Path, whole: u64) -> Result<File, Failure> {
     file.set_len(whole).map_err(&fail)?;
     file.seek(SeekFrom::End(0)).map_err(&fail)?;
     Ok(file)
-}
-
-/// A new file in the directory of another, which readers see whole or not at all.
-fn beside(path: &Path) -> Result<tempfile::NamedTempFile, Failure> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    tempfile::Builder::new()
-        .permissions(std::fs::Permissions::from_mode(0o644))
-        .tempfile_in(directory.unwrap_or(Path::new(".")))
-        .map_err(unwritten(path))
 }
