@@ -94,7 +94,9 @@ fn rsyslog(directory: &Path) -> Daemon {
     rsyslogd.arg("-n").arg("-f").arg(configuration);
     rsyslogd.arg("-i").arg(directory.join("rsyslog.pid"));
     let daemon = Daemon::start(&mut rsyslogd, &directory.join("rsyslog-itself.log"));
-    wait::until("rsyslog's socket", || Path::new("/dev/log").exists().then_some(()));
+    wait::until("rsyslog's socket", || {
+        Path::new("/dev/log").exists().then_some(())
+    });
     daemon
 }
 
@@ -132,7 +134,10 @@ impl Client {
     }
 
     fn say(&mut self, line: &str, code: &str) {
-        self.0.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        self.0
+            .get_mut()
+            .write_all(format!("{line}\r\n").as_bytes())
+            .unwrap();
         self.hear(code);
     }
 
