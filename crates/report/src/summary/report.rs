@@ -265,7 +265,8 @@ fn first<'a>(rows: &'a [Counted], question: &Question) -> Vec<&'a Counted> {
                 Order::Deliveries => deliveries,
                 Order::Domains => row.traffic.domains.unwrap_or(0),
             };
-            ((Reverse((first, deliveries, deferred)), &*row.name), row)
+            let most_first = Reverse((first, deliveries, deferred));
+            ((most_first, beginning(&row.name), &*row.name), row)
         })
         .collect();
     if let Some(most) = question.most
@@ -276,4 +277,13 @@ fn first<'a>(rows: &'a [Counted], question: &Question) -> Vec<&'a Counted> {
     }
     ranked.sort_unstable_by_key(|(key, _)| *key);
     ranked.into_iter().map(|(_, row)| row).collect()
+}
+
+/// How a name begins, as a number of the same order. Many rows have the same figures, and names are elsewhere in memory.
+fn beginning(name: &str) -> u128 {
+    let mut octets = [0; 16];
+    for (octet, of_name) in octets.iter_mut().zip(name.bytes()) {
+        *octet = of_name;
+    }
+    u128::from_be_bytes(octets)
 }

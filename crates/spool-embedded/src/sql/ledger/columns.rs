@@ -1,7 +1,6 @@
 //! How the fields of a key are stored.
 
 use mail::{AddressFamily, CauseKind, DaneResult, DeliverySecurity, Domain, DomainPart, LedgerKey, Status};
-use rusqlite::Row;
 
 use crate::sql::state::State;
 
@@ -23,25 +22,23 @@ pub(super) fn numbers(key: &LedgerKey) -> [i64; 5] {
     ]
 }
 
-/// Back from [`numbers`], which begin at this column; `None` if they are not as they were written.
+/// Back from [`numbers`]; `None` if they are not as they were written.
 pub(super) fn key(
-    row: &Row<'_>,
-    first: usize,
+    [family, status, security, dane, cause]: [i64; 5],
     domain: Option<DomainPart>,
     host: Option<Domain>,
 ) -> Option<LedgerKey> {
-    let number = |column: usize| row.get_ref(first.checked_add(column)?).ok()?.as_i64().ok();
-    let cause = match number(4)? {
+    let cause = match cause {
         0 => None,
         number => Some(CauseKind::of(u8::try_from(number).ok()?)?),
     };
     Some(LedgerKey {
         domain,
         host,
-        family: family_of(number(0)?)?,
-        status: status_of(number(1)?)?,
-        security: security_of(number(2)?)?,
-        dane: dane_of(number(3)?)?,
+        family: family_of(family)?,
+        status: status_of(status)?,
+        security: security_of(security)?,
+        dane: dane_of(dane)?,
         cause,
     })
 }

@@ -1,6 +1,9 @@
 //! The ledger as reports read it.
 
 use std::ops::{ControlFlow, RangeInclusive};
+use std::panic::resume_unwind;
+use std::sync::mpsc;
+use std::thread;
 
 use jiff::civil::Date;
 use mail::DomainPart;
@@ -47,7 +50,8 @@ pub(crate) fn totals(
                 .saturating_mul(SECONDS_A_DAY)
                 .saturating_add(row.get(3)?),
         };
-        let found = domain.and_then(|domain| sum.tally(key(row, 6, domain, None)?));
+        let outcome = [row.get(6)?, row.get(7)?, row.get(8)?, row.get(9)?, row.get(10)?];
+        let found = domain.and_then(|domain| sum.tally(key(outcome, domain, None)?));
         match date(row.get(0)?).zip(found) {
             Some((day, tally)) => {
                 if visit(day, tally).is_break() {
@@ -61,24 +65,78 @@ pub(crate) fn totals(
 }
 
 /// See [`spool::Ledger::sums`]: one pass over what was counted on these days, and one over the keys, by domain.
+///
+/// While the database is read here, a second thread makes tallies of what was read, and shows them: each takes about half of
+/// the time.
 pub(crate) fn sums(
     connection: &mut Connection,
     days: &RangeInclusive<Date>,
-    mut visit: impl FnMut(Tally) -> ControlFlow<()>,
+    visit: impl FnMut(Tally) -> ControlFlow<()> + Send,
 ) -> Result<u64> {
     // One view of all tables; dropping it only ends the reading.
     let view = connection.transaction()?;
     let mut sums = Sums::read(&view, day_number(*days.start())..=day_number(*days.end()))?;
-    let mut unreadable = sums.unreadable;
-    let mut names = Names::read(&view)?;
+    let names = Names::read(&view)?;
+    let (batches, coming) = mpsc::sync_channel(AHEAD);
+    let shown: Result<u64> = thread::scope(|scope| {
+        let named = thread::Builder::new().name("spool-ledger".into());
+        let shower = named.spawn_scoped(scope, || show(coming, names, visit))?;
+        read_keys(&view, &mut sums, &batches)?;
+        drop(batches);
+        Ok(shower.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    Ok(sums.unreadable.saturating_add(shown?))
+}
+
+/// A key and its sum, as they were read.
+#[derive(Debug)]
+struct Counted {
+    sum: Sum,
+    domain: i64,
+    host: i64,
+    outcome: [i64; 5],
+}
+
+/// Keys handed over at a time, and how often this is done before anything is shown.
+const BATCH: usize = 1024;
+const AHEAD: usize = 4;
+
+/// Hands over the keys under which something was counted, until nobody wants more.
+fn read_keys(view: &Connection, sums: &mut Sums, batches: &mpsc::SyncSender<Vec<Counted>>) -> Result<()> {
+    let mut batch = Vec::with_capacity(BATCH);
     let mut statement = view.prepare_cached(KEYS)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let Some(sum) = sums.get(row.get(0)?) else {
             continue;
         };
-        let found = match (names.domain(row.get(1)?), names.host(row.get(2)?)) {
-            (Ok(domain), Ok(host)) => key(row, 3, domain, host).and_then(|key| sum.tally(key)),
+        batch.push(Counted {
+            sum,
+            domain: row.get(1)?,
+            host: row.get(2)?,
+            outcome: [row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?],
+        });
+        if batch.len() == BATCH {
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+            if batches.send(full).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    let _ = batches.send(batch);
+    Ok(())
+}
+
+/// Shows a tally of each key; returns how many keys are not as they were written.
+fn show(
+    batches: mpsc::Receiver<Vec<Counted>>,
+    mut names: Names,
+    mut visit: impl FnMut(Tally) -> ControlFlow<()>,
+) -> u64 {
+    let mut unreadable = 0_u64;
+    for counted in batches.into_iter().flatten() {
+        let found = match (names.domain(counted.domain), names.host(counted.host)) {
+            (Ok(domain), Ok(host)) => key(counted.outcome, domain, host).and_then(|key| counted.sum.tally(key)),
             (Err(_), _) | (_, Err(_)) => None,
         };
         match found {
@@ -90,5 +148,5 @@ pub(crate) fn sums(
             None => unreadable = unreadable.saturating_add(1),
         }
     }
-    Ok(unreadable)
+    unreadable
 }
