@@ -136,7 +136,9 @@ fn show(
     let mut unreadable = 0_u64;
     for counted in batches.into_iter().flatten() {
         let found = match (names.domain(counted.domain), names.host(counted.host)) {
-            (Ok(domain), Ok(host)) => key(counted.outcome, domain, host).and_then(|key| counted.sum.tally(key)),
+            (Ok(domain), Ok(host)) => {
+                key(counted.outcome, domain, host).and_then(|key| counted.sum.tally(key))
+            }
             (Err(_), _) | (_, Err(_)) => None,
         };
         match found {
