@@ -29,6 +29,6 @@ pub use dkim::{KeyFault, SignFault, Signer};
 pub use gzip::GzipFault;
 pub use message::Letter;
 pub use read::{ReadFault, Reading};
-pub use record::{Place, PlaceFault, Record, RecordFault, published, record_name};
+pub use record::{Place, PlaceFault, Record, RecordFault, is_about_reports, published, record_name};
 pub use report::{Packed, Report, Written};
 pub use reporter::{Reporter, ReporterFault};

@@ -101,6 +101,11 @@ pub fn published<R: AsRef<[u8]>>(records: &[R]) -> Result<Option<Record>, Record
     }
 }
 
+/// Whether a TXT record is about TLS reports, valid or not.
+pub fn is_about_reports(record: &[u8]) -> bool {
+    fields(record).is_some()
+}
+
 /// What follows the version, from its semicolon on; `None` if the record is not about TLS reports.
 fn fields(record: &[u8]) -> Option<&[u8]> {
     let rest = record.strip_prefix(VERSION.as_bytes())?;

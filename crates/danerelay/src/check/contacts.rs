@@ -4,14 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dane::{
-    ClientConfigs, PkixFailure, RecordingVerifier, ReferenceIdentifiers, TlsaSet, Usage, VerifyFailure,
-    WebPki, openssl_cipher_name, server_name, verify_chain,
+    PkixFailure, ReferenceIdentifiers, TlsaSet, Usage, VerifyFailure, WebPki, openssl_cipher_name, server_name,
+    verify_chain,
 };
 use delivery::probe::{Probe, Prober};
 use delivery::route::{Candidate, Route, RouteHost};
 use mail::Domain;
 use policy::decision::{Action, Requirement};
-use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
 
 use super::deadline::Deadline;
@@ -26,7 +25,6 @@ use crate::explain::{certificates, published};
 /// Connects.
 pub(super) struct Contacts {
     prober: Prober,
-    configs: ClientConfigs,
     webpki: WebPki,
     /// Further handshakes; none if servers are to be bothered as little as possible.
     offers: Option<Offers>,
@@ -81,14 +79,9 @@ struct Place<'a> {
 }
 
 impl Contacts {
-    pub(super) fn new(
-        prober: Prober,
-        (configs, webpki): (ClientConfigs, WebPki),
-        offers: Option<Offers>,
-    ) -> Self {
+    pub(super) fn new(prober: Prober, webpki: WebPki, offers: Option<Offers>) -> Self {
         Self {
             prober,
-            configs,
             webpki,
             offers,
             known: Once::new(KNOWN),
@@ -183,13 +176,7 @@ impl Contacts {
     /// What the WebPKI says about the host's name.
     fn webpki(&self, host: &RouteHost, chain: &[CertificateDer<'static>]) -> Option<Result<(), PkixFailure>> {
         let name = server_name(host.name()?.as_str()).ok()?;
-        let (own, issuers) = chain.split_first()?;
-        let provider = self.configs.provider();
-        let verifier = RecordingVerifier::with_webpki(provider, &self.webpki, name.clone());
-        verifier
-            .verify_server_cert(own, issuers, &name, &[], UnixTime::now())
-            .ok()?;
-        verifier.observed()?.webpki
+        (!chain.is_empty()).then(|| self.webpki.verify_chain(chain, &name, UnixTime::now()))
     }
 
     /// The other version of TLS, the other kind of key, and the other cipher suites.

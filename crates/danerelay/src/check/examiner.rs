@@ -193,20 +193,20 @@ impl Examiner {
         let Some(route) = missed.unless(found, || "the MX hosts".to_owned()) else {
             return Vec::new();
         };
-        let seen = match &route.decision {
+        let all: Vec<(&RouteHost, Option<&Candidate>)> = match &route.decision {
             Decision::Try(candidates) | Decision::PassOver(_, candidates) => {
-                let each = candidates
-                    .iter()
-                    .map(|candidate| self.host(&route, &candidate.host, Some(candidate), deadline));
-                join_all(each).await
+                let each = candidates.iter();
+                each.map(|candidate| (&candidate.host, Some(candidate))).collect()
             }
-            Decision::Stop(_, hosts) => {
-                join_all(hosts.iter().map(|host| self.host(&route, host, None, deadline))).await
-            }
+            Decision::Stop(_, hosts) => hosts.iter().map(|host| (host, None)).collect(),
         };
-        let mut hosts = Vec::with_capacity(seen.len());
-        for (mut host, of_host) in seen {
-            host.preference = preference(exchanges, &host.name);
+        let looks = all.into_iter().map(async |(host, candidate)| {
+            let (seen, missed) = self.host(&route, host, candidate, deadline).await;
+            let preference = preference(exchanges, host);
+            (HostSeen { preference, ..seen }, missed)
+        });
+        let mut hosts = Vec::new();
+        for (host, of_host) in join_all(looks).await {
             hosts.push(host);
             missed.0.extend(of_host.0);
         }

@@ -52,3 +52,4 @@ pub(crate) use row::Row;
 pub(crate) use setup::{Connecting, Setup};
 pub(crate) use summary::{Counts, Summary};
 pub(crate) use verdict::Verdict;
+pub(crate) use ways::has_route;

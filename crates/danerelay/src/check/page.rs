@@ -12,6 +12,8 @@ use super::verdict::Verdict;
 
 /// The most changes that are listed.
 const CHANGES: usize = 500;
+/// Up to so many changes are shown at once; of more when somebody asks.
+const SHOWN: usize = 20;
 /// The most domains that are named as new or gone.
 const NAMES: usize = 100;
 
@@ -119,8 +121,7 @@ fn shares(out: &mut String, counts: &Counts) {
     for verdict in Verdict::ALL {
         let _ = writeln!(
             out,
-            "<li><span class=\"v {v}\">{v}</span> <b>{}</b> <span class=\"quiet\">{}</span><br>\
-             <span class=\"quiet\">{}</span></li>",
+            "<li><span class=\"v {v}\">{v}</span> <b>{}</b><br><span class=\"quiet\">{}: {}</span></li>",
             counts.of(verdict),
             percent(counts.share(verdict)),
             verdict.words(),
@@ -180,9 +181,11 @@ fn write_changes(out: &mut String, changes: &Changes) {
         out.push_str("<p>Nothing has changed.</p>\n");
         return;
     }
+    // A long list would hide what follows.
+    let open = if changes.changed.len() <= SHOWN { " open" } else { "" };
     let _ = writeln!(
         out,
-        "<p>{} changed, {} new, {} not checked any more.</p>\n<ul class=\"changes\">",
+        "<details{open}>\n<summary>{} changed, {} new, {} not checked any more</summary>\n<ul class=\"changes\">",
         changes.changed.len(),
         changes.new.len(),
         changes.gone.len()
@@ -224,9 +227,10 @@ fn write_changes(out: &mut String, changes: &Changes) {
                 0 => String::new(),
                 rest => format!(", and {rest} more"),
             };
-            let _ = writeln!(out, "<p>{words}: {}{rest}.</p>", Html(&first.join(", ")));
+            let _ = writeln!(out, "<p class=\"names\">{words}: {}{rest}.</p>", Html(&first.join(", ")));
         }
     }
+    out.push_str("</details>\n");
     if changes.unlike > 0 {
         let _ = writeln!(out, "<p class=\"quiet\">{}.</p>", changes.unlike_words());
     }

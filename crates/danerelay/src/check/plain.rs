@@ -14,12 +14,12 @@ use super::observation::{
 };
 use crate::explain::TlsaStatus;
 
-/// The preference of the host of this name, or what stands in its place.
-pub(super) fn preference(exchanges: &[MxRecord], name: &str) -> Option<u16> {
+/// The preference of a host.
+pub(super) fn preference(exchanges: &[MxRecord], host: &RouteHost) -> Option<u16> {
     let named = |record: &&MxRecord| match &record.exchange {
-        Exchange::Name(host) => host.as_str() == name,
-        Exchange::Address(address) => address.to_string() == name,
-        Exchange::Invalid(text) => text == name,
+        Exchange::Name(name) => host.name() == Some(name),
+        Exchange::Address(address) => host.name().is_none() && host.addresses().first() == Some(address),
+        Exchange::Invalid(text) => host.no_name() == Some(text),
         Exchange::Root => false,
     };
     exchanges.iter().find(named).map(|record| record.preference)
@@ -200,7 +200,7 @@ pub(super) fn tlsrpt(texts: &[Box<[u8]>]) -> TlsrptSeen {
             (TlsrptKind::Invalid, Some(fault.to_string()))
         }
     };
-    let records = texts.iter().filter(|text| text.starts_with(b"v=TLSRPTv1"));
+    let records = texts.iter().filter(|text| tlsrpt::is_about_reports(text));
     TlsrptSeen {
         status,
         records: records

@@ -79,18 +79,18 @@ fn contacts(config: &Config, delivery: &DeliveryConfig, depth: Depth) -> Result<
     };
     let prober = Prober::new(delivery, &tls::client(&settings).map_err(WiringError::from)?)
         .map_err(WiringError::Ehlo)?;
-    let parts = tls::parts(&settings).map_err(WiringError::from)?;
+    let (configs, webpki) = tls::parts(&settings).map_err(WiringError::from)?;
     let stages = &delivery.timeouts;
     let offers = match depth {
         Depth::Verdict => None,
         Depth::Everything => Some(Offers {
-            configs: parts.0.clone(),
+            configs,
             hostname: DomainPart::parse(&delivery.hostname).map_err(WiringError::Ehlo)?,
             patience: stages.connect + stages.banner + stages.ehlo + stages.starttls,
             places: Semaphore::new(HANDSHAKES),
         }),
     };
-    Ok(Contacts::new(prober, parts, offers))
+    Ok(Contacts::new(prober, webpki, offers))
 }
 
 /// Deliveries as anybody else makes them: both families, and no host is this relay itself.

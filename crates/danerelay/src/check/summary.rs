@@ -166,7 +166,7 @@ impl Summary {
         if !providers.is_empty() {
             let _ = writeln!(
                 table,
-                "\n{:<32}{:>8}{:>9}{:>10}{:>8}",
+                "\n{:<31} {:>8}{:>9}{:>10}{:>8}",
                 "who runs the MX hosts", "domains", "secure", "insecure", "broken"
             );
         }
@@ -174,8 +174,8 @@ impl Summary {
             let counts = &provider.counts;
             let _ = writeln!(
                 table,
-                "{:<32}{:>8}{:>9}{:>10}{:>8}",
-                provider.name,
+                "{:<31} {:>8}{:>9}{:>10}{:>8}",
+                shortened(&provider.name),
                 counts.all(),
                 percent(counts.share(Verdict::Secure)),
                 percent(counts.share(Verdict::Insecure)),
@@ -183,6 +183,15 @@ impl Summary {
             );
         }
         table
+    }
+}
+
+/// Of a long name the end, which says most.
+fn shortened(name: &str) -> String {
+    const MOST: usize = 31;
+    match name.len().checked_sub(MOST) {
+        None | Some(0) => name.to_owned(),
+        Some(more) => format!("…{}", name.get(more + 1..).unwrap_or_default()),
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn write(report: &Report, paint: Paint) -> String {
         text.policies(report);
     }
     if !report.hosts.is_empty() && !report.not_probed.is_empty() {
-        text.wrapped(2, "not probed", &report.not_probed.join(", "));
+        text.wrapped(2, "untested ", &report.not_probed.join(", "));
     }
     if !report.findings.is_empty() {
         text.line("");

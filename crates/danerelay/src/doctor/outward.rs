@@ -15,6 +15,7 @@ use mail::cause::{Cause, TlsFault};
 
 use super::finding::{Finding, Level, Subject};
 use super::patient::Patient;
+use crate::check::has_route;
 
 /// Whose MX hosts are tried if nobody is named: hardly a relay sends no mail there anyway, it answers over both IPv4 and IPv6, and one
 /// more connection that says goodbye means nothing to it.
@@ -60,7 +61,7 @@ pub(super) async fn examine(patient: &Patient<'_>, prober: &Prober, dns_works: b
     let targets = targets(&hosts, route.port);
     if targets.is_empty() {
         let reason = route.decision.failure().map(|failure| failure.reason.to_string());
-        let reason = reason.unwrap_or_else(|| "it has no addresses".to_owned());
+        let reason = reason.unwrap_or_else(|| "it has no addresses that this machine has a way to".to_owned());
         return nothing(unknown(format!("{next_hop} could not be tried: {reason}")));
     }
     let under_way = targets.into_iter().map(async |(host, socket)| Tried {
@@ -90,10 +91,11 @@ fn targets(hosts: &[&RouteHost], port: u16) -> Vec<(Domain, SocketAddr)> {
         .iter()
         .filter_map(|host| Some((host.name()?.clone(), host)))
         .flat_map(|(name, host)| {
-            host.addresses()
-                .iter()
-                .map(move |address| (name.clone(), *address))
+            let addresses = host.addresses().iter();
+            addresses.map(move |address| (name.clone(), *address))
         })
+        // A family without a way outward has a finding of its own.
+        .filter(|(_, address)| has_route(*address))
         .collect();
     let some = |is_ipv4: bool| {
         let family = all

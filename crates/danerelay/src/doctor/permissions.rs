@@ -1,6 +1,7 @@
 //! Who may read what is secret, and who may change what decides.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -16,8 +17,16 @@ const OTHERS_WRITE: u32 = 0o002;
 pub(super) fn examine(loaded: &Loaded) -> Vec<Finding> {
     let config = &loaded.config;
     let mut findings = Vec::new();
-    for path in [&loaded.path, &config.policy.file] {
-        findings.extend(writable(path));
+    for path in [
+        &loaded.path,
+        &config.policy.file,
+        &config.dns.trust_anchor,
+        &config.tls.webpki_roots,
+    ] {
+        if !path.as_os_str().is_empty() {
+            findings.extend(unseen(path));
+            findings.extend(writable(path));
+        }
     }
     for path in [
         &config.listen.tls_key,
@@ -25,6 +34,7 @@ pub(super) fn examine(loaded: &Loaded) -> Vec<Finding> {
         &config.tlsrpt.dkim.key,
     ] {
         if !path.as_os_str().is_empty() {
+            findings.extend(unseen(path));
             findings.extend(readable(path));
             findings.extend(writable(path));
         }
@@ -37,6 +47,19 @@ pub(super) fn examine(loaded: &Loaded) -> Vec<Finding> {
         findings.push(Finding::ok(Subject::Permissions, found));
     }
     findings
+}
+
+/// Of a file that this user cannot look at nobody knows; one that is missing is found elsewhere.
+fn unseen(path: &Path) -> Option<Finding> {
+    let error = fs::metadata(path).err()?;
+    (error.kind() == ErrorKind::PermissionDenied).then(|| {
+        Finding::new(
+            Subject::Permissions,
+            Level::Unknown,
+            format!("{}: {}", path.display(), access::words(&error)),
+            "run this as the user that serves: sudo -u danerelay danerelay doctor",
+        )
+    })
 }
 
 /// Whoever can write it decides what is sent, and to whom.

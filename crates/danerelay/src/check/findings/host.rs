@@ -159,7 +159,25 @@ fn servers(report: &mut Findings<'_>, zone: &ZoneSeen) {
         return refusals(report, zone);
     };
     let is_signed = answers().any(|(_, answer)| answer.is_signed);
-    for (server, answer) in answers() {
+    // Where nobody answers by one family and some do by the other, the way is rather closed here.
+    let is_closed = |is_ipv6: bool| {
+        let mut of_family = answers().filter(|(_, answer)| answer.address.is_ipv6() == is_ipv6);
+        of_family.next().is_some_and(|(_, first)| first.said == ServerSaid::Silence)
+            && of_family.all(|(_, answer)| answer.said == ServerSaid::Silence)
+            && zone.servers.len() > 1
+    };
+    for (family, is_ipv6) in [("IPv6", true), ("IPv4", false)] {
+        if is_closed(is_ipv6) {
+            report.add(
+                Code::NameServersSilent,
+                format!(
+                    "no name server of {} answers us directly by {family}: perhaps that way is closed here",
+                    zone.name
+                ),
+            );
+        }
+    }
+    for (server, answer) in answers().filter(|(_, answer)| !is_closed(answer.address.is_ipv6())) {
         let fault = match answer.said {
             ServerSaid::Silence => "does not answer",
             ServerSaid::Refused => "refuses to answer",

@@ -153,11 +153,10 @@ pub(super) fn name_servers(report: &mut Findings<'_>, zone: &ZoneSeen) {
     if with_ipv6 < 2 && !zone.servers.is_empty() {
         report.add_with_fix(
             Code::NameServersNoIpv6,
-            format!(
-                "{with_ipv6} of the {} name servers of {} have an IPv6 address",
-                zone.servers.len(),
-                zone.name
-            ),
+            match (with_ipv6, zone.servers.len()) {
+                (0, _) => format!("no name server of {} has an IPv6 address", zone.name),
+                (_, all) => format!("only one of the {all} name servers of {} has an IPv6 address", zone.name),
+            },
             "let at least two of them have one",
         );
     }

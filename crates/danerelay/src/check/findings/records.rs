@@ -203,6 +203,10 @@ fn rollover(report: &mut Findings<'_>, host: &HostSeen) {
         ),
         (false, false, _) => {}
     }
+    if !current && !issuer {
+        // That nothing matches is told with the address.
+        return;
+    }
     let named = next.filter(|_| current && !issuer);
     for record in usable().filter(|record| !is_matched(record) && Some(*record) != named) {
         report.add(

@@ -47,8 +47,8 @@ struct Longer {
 /// One record.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Seen {
-    /// In zone-file form.
-    record: String,
+    #[serde(with = "zone_form")]
+    record: TlsaRecord,
     /// When it was seen for the first time.
     since: Timestamp,
     /// When it was gone.
@@ -60,14 +60,7 @@ pub(super) struct Known {
     first: Timestamp,
     /// How long senders may use an answer of before, in seconds.
     wait: u32,
-    spans: Vec<Span>,
-}
-
-/// A record, and from when to when it was there.
-struct Span {
-    record: TlsaRecord,
-    since: Timestamp,
-    until: Option<Timestamp>,
+    spans: Vec<Seen>,
 }
 
 /// Whether the senders know the records.
@@ -166,16 +159,15 @@ impl Owner {
     fn update(&mut self, present: &[&TlsaRecord], wait: u32, now: Timestamp) {
         self.records
             .retain(|seen| seen.until.is_none_or(|until| is_within(until, wait, now)));
-        let present: Vec<String> = present.iter().map(ToString::to_string).collect();
         let here = self.records.iter_mut().filter(|seen| seen.until.is_none());
-        for seen in here.filter(|seen| !present.contains(&seen.record)) {
+        for seen in here.filter(|seen| !present.contains(&&seen.record)) {
             seen.until = Some(now);
         }
         for record in present {
-            let is_here = |seen: &Seen| seen.until.is_none() && seen.record == record;
+            let is_here = |seen: &Seen| seen.until.is_none() && seen.record == **record;
             if !self.records.iter().any(is_here) {
                 self.records.push(Seen {
-                    record,
+                    record: TlsaRecord::clone(record),
                     since: now,
                     until: None,
                 });
@@ -184,17 +176,10 @@ impl Owner {
     }
 
     fn known(&self, wait: u32) -> Known {
-        let spans = self.records.iter().filter_map(|seen| {
-            Some(Span {
-                record: seen.record.parse().ok()?,
-                since: seen.since,
-                until: seen.until,
-            })
-        });
         Known {
             first: self.first,
             wait,
-            spans: spans.collect(),
+            spans: self.records.clone(),
         }
     }
 }
@@ -234,6 +219,22 @@ impl Known {
             .iter()
             .filter(|span| span.since <= time && span.until.is_none_or(|until| until > time));
         TlsaSet::new(there.map(|span| span.record.clone()).collect())
+    }
+}
+
+/// A record as it stands in a zone file.
+mod zone_form {
+    use dane::TlsaRecord;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(record: &TlsaRecord, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(record)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<TlsaRecord, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 
