@@ -154,6 +154,8 @@ impl<'a> Anchors<'a> {
         self.origins.push(origin);
     }
 
+    /// By identity: the path has a reference into our own list, and two anchors may be equal, such as a key alone and the
+    /// certificate that has it.
     fn origin_of(&self, anchor: &TrustAnchor<'_>) -> Option<Origin<'a>> {
         self.trusted
             .iter()

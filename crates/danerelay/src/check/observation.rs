@@ -454,3 +454,66 @@ pub(crate) fn short(record: &str) -> String {
         None => record.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn words<T: Serialize>(values: &[T]) -> Vec<String> {
+        let values = values.iter().map(|value| serde_json::to_value(value).unwrap());
+        values.map(|value| value.as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_programs_read_is_documented() {
+        let document = include_str!("../../../../docs/check.md");
+        let all = [
+            words(&[MxKind::Hosts, MxKind::Implicit, MxKind::NullMx, MxKind::NoSuchDomain, MxKind::Failed]),
+            words(&[
+                ServerSaid::Records,
+                ServerSaid::Alias,
+                ServerSaid::Nodata,
+                ServerSaid::Nxdomain,
+                ServerSaid::Refused,
+                ServerSaid::Silence,
+            ]),
+            words(&[HostKind::Name, HostKind::Address, HostKind::Invalid]),
+            words(&[FailureKind::Bogus, FailureKind::Refused, FailureKind::Undecided]),
+            words(&[ParentSeen::NotAsked, ParentSeen::Exists, ParentSeen::Denied, ParentSeen::Failed]),
+            words(&[IssuerSeen::NotAsked, IssuerSeen::Valid, IssuerSeen::Invalid]),
+            words(&[
+                WebPkiSeen::NotAsked,
+                WebPkiSeen::Valid,
+                WebPkiSeen::NameMismatch,
+                WebPkiSeen::Expired,
+                WebPkiSeen::Untrusted,
+            ]),
+            words(&[VersionSeen::Tls12, VersionSeen::Tls13]),
+            words(&[KeySeen::Rsa, KeySeen::Ecdsa]),
+            words(&[OfferResult::Taken, OfferResult::Declined, OfferResult::Unknown]),
+            words(&[
+                StsKind::NotAsked,
+                StsKind::Absent,
+                StsKind::None,
+                StsKind::Testing,
+                StsKind::Enforce,
+                StsKind::LookupFailed,
+                StsKind::RecordInvalid,
+                StsKind::PolicyFailed,
+            ]),
+            words(&[
+                TlsrptKind::NotAsked,
+                TlsrptKind::Absent,
+                TlsrptKind::Present,
+                TlsrptKind::Several,
+                TlsrptKind::Invalid,
+                TlsrptKind::Failed,
+            ]),
+            words(&[Depth::Verdict, Depth::Everything]),
+        ];
+        for word in all.concat() {
+            assert!(document.contains(&format!("`{word}`")), "docs/check.md has no `{word}`");
+        }
+    }
+}
