@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dane::{
-    PkixFailure, ReferenceIdentifiers, TlsaSet, Usage, VerifyFailure, WebPki, openssl_cipher_name, server_name,
-    verify_chain,
+    PkixFailure, ReferenceIdentifiers, TlsaSet, Usage, VerifyFailure, WebPki, openssl_cipher_name,
+    server_name, verify_chain,
 };
 use delivery::probe::{Probe, Prober};
 use delivery::route::{Candidate, Route, RouteHost};

@@ -469,7 +469,13 @@ mod tests {
     fn what_programs_read_is_documented() {
         let document = include_str!("../../../../docs/check.md");
         let all = [
-            words(&[MxKind::Hosts, MxKind::Implicit, MxKind::NullMx, MxKind::NoSuchDomain, MxKind::Failed]),
+            words(&[
+                MxKind::Hosts,
+                MxKind::Implicit,
+                MxKind::NullMx,
+                MxKind::NoSuchDomain,
+                MxKind::Failed,
+            ]),
             words(&[
                 ServerSaid::Records,
                 ServerSaid::Alias,
@@ -480,7 +486,12 @@ mod tests {
             ]),
             words(&[HostKind::Name, HostKind::Address, HostKind::Invalid]),
             words(&[FailureKind::Bogus, FailureKind::Refused, FailureKind::Undecided]),
-            words(&[ParentSeen::NotAsked, ParentSeen::Exists, ParentSeen::Denied, ParentSeen::Failed]),
+            words(&[
+                ParentSeen::NotAsked,
+                ParentSeen::Exists,
+                ParentSeen::Denied,
+                ParentSeen::Failed,
+            ]),
             words(&[IssuerSeen::NotAsked, IssuerSeen::Valid, IssuerSeen::Invalid]),
             words(&[
                 WebPkiSeen::NotAsked,
@@ -513,7 +524,10 @@ mod tests {
             words(&[Depth::Verdict, Depth::Everything]),
         ];
         for word in all.concat() {
-            assert!(document.contains(&format!("`{word}`")), "docs/check.md has no `{word}`");
+            assert!(
+                document.contains(&format!("`{word}`")),
+                "docs/check.md has no `{word}`"
+            );
         }
     }
 }

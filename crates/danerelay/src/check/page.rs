@@ -182,7 +182,11 @@ fn write_changes(out: &mut String, changes: &Changes) {
         return;
     }
     // A long list would hide what follows.
-    let open = if changes.changed.len() <= SHOWN { " open" } else { "" };
+    let open = if changes.changed.len() <= SHOWN {
+        " open"
+    } else {
+        ""
+    };
     let _ = writeln!(
         out,
         "<details{open}>\n<summary>{} changed, {} new, {} not checked any more</summary>\n<ul class=\"changes\">",
@@ -227,7 +231,11 @@ fn write_changes(out: &mut String, changes: &Changes) {
                 0 => String::new(),
                 rest => format!(", and {rest} more"),
             };
-            let _ = writeln!(out, "<p class=\"names\">{words}: {}{rest}.</p>", Html(&first.join(", ")));
+            let _ = writeln!(
+                out,
+                "<p class=\"names\">{words}: {}{rest}.</p>",
+                Html(&first.join(", "))
+            );
         }
     }
     out.push_str("</details>\n");

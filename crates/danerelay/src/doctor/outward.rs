@@ -61,7 +61,8 @@ pub(super) async fn examine(patient: &Patient<'_>, prober: &Prober, dns_works: b
     let targets = targets(&hosts, route.port);
     if targets.is_empty() {
         let reason = route.decision.failure().map(|failure| failure.reason.to_string());
-        let reason = reason.unwrap_or_else(|| "it has no addresses that this machine has a way to".to_owned());
+        let reason =
+            reason.unwrap_or_else(|| "it has no addresses that this machine has a way to".to_owned());
         return nothing(unknown(format!("{next_hop} could not be tried: {reason}")));
     }
     let under_way = targets.into_iter().map(async |(host, socket)| Tried {

@@ -162,7 +162,9 @@ fn servers(report: &mut Findings<'_>, zone: &ZoneSeen) {
     // Where nobody answers by one family and some do by the other, the way is rather closed here.
     let is_closed = |is_ipv6: bool| {
         let mut of_family = answers().filter(|(_, answer)| answer.address.is_ipv6() == is_ipv6);
-        of_family.next().is_some_and(|(_, first)| first.said == ServerSaid::Silence)
+        of_family
+            .next()
+            .is_some_and(|(_, first)| first.said == ServerSaid::Silence)
             && of_family.all(|(_, answer)| answer.said == ServerSaid::Silence)
             && zone.servers.len() > 1
     };

@@ -155,7 +155,10 @@ pub(super) fn name_servers(report: &mut Findings<'_>, zone: &ZoneSeen) {
             Code::NameServersNoIpv6,
             match (with_ipv6, zone.servers.len()) {
                 (0, _) => format!("no name server of {} has an IPv6 address", zone.name),
-                (_, all) => format!("only one of the {all} name servers of {} has an IPv6 address", zone.name),
+                (_, all) => format!(
+                    "only one of the {all} name servers of {} has an IPv6 address",
+                    zone.name
+                ),
             },
             "let at least two of them have one",
         );
