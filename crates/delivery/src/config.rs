@@ -121,6 +121,19 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
+    /// The same for somebody who waits: no stage before a message, nor QUIT, takes longer than this.
+    #[must_use]
+    pub fn at_most(self, limit: Duration) -> Self {
+        Self {
+            connect: self.connect.min(limit),
+            banner: self.banner.min(limit),
+            ehlo: self.ehlo.min(limit),
+            starttls: self.starttls.min(limit),
+            quit: self.quit.min(limit),
+            ..self
+        }
+    }
+
     /// The time limit of a stage.
     pub fn of(&self, stage: Stage) -> Duration {
         match stage {

@@ -57,7 +57,7 @@ pub use delivery::Surroundings;
 pub use forget::{Forget, Names};
 pub use session_watch::SessionWatch;
 pub use trace::{Traces, Watch};
-pub use when::scheduler::SchedulerHandle;
+pub use when::handle::SchedulerHandle;
 pub use when::{DestinationStanding, Standings};
 
 /// Deliveries in progress get this long to finish once the daemon is told to stop.

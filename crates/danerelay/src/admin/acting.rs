@@ -174,7 +174,7 @@ impl<S: Manage> Work<'_, S> {
                 surroundings.scheduler.report(acted.messages);
             }
         }
-        surroundings.scheduler.retry(acted.pending);
+        surroundings.scheduler.schedule(acted.pending);
     }
 
     fn note_due(&mut self, acted: &Acted) {

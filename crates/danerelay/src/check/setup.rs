@@ -103,15 +103,6 @@ fn of_receivers(delivery: &DeliveryConfig, setup: &Setup) -> DeliveryConfig {
     if let Some(port) = setup.port {
         delivery.port = port;
     }
-    let stages = &mut delivery.timeouts;
-    for stage in [
-        &mut stages.connect,
-        &mut stages.banner,
-        &mut stages.ehlo,
-        &mut stages.starttls,
-        &mut stages.quit,
-    ] {
-        *stage = (*stage).min(setup.timeout);
-    }
+    delivery.timeouts = delivery.timeouts.at_most(setup.timeout);
     delivery
 }

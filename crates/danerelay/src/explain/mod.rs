@@ -176,16 +176,8 @@ impl Explainer {
 
 /// Somebody who asks for an explanation does not wait as long as mail does.
 pub(crate) fn impatient(config: &DeliveryConfig) -> DeliveryConfig {
-    let mut config = config.clone();
-    let stages = &mut config.timeouts;
-    for stage in [
-        &mut stages.connect,
-        &mut stages.banner,
-        &mut stages.ehlo,
-        &mut stages.starttls,
-        &mut stages.quit,
-    ] {
-        *stage = (*stage).min(STAGE);
+    DeliveryConfig {
+        timeouts: config.timeouts.clone().at_most(STAGE),
+        ..config.clone()
     }
-    config
 }

@@ -81,6 +81,6 @@ fn wake(
         }
         scheduler.forget(Forget::Below(names));
         resolver.flush_each(domains);
-        scheduler.retry(pending);
+        scheduler.schedule(pending);
     })
 }

@@ -221,7 +221,7 @@ pub(super) async fn start(
     let (admin, reloads) = open_admin(config, kept, parts, explainer, &events).await;
     let admin = admin.map(|(door, room)| tokio::spawn(admin::serve(door, room, stopped.clone())));
     let announced = scheduler.clone();
-    let schedule = move |accepted: Accepted| announced.accepted(accepted.pending);
+    let schedule = move |accepted: Accepted| announced.schedule(accepted.pending);
     let listener = Arc::new(Listener::new(
         Arc::clone(&spool),
         listener_settings,
@@ -310,7 +310,7 @@ fn post<S: Store>(spool: &Arc<S>, scheduler: &SchedulerHandle, hostname: &Domain
     let scheduler = scheduler.clone();
     Arc::new(Post {
         spool: Arc::clone(spool),
-        accepted: Box::new(move |accepted: Accepted| scheduler.accepted(accepted.pending)),
+        accepted: Box::new(move |accepted: Accepted| scheduler.schedule(accepted.pending)),
         relay: hostname.to_string(),
     })
 }

@@ -62,7 +62,7 @@ pub(super) fn sender<S: Store>(
             resolver: resolver.clone(),
             ignored,
         }),
-        accepted: Box::new(move |accepted: Accepted| scheduler.accepted(accepted.pending)),
+        accepted: Box::new(move |accepted: Accepted| scheduler.schedule(accepted.pending)),
         events: Arc::clone(events),
         paces: Paces::default(),
         under_way: UnderWay::default(),

@@ -235,6 +235,7 @@ impl Display for Step<'_> {
             Self::Unsettled(why) => why.fmt(f),
             Self::NothingLeft => f.write_str("there is nothing left to deliver"),
             Self::LeftOut { octets } => write!(f, "{octets} octets left out"),
+            Self::Untraced(1) => f.write_str("1 delivery before this one was not traced"),
             Self::Untraced(count) => write!(f, "{count} deliveries before this one were not traced"),
         }
     }

@@ -31,6 +31,7 @@ pub struct Traces {
 #[derive(Default)]
 struct State {
     watchers: HashMap<QueueId, Watcher>,
+    /// From the first domain on.
     logged: Option<Logged>,
 }
 
@@ -58,13 +59,8 @@ impl Traces {
     /// From now on, the log has the traces of deliveries to the domains that match one of these.
     pub fn log(&self, domains: &[Pattern]) {
         let mut state = self.state.lock();
-        let before = state.logged.take().map(|logged| logged.allowance);
-        state.logged = (!domains.is_empty()).then(|| Logged {
-            domains: domains.to_vec(),
-            // A reload gives nobody more room.
-            allowance: before.unwrap_or_else(|| Arc::new(Allowance::new(LOGGED.0, LOGGED.1))),
-            untraced: AtomicU64::new(0),
-        });
+        // A reload gives nobody more room.
+        state.logged.get_or_insert_with(Logged::default).domains = domains.to_vec();
         self.note(&state);
     }
 
@@ -87,7 +83,9 @@ impl Traces {
     }
 
     fn note(&self, state: &State) {
-        let is_wanted = state.logged.is_some() || !state.watchers.is_empty();
+        let logged = state.logged.as_ref();
+        let is_logged = logged.is_some_and(|logged| !logged.domains.is_empty());
+        let is_wanted = is_logged || !state.watchers.is_empty();
         self.is_wanted.store(is_wanted, Ordering::Relaxed);
     }
 
@@ -133,6 +131,16 @@ impl Watcher {
     }
 }
 
+impl Default for Logged {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            allowance: Arc::new(Allowance::new(LOGGED.0, LOGGED.1)),
+            untraced: AtomicU64::new(0),
+        }
+    }
+}
+
 impl Logged {
     fn is_about(&self, next_hop: &NextHop) -> bool {
         let matches = |name: &Domain| self.domains.iter().any(|pattern| pattern.matches(name));
@@ -169,5 +177,64 @@ impl Drop for Watch {
         let mut state = self.traces.state.lock();
         state.watchers.remove(&self.id);
         self.traces.note(&state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use mail::Event;
+    use mail::event::trace::StepKind;
+
+    use super::*;
+
+    /// Counts the octets of the texts, and keeps what was left out.
+    #[derive(Default)]
+    struct Log(Mutex<(usize, Vec<String>)>);
+
+    impl EventLog for Log {
+        fn write(&self, event: &Event) {
+            let Event::Trace(step) = event else { return };
+            let mut log = self.0.lock();
+            log.0 += step.text.len();
+            if step.step == StepKind::LeftOut {
+                log.1.push(step.text.clone());
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_log_has_whole_traces_or_none_and_says_how_many_it_has_not() {
+        let log = Arc::new(Log::default());
+        let events: Arc<dyn EventLog> = Arc::<Log>::clone(&log);
+        let traces = Traces::default();
+        let next_hop: NextHop = "a.example".parse().unwrap();
+        let begin = || traces.of(QueueId::generate(), &next_hop, &events);
+        assert!(!begin().is_on());
+        traces.log(&["a.example".parse().unwrap()]);
+        let talk = |octets: usize| {
+            let (trace, text) = (begin(), "x".repeat(1000));
+            for _ in 0..octets / 1000 {
+                trace.tell(|| Step::Server(&text));
+            }
+            trace.is_on()
+        };
+        // Each has its share, and what is more than that is left out.
+        let told = (0..100).filter(|_| talk(200_000)).count();
+        assert!((16..=20).contains(&told), "{told}");
+        {
+            let log = log.0.lock();
+            assert!(log.0 < LOGGED.0, "{}", log.0);
+            assert_eq!(log.1.len(), told);
+        }
+        // A reload gives no more; time does.
+        traces.log(&["a.example".parse().unwrap(), ".b.example".parse().unwrap()]);
+        assert!(!talk(1_000));
+        tokio::time::advance(std::time::Duration::from_secs(100)).await;
+        assert!(talk(1_000) && talk(1_000));
+        let last = log.0.lock().1.pop().unwrap();
+        let untraced = 100 - told + 1;
+        assert_eq!(last, format!("{untraced} deliveries before this one were not traced"));
+        assert!(!traces.watched(QueueId::generate(), &next_hop).is_on());
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use super::job::{Course, Share, Shown, Suspension};
 use super::standing::Glimpse;
+use super::summary::Summary;
 use super::waiting::{Entry, Id, Waiting};
 use crate::clock::{Clock, Millis};
 use crate::window::AdaptiveWindow;
@@ -29,8 +30,6 @@ const TURNED_AWAY: u8 = 3;
 /// connections that we have closed. It is given a moment.
 const LATELY: Duration = Duration::from_secs(10);
 const MOMENT: Duration = Duration::from_secs(1);
-/// How often the log tells of a destination that is held up.
-const SUMMARY: Duration = Duration::from_mins(1);
 
 /// The present time, by the clock and by the time that the machine has been awake.
 #[derive(Debug, Clone, Copy)]
@@ -86,16 +85,6 @@ struct Standing {
     summary: Summary,
     /// Messages that a busy server turned away, and how often.
     turned_away: Vec<(Id, u8)>,
-}
-
-/// What the next summary says.
-#[derive(Debug, Default)]
-struct Summary {
-    is_due: bool,
-    refused: u64,
-    not_tried: u64,
-    /// Messages had to wait for their moment.
-    is_paced: bool,
 }
 
 /// What a destination does next.
@@ -448,46 +437,24 @@ impl Destination {
 
     /// Whether a summary becomes due from now on.
     pub(super) fn begins_summary(&mut self) -> bool {
-        let Some(standing) = &mut self.standing else {
-            return false;
-        };
-        let summary = &mut standing.summary;
-        let begins = !summary.is_due && (summary.refused > 0 || summary.not_tried > 0 || summary.is_paced);
-        summary.is_due |= begins;
-        begins
-    }
-
-    /// When a summary that begins now is due.
-    pub(super) fn summary_at(now: Instant) -> Instant {
-        now + SUMMARY
+        self.standing.as_mut().is_some_and(|standing| standing.summary.begins())
     }
 
     /// The summary since the last one; none if messages only had to wait for their moment, and none waits any more.
     pub(super) fn summary(&mut self, next_hop: String) -> Option<DestinationHeldUp> {
         let waiting = self.len() as u64;
         let standing = self.standing.as_mut()?;
-        let Summary {
-            refused, not_tried, ..
-        } = std::mem::take(&mut standing.summary);
-        let is_paced = refused == 0 && not_tried == 0;
-        if is_paced && waiting == 0 {
-            return None;
-        }
+        let held_up = std::mem::take(&mut standing.summary).told(next_hop, waiting)?;
         let reason = standing.suspension.as_ref();
         Some(DestinationHeldUp {
-            next_hop,
             how: if standing.window.is_failing() {
                 HeldUp::Failing
-            } else if is_paced {
-                HeldUp::Paced
             } else {
-                HeldUp::Limited
+                held_up.how
             },
             limit: standing.window.limit() as u64,
-            refused,
-            not_tried,
-            waiting,
             reason: reason.map(|suspension| suspension.failure.reason.to_string()),
+            ..held_up
         })
     }
 

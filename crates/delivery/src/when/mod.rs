@@ -1,16 +1,19 @@
 //! When deliveries and reports are made.
 //!
-//! [`scheduler`]: the one task that starts deliveries and reports. `schedule`: all destinations, and whose turn it is;
+//! [`scheduler`]: the one task that starts deliveries and reports; [`handle`]: how others speak to it. `schedule`: all destinations, and whose turn it is;
 //! `destination`: one of them, what waits for it and how it does; `waiting`: the entries of one destination; `job`: what
 //! is to be done, and what it shows about its destination. `untold`: when each sender is to be told; `retry`: when a
-//! recipient is tried again, and when it is given up. `standing`: how destinations do, for people to look at.
+//! recipient is tried again, and when it is given up. `standing`: how destinations do, for people to look at;
+//! `summary`: what the log is told of one that is held up.
 
 mod destination;
+pub mod handle;
 mod job;
 mod retry;
 mod schedule;
 pub mod scheduler;
 mod standing;
+mod summary;
 mod untold;
 mod waiting;
 

@@ -16,6 +16,7 @@ use super::destination::{Destination, Next, Now, Put, Wake};
 use super::job::{Course, Job, Share, Shown, Suspension};
 use super::retry::JITTER;
 use super::standing::{Glimpse, Standings};
+use super::summary;
 use super::waiting::Entry;
 use crate::clock::Millis;
 use crate::forget::Forget;
@@ -360,7 +361,7 @@ impl Schedule {
         if let Some(known) = self.destinations.get_mut(next_hop)
             && known.destination.begins_summary()
         {
-            let at = Destination::summary_at(now.awake);
+            let at = now.awake + summary::EVERY;
             self.summaries.push_back((at, Arc::clone(next_hop)));
         }
     }

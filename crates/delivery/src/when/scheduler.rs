@@ -16,11 +16,12 @@ use mail::event::delivery::ClockWentBack;
 use mail::event::fault::Fault;
 use mail::{Event, EventLog, QueueId, event};
 use spool::{Pending, Spool, SpoolError};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::destination::{Now, Put};
+use super::handle::{Message, SchedulerHandle};
 use super::job::{Course, Job, Suspension, Turn, TurnEnded};
 use super::schedule::{Due, STEP, Schedule, Shares};
 use super::standing::Standings;
@@ -28,7 +29,6 @@ use super::untold::Untold;
 use crate::clock::{Clock, Millis};
 use crate::config::Windows;
 use crate::delivery::{Again, Delivery, Left};
-use crate::forget::Forget;
 use crate::settle::reports::DelaysAlone;
 
 /// The longest sleep: this is how soon a jump of the clock is noticed.
@@ -45,80 +45,10 @@ const BATCH: usize = 10_000;
 /// Deliveries in progress per connection that may be open: those without a connection are doing look-ups.
 const LOOKING_UP: usize = 4;
 
-/// Announces mail to a scheduler. If there is no scheduler, the daemon is shutting down: the mail is in the spool and
-/// is found at the next start.
-#[derive(Debug, Clone)]
-pub struct SchedulerHandle(mpsc::UnboundedSender<Message>);
-
-#[derive(Debug)]
-enum Message {
-    /// Schedule these, each at its time.
-    Schedule(Vec<Pending>),
-    /// Report what is to be reported about these messages.
-    Report(Vec<QueueId>),
-    /// Forget what was learned about hosts and destinations.
-    Forget(Forget),
-    /// The settings were read again: what failed may work under the new ones.
-    Reloaded(Windows),
-    /// Show that the scheduler runs.
-    Answer(oneshot::Sender<()>),
-    /// Tell how destinations do; of the busiest, this many.
-    Look(usize, oneshot::Sender<Standings>),
-}
-
 /// What the scan at start found.
 enum Found {
     Pending(Vec<Pending>),
     Unreported(Vec<QueueId>),
-}
-
-impl SchedulerHandle {
-    /// Schedules what a newly accepted message has to deliver.
-    pub fn accepted(&self, pending: Vec<Pending>) {
-        self.tell(Message::Schedule(pending));
-    }
-
-    /// Schedules what an administrator's action left waiting ([`spool::Acted::pending`]), whatever the action was: what
-    /// was retried or released is due now according to the spool, and everything else when it was due before.
-    pub fn retry(&self, pending: Vec<Pending>) {
-        self.tell(Message::Schedule(pending));
-    }
-
-    /// Reports to the senders of these messages what is to be reported. For messages of which the administrator held or
-    /// deleted a part ([`spool::Acted::messages`]): a report may have been waiting for that.
-    pub fn report(&self, messages: Vec<QueueId>) {
-        self.tell(Message::Report(messages));
-    }
-
-    /// Forgets what was learned about receiving hosts, and which destinations fail or are busy; closes the sessions that are
-    /// kept with these hosts.
-    pub fn forget(&self, what: Forget) {
-        self.tell(Message::Forget(what));
-    }
-
-    /// Changes how much may run at once. Deliveries in progress continue. Destinations that fail are probed by the next
-    /// message whose time comes: they may not fail under a new policy.
-    pub fn reloaded(&self, windows: Windows) {
-        self.tell(Message::Reloaded(windows));
-    }
-
-    /// Returns when the scheduler has come to this; false if there is none any more.
-    pub async fn answers(&self) -> bool {
-        let (answer, told) = oneshot::channel();
-        self.tell(Message::Answer(answer));
-        told.await.is_ok()
-    }
-
-    /// How destinations do; of the busiest, at most `most`. `None` if there is no scheduler any more.
-    pub async fn look(&self, most: usize) -> Option<Standings> {
-        let (answer, told) = oneshot::channel();
-        self.tell(Message::Look(most, answer));
-        told.await.ok()
-    }
-
-    fn tell(&self, message: Message) {
-        let _ = self.0.send(message);
-    }
 }
 
 /// Limits of the scheduler.
@@ -464,12 +394,12 @@ impl<S: Spool> Scheduler<S> {
             self.damaged.remove(&message);
             return SPOOL_TROUBLE;
         }
-        let wait = self.damaged.entry(message).or_insert(SPOOL_TROUBLE);
-        let now = *wait;
-        *wait = now
+        let next = self.damaged.entry(message).or_insert(SPOOL_TROUBLE);
+        let wait = *next;
+        *next = wait
             .saturating_mul(2)
             .min(self.limits.longest_delay.max(SPOOL_TROUBLE));
-        now
+        wait
     }
 
     /// A bug of ours: the message stays in the spool, and is tried again.

@@ -107,7 +107,7 @@ pub(crate) async fn run(
         if wanted(temper) {
             let recipient = format!("m{number}@d{domain}.test");
             let (id, pending) = spool.put("s@origin.test", &recipient, clock.now());
-            scheduler.accepted(pending);
+            scheduler.schedule(pending);
             tempers.insert(id, temper);
         }
     }

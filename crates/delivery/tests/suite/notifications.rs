@@ -277,7 +277,7 @@ async fn a_message_late_at_two_next_hops_that_are_tried_at_different_times_makes
     scene.start();
     scene.lines(id, 1).await;
     let released = act(Doing::Release).await.unwrap();
-    scene.scheduler().retry(released.pending);
+    scene.scheduler().schedule(released.pending);
     scene.lines(id, 2).await;
     assert!(origin.wait_for_messages(1, crate::scene::LIMIT).await);
     let report = text(&origin, 0);

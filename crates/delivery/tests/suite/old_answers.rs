@@ -47,7 +47,7 @@ async fn at_a_silent_server(hosts: [&str; 2], port: u16, limit: Duration) -> [At
     let mut ids = Vec::new();
     for recipient in ["x@a.test", "x@b.test"] {
         let (id, pending) = spool.put("s@origin.test", recipient, clock_now(&clock));
-        scheduler.accepted(pending);
+        scheduler.schedule(pending);
         ids.push(id);
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

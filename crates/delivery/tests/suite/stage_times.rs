@@ -63,7 +63,7 @@ async fn attempt(delays: Delays) -> (Attempt, usize) {
     let log = Arc::default();
     let scheduler = crate::scene::start_under(&policy, &spool, &clock, &setting, &log, stopped).await;
     let (id, pending) = spool.put("s@origin.test", "x@a.test", clock.now());
-    scheduler.accepted(pending);
+    scheduler.schedule(pending);
     for _ in 0..60 {
         tokio::time::sleep(MINUTE).await;
         if let Some(attempt) = spool.attempts(id).into_iter().next() {

@@ -1,5 +1,6 @@
 //! What a trace shows of a delivery, in the order in which it happened, and what it never shows.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use delivery::Watch;
@@ -7,7 +8,9 @@ use jiff::Timestamp;
 use mail::event::trace::{StepKind, TraceStep, Traced};
 use testworld::mail::{MailFault, Receiver, Stage};
 
-use crate::scene::common::{LETTER, OPPORTUNISTIC, mismatched, plain, reply, single, unsigned};
+use crate::scene::common::{
+    LETTER, OPPORTUNISTIC, clogged, mismatched, plain, reply, single, single_at, unsigned,
+};
 use crate::scene::{LIMIT, Line, Scene, Setting};
 
 /// A message for somebody, which is watched from its first attempt on.
@@ -185,6 +188,47 @@ async fn a_server_that_talks_too_much_fills_its_share_and_no_more() {
     let left_out = of(&steps, StepKind::LeftOut);
     assert!(fits(left_out[0], "* octets left out"), "{left_out:?}");
     assert_eq!(of(&steps, StepKind::Outcome).len(), 1);
+}
+
+#[tokio::test]
+async fn an_address_that_is_slower_than_another_is_given_up() {
+    let setting = Setting {
+        stage_limit: LIMIT * 2,
+        ..Setting::default()
+    };
+    let scene = Scene::asleep(OPPORTUNISTIC, setting).await;
+    let _clogged = clogged(&scene, IpAddr::V6(Ipv6Addr::LOCALHOST)).await;
+    let _receiver = single_at(&scene, 2, "both").await;
+    let aaaa = testworld::RecordType::AAAA;
+    scene.world.add("mx.both.test", aaaa, "::1").unwrap();
+    let steps = traced(&scene, "a@both.test").await;
+    let connections: Vec<(&str, StepKind)> = steps
+        .iter()
+        .filter_map(|step| Some((step.host.as_deref()?, step.step)))
+        .filter(|(_, step)| matches!(step, StepKind::Connect | StepKind::Connected | StepKind::GivenUp))
+        .collect();
+    let (ipv6, ipv4) = ("mx.both.test [::1]", "mx.both.test [127.0.0.2]");
+    assert_eq!(
+        connections,
+        [
+            (ipv6, StepKind::Connect),
+            (ipv4, StepKind::Connect),
+            (ipv4, StepKind::Connected),
+            (ipv6, StepKind::GivenUp),
+        ],
+        "{steps:#?}"
+    );
+}
+
+#[tokio::test]
+async fn a_destination_that_is_not_tried_is_said_with_the_reason() {
+    let scene = asleep().await;
+    let domain = scene.world.domain("none.test").signed();
+    domain.record("none.test", testworld::RecordType::MX, "0 .").add().unwrap();
+    let steps = traced(&scene, "a@none.test").await;
+    assert_eq!(of(&steps, StepKind::NotTried).len(), 1, "{steps:#?}");
+    assert_eq!(of(&steps, StepKind::Connect), Vec::<&str>::new());
+    assert!(of(&steps, StepKind::Outcome)[0].contains("status=bounced"));
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ impl World {
 
     fn accept(&self, sender: &str, created: Timestamp) -> QueueId {
         let (id, pending) = self.spool.put(sender, RECIPIENT, created);
-        self.scheduler.accepted(pending);
+        self.scheduler.schedule(pending);
         id
     }
 
@@ -278,7 +278,7 @@ async fn the_administrators_retry_is_one_attempt_more_and_no_second_schedule() {
     let id = world.accept("s@origin.test", world.now());
     world.pass(5 * HOUR).await;
     let before = world.spool.attempts(id).len();
-    world.scheduler.retry(world.spool.retry(id));
+    world.scheduler.schedule(world.spool.retry(id));
     world.pass(Duration::from_secs(1)).await;
     assert_eq!(world.spool.attempts(id).len(), before + 1);
     // The entry for the old time is still there and must come to nothing.
@@ -310,8 +310,8 @@ async fn told_of_and_found_is_delivered_once() {
     let spool = Arc::new(MemorySpool::new(Arc::clone(&clock)));
     let (id, pending) = spool.put("s@origin.test", RECIPIENT, clock.now());
     let world = World::around(clock, spool, defaults()).await;
-    world.scheduler.accepted(pending.clone());
-    world.scheduler.accepted(pending);
+    world.scheduler.schedule(pending.clone());
+    world.scheduler.schedule(pending);
     world.pass(MINUTE).await;
     assert_eq!(world.spool.attempts(id).len(), 1);
     world.pass(5 * MINUTE).await;

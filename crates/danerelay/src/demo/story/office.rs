@@ -180,7 +180,7 @@ impl<S: Store> Office<S> {
             let message = message(recipient, self.now());
             ids.insert(message.id);
             let accepted = self.spool.commit(incoming, message).await?;
-            self.scheduler.accepted(accepted.pending);
+            self.scheduler.schedule(accepted.pending);
         }
         let began = Instant::now();
         loop {
@@ -211,7 +211,7 @@ impl<S: Store> Office<S> {
             self.resolver.flush_all();
             self.scheduler.forget(Forget::All);
             let acted = self.spool.act(Action::Retry, waiting, self.now()).await?;
-            self.scheduler.retry(acted.pending);
+            self.scheduler.schedule(acted.pending);
             sleep(ROUND).await;
         }
     }

@@ -285,7 +285,7 @@ impl Scene {
         incoming.append(content).await.unwrap();
         let accepted = self.spool.commit(incoming, message).await.unwrap();
         if let Some(scheduler) = self.scheduler.get() {
-            scheduler.accepted(accepted.pending);
+            scheduler.schedule(accepted.pending);
         }
     }
 
