@@ -234,7 +234,10 @@ mod tests {
         assert!(talk(1_000) && talk(1_000));
         let last = log.0.lock().1.pop().unwrap();
         let untraced = 100 - told + 1;
-        assert_eq!(last, format!("{untraced} deliveries before this one were not traced"));
+        assert_eq!(
+            last,
+            format!("{untraced} deliveries before this one were not traced")
+        );
         assert!(!traces.watched(QueueId::generate(), &next_hop).is_on());
     }
 }

@@ -437,7 +437,9 @@ impl Destination {
 
     /// Whether a summary becomes due from now on.
     pub(super) fn begins_summary(&mut self) -> bool {
-        self.standing.as_mut().is_some_and(|standing| standing.summary.begins())
+        self.standing
+            .as_mut()
+            .is_some_and(|standing| standing.summary.begins())
     }
 
     /// The summary since the last one; none if messages only had to wait for their moment, and none waits any more.

@@ -224,7 +224,10 @@ async fn an_address_that_is_slower_than_another_is_given_up() {
 async fn a_destination_that_is_not_tried_is_said_with_the_reason() {
     let scene = asleep().await;
     let domain = scene.world.domain("none.test").signed();
-    domain.record("none.test", testworld::RecordType::MX, "0 .").add().unwrap();
+    domain
+        .record("none.test", testworld::RecordType::MX, "0 .")
+        .add()
+        .unwrap();
     let steps = traced(&scene, "a@none.test").await;
     assert_eq!(of(&steps, StepKind::NotTried).len(), 1, "{steps:#?}");
     assert_eq!(of(&steps, StepKind::Connect), Vec::<&str>::new());
