@@ -132,8 +132,7 @@ pub(crate) enum Command {
     /// `report.internal_domains` are counted apart.
     ///
     /// --soft-fail shows what enforcing DANE would have cost: the domains of which mail was delivered although DANE failed,
-    /// why, and whether it has healed since, which is to say that a later delivery was verified, or its TLSA records were
-    /// withdrawn.
+    /// why, and whether it has healed since (a later delivery was verified) or its TLSA records were withdrawn.
     ///
     /// --page says on one page what DANE did, month by month; --html also writes it for browsers. --mail has the running relay mail a
     /// summary of yesterday, with what waits and what is wrong now.

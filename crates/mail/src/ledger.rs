@@ -108,15 +108,15 @@ impl From<&DaneVerdict> for DaneResult {
             DaneVerdict::VerifyHostOnly => Self::VerifyHostOnly,
             DaneVerdict::EncryptNoUsable => Self::Encrypt,
             DaneVerdict::Skip(
-                SkipReason::DisabledByPolicy
+                SkipReason::InsecureMx
+                | SkipReason::EncryptInsecureMx
+                | SkipReason::DisabledByPolicy
                 | SkipReason::TlsRequiredNo
                 | SkipReason::Danefail { .. }
                 | SkipReason::Exception { .. },
             ) => Self::Waived,
             DaneVerdict::Skip(
-                SkipReason::InsecureMx
-                | SkipReason::EncryptInsecureMx
-                | SkipReason::InsecureHost
+                SkipReason::InsecureHost
                 | SkipReason::NoSecureTlsa
                 | SkipReason::AddressLiteral,
             ) => Self::Skip,

@@ -70,6 +70,13 @@ fn show_report(arguments: &ReportArguments, config: &Config) -> Result<u64, Fail
         Form::Json => write_json(&json::shown(&report))?,
         Form::Csv => write(&csv::text(&report, arguments.view()))?,
     }
+    if report.head.unnamed > 0 {
+        notice(&format!(
+            "{} deliveries are counted without their domains, for which the ledger had no room, and are missing in rows of \
+             domains and MX providers",
+            report.head.unnamed
+        ));
+    }
     Ok(report.head.unreadable)
 }
 

@@ -27,8 +27,8 @@ pub(super) struct Gathered {
     /// Those of which DANE failed and mail was delivered.
     pub(super) soft_failed: Vec<SoftFailed>,
     pub(super) unreadable: u64,
-    /// Deliveries of which the ledger does not know the domain.
-    pub(super) unnamed: u64,
+    /// What the ledger had no room to count by domain and host, internal or not.
+    pub(super) unnamed: Traffic,
 }
 
 /// A row while it is counted.
@@ -145,6 +145,9 @@ impl Reading {
             self.is_counted = false;
         }
         self.gathered.seen = self.gathered.seen.saturating_add(tally.count);
+        if tally.key.domain.is_none() && tally.key.host.is_none() {
+            self.gathered.unnamed.add(tally);
+        }
         if self.is_internal {
             self.gathered.internal.add(tally);
         }
@@ -152,9 +155,6 @@ impl Reading {
             return;
         }
         self.gathered.all.add(tally);
-        if self.domain.is_none() && tally.key.status.is_final() {
-            self.gathered.unnamed = self.gathered.unnamed.saturating_add(tally.count);
-        }
         if self.domain.is_some() && tally.key.status.is_final() && !self.is_counted {
             self.is_counted = true;
             count_domain(&mut self.gathered.all);

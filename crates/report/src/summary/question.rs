@@ -28,7 +28,7 @@ pub struct Question {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most: Option<usize>,
     /// The order of rows of traffic.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Order::is_usual")]
     pub order: Order,
 }
 
@@ -103,6 +103,13 @@ pub enum Internal {
     Exclude,
     /// Count nothing else.
     Only,
+}
+
+impl Order {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Period {

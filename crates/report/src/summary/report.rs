@@ -37,7 +37,8 @@ pub struct Head {
     pub internal: Traffic,
     /// Entries of the ledger that cannot be read, and are missing.
     pub unreadable: u64,
-    /// Deliveries that are missing in rows of domains and MX providers, because the ledger had no room for their domain or host.
+    /// Deliveries, also of periods that others are compared with, that are missing in rows of domains and MX providers, because
+    /// the ledger had no room for their domains and hosts.
     #[serde(default)]
     pub unnamed: u64,
     /// How many rows there are, whether all of them were asked for or not.
@@ -163,26 +164,30 @@ async fn gather<L: Ledger>(
 ) -> Result<Gathered, SpoolError> {
     match (question.view, question.per) {
         (View::Overview, Some(_)) => totals(ledger, question, days, None).await,
-        (View::Overview, None) => overview(ledger, question, days).await,
-        (View::By(By::MxProvider), _) => details(ledger, question, days, Sorting::Providers).await,
-        (View::By(By::Domain), _) => details(ledger, question, days, Sorting::Domains).await,
+        (View::Overview, None) | (View::By(By::MxProvider), _) => {
+            with_totals(ledger, question, days, Sorting::Providers).await
+        }
+        (View::By(By::Domain), _) => with_totals(ledger, question, days, Sorting::Domains).await,
         (View::By(by @ (By::Outcome | By::AddressFamily)), _) => {
             totals(ledger, question, days, Some(by)).await
         }
-        (View::SoftFail, _) => details(ledger, question, days, Sorting::SoftFails).await,
+        (View::SoftFail, _) => with_totals(ledger, question, days, Sorting::SoftFails).await,
     }
 }
 
-/// The providers from the details, and all traffic from the totals where the details do not go back as far.
-async fn overview<L: Ledger>(
+/// The rows from the details, and all traffic from the totals where these know more: in an overview if the details do not go
+/// back as far, and wherever something was counted without its domain, so that whether it is internal is known to them alone.
+async fn with_totals<L: Ledger>(
     ledger: &L,
     question: &Arc<Question>,
     days: Period,
+    sorting: Sorting,
 ) -> Result<Gathered, SpoolError> {
     let totals = totals(ledger, question, days, None).await?;
-    let mut details = details(ledger, question, days, Sorting::Providers).await?;
-    // Whether mail is internal is not known without its domain.
-    if totals.seen != details.seen || details.unnamed > 0 {
+    let mut details = details(ledger, question, days, sorting).await?;
+    let is_whole = totals.seen == details.seen;
+    let is_unnamed = details.unnamed != Traffic::default();
+    if (is_whole && is_unnamed) || (!is_whole && question.view == View::Overview) {
         let domains = details.all.domains;
         details.all = Traffic {
             domains,
@@ -204,7 +209,11 @@ impl Head {
             self.internal = gathered.internal;
             self.total_before = before.map(|before| before.all);
         }
-        self.unnamed = self.unnamed.saturating_add(gathered.unnamed);
+        // In a divided period, what a part is compared with is mostly the part before.
+        let before = before.filter(|_| !is_divided);
+        for gathered in [Some(gathered), before].into_iter().flatten() {
+            self.unnamed = self.unnamed.saturating_add(gathered.unnamed.deliveries());
+        }
     }
 }
 

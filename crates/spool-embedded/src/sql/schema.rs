@@ -245,15 +245,22 @@ const VERSION_9: &str = "
     UPDATE incident SET commanded = mailed, posted = mailed;
 ";
 
-// `ledger_packed.entries`: the rows of `ledger_day` for a day that is over, many in one value. What there is of older
-// versions is packed in small steps while the relay runs. `tls_share`: what is stored for a day of the domains of one
+// `ledger_packed.entries`: the rows of `ledger_day` for a day that is over, `count` of them in one value, with its CRC-32.
+// What there is of older versions is packed in small steps while the relay runs. `ledger_holder.keys`: how many keys there are of
+// names below this registrable domain. `tls_share`: what is stored for a day of the domains of one
 // registrant. `counters.ledger_keys`: how many keys there are, those of totals not counted; `ledger_new`: how many of them were
 // added on `ledger_day`.
 const VERSION_10: &str = "
     CREATE TABLE ledger_packed (
         day INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        sum INTEGER NOT NULL,
         entries BLOB NOT NULL
     ) STRICT;
+    CREATE TABLE ledger_holder (
+        name TEXT PRIMARY KEY,
+        keys INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX ledger_packed_day ON ledger_packed (day);
     ALTER TABLE counters ADD COLUMN ledger_keys INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE counters ADD COLUMN ledger_new INTEGER NOT NULL DEFAULT 0;

@@ -16,7 +16,7 @@ use spool::{Ledger, Running, Settlement, Spool, Tally};
 
 use super::open;
 use crate::sql::connections::DATABASE;
-use crate::sql::ledger::counting::{KEYS, KEYS_A_DAY, KEYS_OF_A_DOMAIN};
+use crate::sql::ledger::counting::{KEYS, KEYS_A_DAY, KEYS_BELOW, KEYS_OF_A_DOMAIN};
 use crate::sql::ledger::day_number;
 use crate::sql::ledger::tidying::{STEP, Tidying};
 use crate::sql::schema::{APPLICATION_ID, MIGRATIONS};
@@ -204,6 +204,40 @@ async fn what_finds_no_room_is_counted_without_domain_and_host() {
     prune(&spool, 11, 10).await;
     count(&spool, 11, "d.example").await;
     assert_eq!(sums(&spool).await, [" 1", "c.example 1", "d.example 1"]);
+    spool.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_invents_names_below_a_domain_leaves_room_for_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let spool = open(path).await.unwrap();
+    count(&spool, 0, "a.greedy.example").await;
+    let connection = Connection::open(path.join(DATABASE)).unwrap();
+    let held = || -> Vec<i64> {
+        let mut statement = connection.prepare("SELECT keys FROM ledger_holder").unwrap();
+        let held = statement.query_map([], |row| row.get(0)).unwrap();
+        held.map(Result::unwrap).collect()
+    };
+    assert_eq!(held(), [1]);
+    connection
+        .execute("UPDATE ledger_holder SET keys = ?1", [KEYS_BELOW - 1])
+        .unwrap();
+    for domain in ["b.greedy.example", "c.greedy.example", "greedy.example", "d.example"] {
+        count(&spool, 0, domain).await;
+    }
+    let expected = [
+        " 1",
+        "a.greedy.example 1",
+        "b.greedy.example 1",
+        "greedy.example 1",
+        "d.example 1",
+    ];
+    assert_eq!(sums(&spool).await, expected);
+    // It has room again when old ones are removed.
+    connection.execute("UPDATE ledger_holder SET keys = 2", []).unwrap();
+    prune(&spool, 11, 10).await;
+    assert_eq!(held(), [0_i64; 0]);
     spool.close().await.unwrap();
 }
 

@@ -34,6 +34,14 @@ pub(crate) struct Database {
     keys: Keys,
 }
 
+/// A group that was not written, as far as is known.
+#[derive(Debug)]
+pub(super) struct Unwritten {
+    pub(super) error: rusqlite::Error,
+    /// The number of its transaction, if that had come to its end: then it may be durable.
+    pub(super) doubt: Option<u64>,
+}
+
 impl Database {
     /// With this connection to the database at `path`, which is always opened with a cache of so many octets.
     pub(crate) fn new(
@@ -59,9 +67,10 @@ impl Database {
         &mut self,
         withdrawn: &[QueueId],
         group: &mut [Step],
-    ) -> rusqlite::Result<Vec<PathBuf>> {
+    ) -> std::result::Result<Vec<PathBuf>, Unwritten> {
         let Some(connection) = &self.connection else {
-            return Err(rusqlite::Error::InvalidQuery);
+            let (error, doubt) = (rusqlite::Error::InvalidQuery, None);
+            return Err(Unwritten { error, doubt });
         };
         let mut written = Written::new(&self.directories, self.next_body, self.counters, &mut self.keys);
         let done = transact(connection, &self.shared, (withdrawn, group), &mut written);
@@ -71,19 +80,15 @@ impl Database {
             counters,
             ..
         } = written;
-        if done.is_err() {
+        if let Err(error) = done {
             self.keys.forget();
+            let doubt = Some(counters.commits).filter(|number| *number > self.counters.commits);
+            return Err(Unwritten { error, doubt });
         }
-        done?;
         self.next_body = next_body;
         self.counters = counters;
         self.shared.count(counters);
         Ok(gone)
-    }
-
-    /// The number of the next transaction, or of the one that has just failed.
-    pub(super) fn next_commit(&self) -> u64 {
-        self.counters.commits.saturating_add(1)
     }
 
     /// Reopens it after an error and checks it.

@@ -9,7 +9,7 @@ use super::job::{ActJob, CommitJob, IncidentsJob, ReportJob, SettleJob, TidyJob,
 use super::written::Written;
 use crate::shared::Shared;
 use crate::sql::incidents;
-use crate::sql::ledger::tidying;
+use crate::sql::ledger::tidying::{self, Tidying};
 use crate::sql::messages;
 use crate::sql::outcomes::{self, After};
 use crate::sql::tls;
@@ -108,18 +108,19 @@ fn apply(
             *done = Some(after);
         }
         Step::Tidy(job, done) => {
-            // A key that this group counts under must not be removed, nor remembered when it is.
-            written.counting.forget();
+            if let Tidying::Keys(..) = job.step {
+                // A key that this group counts under must not be removed, nor remembered when it is.
+                written.counting.forget();
+            }
             *done = Some(tidying::tidy(connection, &job.step)?);
         }
         Step::Act(job, done) => *done = Some(acting::act(connection, job, shared, written)?),
         Step::Incidents(job, done) => *done = Some(incidents::change(connection, &job.change, job.now)?),
         Step::TlsTold(job, done) => {
-            let was_durable = job
-                .in_doubt
-                .is_some_and(|number| number <= written.counters.commits);
+            job.in_doubt = job.in_doubt.filter(|number| *number <= written.counters.commits);
             *done = Some(match &job.report {
-                _ if was_durable => Insertion::Done,
+                // It was durable.
+                _ if job.in_doubt.is_some() => Insertion::Done,
                 Some(_) if shared.is_too_many(written.counters.messages) => Insertion::TooMany,
                 Some((report, _)) if !written.insert(connection, report)? => Insertion::Duplicate,
                 Some(_) | None => {

@@ -120,15 +120,18 @@ impl Inbox {
     }
 
     /// The clients of a failed group are told at once; outcomes are put back in front, because they cannot be obtained
-    /// again, and so is what a TLS report has told, because it may be durable: told to have failed, it would be told again.
-    /// On a full disk nothing is durable, and the administrator's actions are kept, too, because they make room.
+    /// again, and so is what a TLS report has told if it may be durable, or a web server has it: it would be told again. On a
+    /// full disk nothing is durable, and the administrator's actions are kept, too, because they make room.
     ///
-    /// `number` is that of the group's transaction.
-    pub(super) fn refuse(&mut self, group: Vec<Step>, number: u64, error: &SpoolError) {
+    /// `doubt` is the number of the group's transaction, if that may be durable.
+    pub(super) fn refuse(&mut self, group: Vec<Step>, doubt: Option<u64>, error: &SpoolError) {
+        let is_full = matches!(error, SpoolError::Full);
+        let may_pass = is_full || matches!(error, SpoolError::Io(_));
+        let doubt = doubt.filter(|_| !is_full);
         for step in group.into_iter().rev() {
             match step {
                 Step::Commit(mut job, _) => {
-                    if !matches!(error, SpoolError::Full) {
+                    if !is_full {
                         // It may be durable anyway: then the row must not lose its file until both are deleted.
                         self.withdrawn.push(job.message.id);
                         if let Stored::File(published) = &mut job.message.body.stored {
@@ -142,16 +145,16 @@ impl Inbox {
                 Step::Tidy(job, _) => drop(job.reply.send(Err(error.clone()))),
                 Step::Incidents(job, _) => drop(job.reply.send(Err(error.clone()))),
                 Step::TlsTold(mut job, _) => {
-                    if matches!(error, SpoolError::Full) && job.in_doubt.is_none() {
-                        let _ = job.reply.send(Err(error.clone()));
-                    } else {
-                        job.in_doubt.get_or_insert(number);
+                    job.in_doubt = job.in_doubt.or(doubt);
+                    if job.in_doubt.is_some() || (job.report.is_none() && may_pass) {
                         self.waiting.push_front(Job::TlsTold(job));
+                    } else {
+                        let _ = job.reply.send(Err(error.clone()));
                     }
                 }
                 Step::Act(job, hands) => {
                     drop(hands);
-                    if matches!(error, SpoolError::Full) {
+                    if is_full {
                         self.waiting.push_front(Job::Act(job));
                     } else {
                         let _ = job.reply.send(Err(error.clone()));

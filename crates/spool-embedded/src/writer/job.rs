@@ -97,8 +97,7 @@ pub(crate) struct TlsToldJob {
     pub(crate) told: (Date, Domain, Vec<TlsTally>),
     /// The report, if it goes by mail.
     pub(crate) report: Option<(MessageRows, Accepted)>,
-    /// The number of the transaction that has made it durable or not, if one has failed. Once the database counts as many
-    /// transactions, it was durable.
+    /// The number of a transaction that has failed, but may be durable. If the database counts as many transactions, it is.
     pub(crate) in_doubt: Option<u64>,
     pub(crate) reply: Reply<Option<Accepted>>,
 }
@@ -108,7 +107,7 @@ impl Job {
     pub(crate) fn cannot_be_refused(&self) -> bool {
         match self {
             Self::Settle(_) | Self::Report(_) => true,
-            Self::TlsTold(job) => job.in_doubt.is_some(),
+            Self::TlsTold(job) => job.in_doubt.is_some() || job.report.is_none(),
             Self::Commit(_) | Self::Act(_) | Self::Tidy(_) | Self::Incidents(_) | Self::Close(_) => false,
         }
     }

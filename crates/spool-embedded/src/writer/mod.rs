@@ -105,9 +105,9 @@ impl Writer {
         }
         let gone = match self.database.write(self.inbox.withdrawn(), &mut group) {
             Ok(gone) => gone,
-            Err(error) => {
-                let error = told(&error);
-                self.inbox.refuse(group, self.database.next_commit(), &error);
+            Err(failed) => {
+                let error = told(&failed.error);
+                self.inbox.refuse(group, failed.doubt, &error);
                 return Err(error);
             }
         };

@@ -83,9 +83,6 @@ fn overview(report: &Report, text: &mut String) {
     if head.internal.deliveries() > 0 {
         line("internal", head.internal.deliveries(), None);
     }
-    if head.unnamed > 0 {
-        line("domain not recorded", head.unnamed, None);
-    }
     if !report.rows.is_empty() {
         text.push('\n');
         table(report, By::MxProvider, text);
@@ -225,19 +222,29 @@ fn row_of(item: &Item) -> Option<&Row> {
 
 fn soft_fails(report: &Report, text: &mut String) {
     let cases: Vec<&SoftFailed> = report.rows.iter().filter_map(soft_failed_of).collect();
-    if cases.is_empty() {
+    let listed = cases
+        .iter()
+        .fold(0_u64, |sum, case| sum.saturating_add(case.deliveries));
+    let unnamed = report.head.total.soft_failed.saturating_sub(listed);
+    if unnamed > 0 {
+        let _ = writeln!(
+            text,
+            "enforcing would have held up {} to domains that are not recorded\n",
+            counted(unnamed, "further delivery", "further deliveries"),
+        );
+    }
+    if cases.is_empty() && unnamed == 0 {
         text.push_str("nothing was delivered although DANE failed: enforcing would have cost nothing\n");
+    }
+    if cases.is_empty() {
         return;
     }
     let healed = cases.iter().filter(|case| case.healed).count();
     let withdrawn = cases.iter().filter(|case| case.withdrawn).count();
-    let deliveries = cases
-        .iter()
-        .fold(0_u64, |sum, case| sum.saturating_add(case.deliveries));
     let _ = writeln!(
         text,
         "enforcing would have held up {} to {}; healed since: {healed}; records withdrawn since: {withdrawn}\n",
-        counted(deliveries, "delivery", "deliveries"),
+        counted(listed, "delivery", "deliveries"),
         counted(cases.len() as u64, "domain", "domains"),
     );
     let longest = cases

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mail::{Domain, DomainPart, LedgerEntry, LedgerKey};
 use rusqlite::{Connection, OptionalExtension, params};
+use spool::registrable;
 
 use super::columns::{ALL_DOMAINS, ALL_HOSTS, NO_HOST, numbers};
 use super::{SECONDS_A_DAY, day_of};
@@ -19,18 +20,23 @@ const OF_DOMAIN: &str = "SELECT count(*) FROM (SELECT 1 FROM ledger_key WHERE do
 const ADDED: &str = "SELECT ledger_keys, iif(ledger_day = ?1, ledger_new, 0) FROM counters";
 const ADD_TO_COUNT: &str = "UPDATE counters SET ledger_keys = ledger_keys + 1, \
     ledger_new = iif(ledger_day = ?1, ledger_new + 1, 1), ledger_day = ?1";
+const BELOW: &str = "SELECT keys FROM ledger_holder WHERE name = ?1";
+const ADD_BELOW: &str = "INSERT INTO ledger_holder (name, keys) VALUES (?1, 1) \
+    ON CONFLICT DO UPDATE SET keys = keys + 1";
 const USED_ON: &str = "UPDATE ledger_key SET last_day = ?2 WHERE id = ?1 AND last_day < ?2";
 const COUNT: &str = "INSERT INTO ledger_day (day, key, count, octets, last) VALUES (?1, ?2, ?3, ?4, ?5) \
     ON CONFLICT DO UPDATE SET count = count + ?3, octets = octets + ?4, last = max(last, ?5)";
 const COUNT_TOTAL: &str = "INSERT INTO ledger_total (day, key, count, octets, last) VALUES (?1, ?2, ?3, ?4, ?5) \
     ON CONFLICT DO UPDATE SET count = count + ?3, octets = octets + ?4, last = max(last, ?5)";
 
-/// The most keys that are added on one day: far more than a large site needs on its first.
-pub(crate) const KEYS_A_DAY: i64 = 250_000;
+/// The most keys that are added on one day: more than a large site needs if it writes to all its domains at once.
+pub(crate) const KEYS_A_DAY: i64 = 1_000_000;
 /// The most keys that are kept.
 pub(crate) const KEYS: i64 = 4_000_000;
 /// The most keys of one domain: whoever has it chooses its hosts.
 pub(crate) const KEYS_OF_A_DOMAIN: i64 = 1_000;
+/// The most keys of names below one registrable domain: whoever has it can invent them.
+pub(crate) const KEYS_BELOW: i64 = KEYS / 8;
 
 /// How many keys are remembered; when there are more, all are looked up again.
 const REMEMBERED: usize = 8192;
@@ -199,8 +205,12 @@ fn find_details(connection: &Connection, key: &LedgerKey, day: i64) -> rusqlite:
     {
         return Ok(Some(id));
     }
-    if !has_room(connection, known.0, day)? {
+    let holder = key.domain.as_ref().and_then(holder);
+    if !has_room(connection, (known.0, holder), day)? {
         return Ok(None);
+    }
+    if let Some(holder) = holder {
+        connection.prepare_cached(ADD_BELOW)?.execute([holder])?;
     }
     let number = |known: Option<i64>, text: Option<&str>| match known {
         Some(number) => Ok(number),
@@ -210,8 +220,20 @@ fn find_details(connection: &Connection, key: &LedgerKey, day: i64) -> rusqlite:
     add_key(connection, names, key, day).map(Some)
 }
 
-/// Whether another key may be added on this day, for this domain if that is known.
-fn has_room(connection: &Connection, domain: Option<i64>, day: i64) -> rusqlite::Result<bool> {
+/// The registrable domain that a name is below, if it is.
+pub(super) fn holder(domain: &DomainPart) -> Option<&str> {
+    match domain {
+        DomainPart::Name(name) => Some(registrable::part(name)).filter(|part| *part != name.as_str()),
+        DomainPart::Literal(_) => None,
+    }
+}
+
+/// Whether another key may be added on this day: of this domain if it is known, below this registrable domain.
+fn has_room(
+    connection: &Connection,
+    (domain, holder): (Option<i64>, Option<&str>),
+    day: i64,
+) -> rusqlite::Result<bool> {
     let [all, of_day]: [i64; 2] = connection
         .prepare_cached(ADDED)?
         .query_row([day], |row| Ok([row.get(0)?, row.get(1)?]))?;
@@ -221,7 +243,15 @@ fn has_room(connection: &Connection, domain: Option<i64>, day: i64) -> rusqlite:
             .query_row([domain, KEYS_OF_A_DOMAIN], |row| row.get(0))?,
         None => 0,
     };
-    Ok(all < KEYS && of_day < KEYS_A_DAY && of_domain < KEYS_OF_A_DOMAIN)
+    let mut statement = connection.prepare_cached(BELOW)?;
+    let below = match holder {
+        Some(holder) => statement.query_row([holder], |row| row.get(0)).optional()?,
+        None => None,
+    };
+    Ok(all < KEYS
+        && of_day < KEYS_A_DAY
+        && of_domain < KEYS_OF_A_DOMAIN
+        && below.is_none_or(|below: i64| below < KEYS_BELOW))
 }
 
 /// The number of a key with these names, used on this day; there are few of this kind.

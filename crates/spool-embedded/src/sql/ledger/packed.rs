@@ -10,7 +10,7 @@
 use rusqlite::{Connection, params};
 
 const ROWS: &str = "SELECT key, count, octets, last FROM ledger_day WHERE day = ?1 ORDER BY key LIMIT ?2";
-const ADD: &str = "INSERT INTO ledger_packed (day, entries) VALUES (?1, ?2)";
+const ADD: &str = "INSERT INTO ledger_packed (day, count, sum, entries) VALUES (?1, ?2, ?3, ?4)";
 const REMOVE: &str = "DELETE FROM ledger_day WHERE day = ?1 AND key <= ?2";
 
 /// What was counted under one key on one day.
@@ -37,9 +37,10 @@ pub(super) fn pack(connection: &Connection, day: i64, limit: i64) -> rusqlite::R
         });
     }
     drop(rows);
+    let sum = crc32fast::hash(&packing.octets);
     connection
         .prepare_cached(ADD)?
-        .execute(params![day, packing.octets])?;
+        .execute(params![day, packing.count, sum, packing.octets])?;
     connection.prepare_cached(REMOVE)?.execute([day, packing.key])
 }
 
@@ -47,6 +48,7 @@ pub(super) fn pack(connection: &Connection, day: i64, limit: i64) -> rusqlite::R
 #[derive(Debug, Default)]
 struct Packing {
     octets: Vec<u8>,
+    count: i64,
     /// That of the last entry.
     key: i64,
 }
@@ -58,6 +60,7 @@ impl Packing {
             self.number(number.cast_unsigned());
         }
         self.key = entry.key;
+        self.count = self.count.saturating_add(1);
     }
 
     fn number(&mut self, mut left: u64) {

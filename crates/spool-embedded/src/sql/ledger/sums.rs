@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::sql::schema;
 
 const ROWS: &str = "SELECT day, key, count, octets, last FROM ledger_day WHERE day BETWEEN ?1 AND ?2";
-const PACKED: &str = "SELECT day, entries FROM ledger_packed WHERE day BETWEEN ?1 AND ?2";
+const PACKED: &str = "SELECT day, count, sum, entries FROM ledger_packed WHERE day BETWEEN ?1 AND ?2";
 /// The first version that packs days.
 const WITH_PACKED: i32 = 10;
 
@@ -53,7 +53,7 @@ pub(super) struct Sums {
     places: HashMap<i64, usize>,
     /// The number and place of the piece that was used last: keys come in order.
     last: Option<(i64, usize)>,
-    /// Packed values of which not all could be read.
+    /// Packed entries that could not be read.
     pub(super) unreadable: u64,
 }
 
@@ -81,8 +81,14 @@ impl Sums {
         let mut statement = view.prepare_cached(PACKED)?;
         let mut rows = statement.query(days)?;
         while let Some(row) = rows.next()? {
-            let day = row.get(0)?;
-            for entry in Entries::of(row.get_ref(1)?.as_blob().unwrap_or_default()) {
+            let (day, count, sum): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let entries = row.get_ref(3)?.as_blob().unwrap_or_default();
+            if i64::from(crc32fast::hash(entries)) != sum {
+                let count = u64::try_from(count).unwrap_or(1);
+                sums.unreadable = sums.unreadable.saturating_add(count);
+                continue;
+            }
+            for entry in Entries::of(entries) {
                 match entry {
                     Ok(entry) => sums.add(day, entry),
                     Err(_) => sums.unreadable = sums.unreadable.saturating_add(1),

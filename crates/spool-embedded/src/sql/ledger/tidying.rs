@@ -1,8 +1,10 @@
 //! What is old goes and what is over is packed, in small steps inside the writer's transactions.
 
+use mail::DomainPart;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::columns::ALL_HOSTS;
+use super::counting::holder;
 use super::packed;
 use crate::sql::tls;
 
@@ -18,6 +20,9 @@ const UNUSED_KEYS: &str = "SELECT id FROM ledger_key WHERE last_day < ?1 AND hos
 const UNUSED_KEY: &str =
     "DELETE FROM ledger_key WHERE id = ?1 AND last_day < ?2 AND host <> ?3 RETURNING domain, host";
 const COUNT_REMOVED: &str = "UPDATE counters SET ledger_keys = max(0, ledger_keys - ?1)";
+const NAME: &str = "SELECT name FROM ledger_name WHERE id = ?1";
+const REMOVE_BELOW: &str = "UPDATE ledger_holder SET keys = keys - 1 WHERE name = ?1";
+const NONE_BELOW: &str = "DELETE FROM ledger_holder WHERE name = ?1 AND keys <= 0";
 const UNUSED_NAME: &str = "DELETE FROM ledger_name WHERE id = ?1 \
     AND NOT EXISTS (SELECT 1 FROM ledger_key WHERE domain = ?1) AND NOT EXISTS (SELECT 1 FROM ledger_key WHERE host = ?1)";
 
@@ -94,6 +99,17 @@ fn remove_key(connection: &Connection, key: i64, before: i64) -> rusqlite::Resul
     let Some(names) = names else {
         return Ok(false);
     };
+    let [domain, _] = names;
+    let domain: Option<String> = connection
+        .prepare_cached(NAME)?
+        .query_row([domain], |row| row.get(0))
+        .optional()?;
+    let domain = domain.and_then(|name| DomainPart::parse(&name).ok());
+    if let Some(holder) = domain.as_ref().and_then(holder) {
+        for statement in [REMOVE_BELOW, NONE_BELOW] {
+            connection.prepare_cached(statement)?.execute([holder])?;
+        }
+    }
     for name in names {
         connection.prepare_cached(UNUSED_NAME)?.execute([name])?;
     }
