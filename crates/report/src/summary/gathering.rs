@@ -172,19 +172,17 @@ impl Reading {
             return;
         };
         let rows = &mut self.gathered.rows;
-        match rows.last_mut().filter(|last| last.domain == self.position) {
-            Some(row) => row.traffic.add(tally),
-            None => {
-                let name = match domain {
-                    DomainPart::Name(name) => name.clone().into(),
-                    DomainPart::Literal(_) => domain.to_string().into(),
-                };
-                let mut row = Counted::new(name);
-                row.domain = self.position;
-                row.traffic.add(tally);
-                rows.push(row);
-            }
+        if let Some(row) = rows.last_mut().filter(|last| last.domain == self.position) {
+            return row.traffic.add(tally);
         }
+        let name = match domain {
+            DomainPart::Name(name) => name.clone().into(),
+            DomainPart::Literal(_) => domain.to_string().into(),
+        };
+        let mut row = Counted::new(name);
+        row.domain = self.position;
+        row.traffic.add(tally);
+        rows.push(row);
     }
 
     fn add_to_provider(&mut self, tally: &Tally) {

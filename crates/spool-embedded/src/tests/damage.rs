@@ -302,7 +302,7 @@ async fn a_packed_value_that_is_damaged_is_not_read() {
     let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
     for damage in [
         "UPDATE ledger_packed SET entries = substr(entries, 1, length(entries) - 1)",
-        "UPDATE ledger_packed SET entries = x'03' || substr(entries, 2)",
+        "UPDATE ledger_packed SET entries = CAST(x'03' || substr(entries, 2) AS BLOB)",
     ] {
         assert_eq!(connection.execute(damage, []).unwrap(), 1);
         let visit = |tally: Tally| panic!("{tally:?}");

@@ -97,7 +97,7 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
         assert!(older(4), "{refused}");
         let refused = reader.incidents().await.unwrap_err();
         assert!(
-            matches!(refused, SpoolError::OlderVersion { found: 1, needed: 6 }),
+            matches!(refused, SpoolError::OlderVersion { found: 1, needed: 9 }),
             "{refused}"
         );
     }

@@ -248,8 +248,9 @@ fn has_room(
         Some(holder) => statement.query_row([holder], |row| row.get(0)).optional()?,
         None => None,
     };
+    // Further outcomes of a domain that is known do not count against a day.
     Ok(all < KEYS
-        && of_day < KEYS_A_DAY
+        && (domain.is_some() || of_day < KEYS_A_DAY)
         && of_domain < KEYS_OF_A_DOMAIN
         && below.is_none_or(|below: i64| below < KEYS_BELOW))
 }

@@ -78,14 +78,14 @@ pub(crate) fn sums(
     let mut sums = Sums::read(&view, day_number(*days.start())..=day_number(*days.end()))?;
     let names = Names::read(&view)?;
     let (batches, coming) = mpsc::sync_channel(AHEAD);
-    let shown: Result<u64> = thread::scope(|scope| {
-        let named = thread::Builder::new().name("spool-ledger".into());
-        let shower = named.spawn_scoped(scope, || show(coming, names, visit))?;
+    let unreadable: Result<u64> = thread::scope(|scope| {
+        let second = thread::Builder::new().name("spool-ledger".into());
+        let second = second.spawn_scoped(scope, || show(coming, names, visit))?;
         read_keys(&view, &mut sums, &batches)?;
         drop(batches);
-        Ok(shower.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        Ok(second.join().unwrap_or_else(|panic| resume_unwind(panic)))
     });
-    Ok(sums.unreadable.saturating_add(shown?))
+    Ok(sums.unreadable.saturating_add(unreadable?))
 }
 
 /// A key and its sum, as they were read.
