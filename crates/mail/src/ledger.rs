@@ -116,9 +116,7 @@ impl From<&DaneVerdict> for DaneResult {
                 | SkipReason::Exception { .. },
             ) => Self::Waived,
             DaneVerdict::Skip(
-                SkipReason::InsecureHost
-                | SkipReason::NoSecureTlsa
-                | SkipReason::AddressLiteral,
+                SkipReason::InsecureHost | SkipReason::NoSecureTlsa | SkipReason::AddressLiteral,
             ) => Self::Skip,
             DaneVerdict::Softfail(_) => Self::Softfail,
             DaneVerdict::Fail(_) => Self::Fail,

@@ -223,7 +223,12 @@ async fn whoever_invents_names_below_a_domain_leaves_room_for_others() {
     connection
         .execute("UPDATE ledger_holder SET keys = ?1", [KEYS_BELOW - 1])
         .unwrap();
-    for domain in ["b.greedy.example", "c.greedy.example", "greedy.example", "d.example"] {
+    for domain in [
+        "b.greedy.example",
+        "c.greedy.example",
+        "greedy.example",
+        "d.example",
+    ] {
         count(&spool, 0, domain).await;
     }
     let expected = [
@@ -235,7 +240,9 @@ async fn whoever_invents_names_below_a_domain_leaves_room_for_others() {
     ];
     assert_eq!(sums(&spool).await, expected);
     // It has room again when old ones are removed.
-    connection.execute("UPDATE ledger_holder SET keys = 2", []).unwrap();
+    connection
+        .execute("UPDATE ledger_holder SET keys = 2", [])
+        .unwrap();
     prune(&spool, 11, 10).await;
     assert_eq!(held(), [0_i64; 0]);
     spool.close().await.unwrap();
