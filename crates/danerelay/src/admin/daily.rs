@@ -28,15 +28,16 @@ pub(super) async fn daily<S: Inspect + Ledger + Incidents + Spool>(
     let to = match to {
         DailyTo::Client => None,
         DailyTo::Mailbox(mailbox) => Some(mailbox),
-        DailyTo::Postmaster => match daily.told.load().mail.0.clone() {
-            Some(mailbox) => Some(mailbox),
-            None => {
+        DailyTo::Postmaster => {
+            let mailbox = daily.told.load().mail.0.clone();
+            if mailbox.is_none() {
                 let reason =
                     "it is not said who gets the daily mail: set `incidents.mail`, or name an address";
                 let refusal = Refusal::new(RefusalKind::Configuration, reason);
                 return answers.refuse(refusal).await;
             }
-        },
+            mailbox
+        }
     };
     let now = Timestamp::now();
     let facts = match in_turn(office, facts(office, now), answers).await? {

@@ -37,7 +37,7 @@ use crate::wiring::store::report_days;
 pub(crate) fn run(arguments: &ReportArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let config = config::load(named)?.config;
     if let Some(to) = &arguments.mail {
-        return daily::run(&config, to.as_ref());
+        return daily::run(&config, to);
     }
     let unreadable = if arguments.is_page() {
         show_page(arguments, &config)?

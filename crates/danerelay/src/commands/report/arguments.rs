@@ -70,9 +70,10 @@ pub(crate) struct ReportArguments {
 
     /// Have the running relay mail a summary of yesterday (UTC) to this address, or without one to `incidents.mail`; `-` prints
     /// it instead.
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, value_parser = mail_to, conflicts_with_all = ["days", "from", "to",
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "",
+        value_parser = mail_to, conflicts_with_all = ["days", "from", "to",
         "per", "by", "internal", "compare_previous", "soft_fail", "page", "html", "json", "csv"])]
-    pub(super) mail: Option<Option<MailTo>>,
+    pub(super) mail: Option<MailTo>,
 
     /// Print one JSON object, with all rows.
     #[arg(long)]
@@ -86,6 +87,8 @@ pub(crate) struct ReportArguments {
 /// Where the daily mail goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum MailTo {
+    /// To `incidents.mail`.
+    Postmaster,
     /// Nowhere: it is printed.
     StandardOutput,
     /// To this mailbox.
@@ -141,6 +144,7 @@ fn date(text: &str) -> Result<Date, &'static str> {
 
 fn mail_to(text: &str) -> Result<MailTo, String> {
     match text {
+        "" => Ok(MailTo::Postmaster),
         "-" => Ok(MailTo::StandardOutput),
         text => formed::<MailAddress>(text).map(MailTo::Mailbox),
     }
@@ -308,9 +312,9 @@ mod tests {
             line.report.mail
         };
         assert_eq!(mail(&[]), None);
-        assert_eq!(mail(&["--mail"]), Some(None));
-        assert_eq!(mail(&["--mail", "-"]), Some(Some(MailTo::StandardOutput)));
+        assert_eq!(mail(&["--mail"]), Some(MailTo::Postmaster));
+        assert_eq!(mail(&["--mail", "-"]), Some(MailTo::StandardOutput));
         let mailbox = MailTo::Mailbox("a@b.example".parse().unwrap());
-        assert_eq!(mail(&["--mail", "a@b.example"]), Some(Some(mailbox)));
+        assert_eq!(mail(&["--mail", "a@b.example"]), Some(mailbox));
     }
 }

@@ -9,11 +9,11 @@ use crate::exit::Verdict;
 use crate::failure::Failure;
 
 /// Has the daemon write the daily mail.
-pub(super) fn run(config: &Config, to: Option<&MailTo>) -> Result<Verdict, Failure> {
+pub(super) fn run(config: &Config, to: &MailTo) -> Result<Verdict, Failure> {
     let to = match to {
-        None => DailyTo::Postmaster,
-        Some(MailTo::StandardOutput) => DailyTo::Client,
-        Some(MailTo::Mailbox(mailbox)) => DailyTo::Mailbox(mailbox.clone()),
+        MailTo::Postmaster => DailyTo::Postmaster,
+        MailTo::StandardOutput => DailyTo::Client,
+        MailTo::Mailbox(mailbox) => DailyTo::Mailbox(mailbox.clone()),
     };
     let mut client = Client::connect(config)?;
     client.ask(&Request::Daily { to })?;
