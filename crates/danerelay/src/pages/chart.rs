@@ -86,16 +86,18 @@ impl Chart {
         let place = |number: usize| WIDTH * number as f64 / self.bars.len().max(1) as f64;
         let width = (place(1) * BAR).min(WIDEST);
         for (number, bar) in self.bars.iter().enumerate() {
-            let left = place(number) + (place(1) - width) / 2.0;
+            let left = place(number);
             self.bar(to, bar, most, (left, width));
         }
         to.raw("</svg>");
-        if let (Some(first), Some(last)) = (self.bars.first(), self.bars.last()) {
-            to.raw(format_args!(
+        match self.bars.as_slice() {
+            [] => {}
+            [only] => to.raw(format_args!("<p class=\"axis\">{}</p>", Escaped(&only.name))),
+            [first, .., last] => to.raw(format_args!(
                 "<p class=\"axis\"><span>{}</span><span>{}</span></p>",
                 Escaped(&first.name),
                 Escaped(&last.name)
-            ));
+            )),
         }
     }
 

@@ -215,7 +215,7 @@ impl Page<'_> {
                 Column::Numbers("Attempts"),
                 Column::Numbers("Returned"),
                 Column::Short("Last"),
-                Column::Words("Healed"),
+                Column::Short("Healed"),
                 Column::Words("Causes (hosts)"),
             ],
             domains.worst.iter().map(stopped_domain).collect(),
