@@ -1,6 +1,7 @@
 //! The daily mail: what came of yesterday's mail, and how things stand, as those know it who have used pflogsumm.
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use mail::printable::PrintableLines;
 use report::incidents::Incident;
@@ -12,7 +13,7 @@ use crate::own_mail::Letter;
 use crate::pages::document::{Document, Section};
 use crate::pages::html::Column;
 use crate::pages::plain;
-use crate::pages::words::{ago, counted, day, grouped, moment, octets, percent, span};
+use crate::pages::words::{ago, counted, day, grouped, moment, octets, percent, span, without_addresses};
 use crate::wiring::standing::PolicyTrouble;
 
 #[cfg(test)]
@@ -141,12 +142,15 @@ impl Facts {
             row("Attempts after which mail waits", |of| of.traffic.deferred),
         ];
         rows.push(vec![
-            "Content".to_owned(),
+            "Content, counted for each recipient".to_owned(),
             octets(now.traffic.octets),
             octets(before.traffic.octets),
             growth(now.traffic.octets, before.traffic.octets),
         ]);
         section.table(&compared("", "Recipients"), rows);
+        if self.figures.unreadable > 0 {
+            section.say("Some entries of the ledger cannot be read, and are missing.");
+        }
         if let Some(domains) = now.traffic.domains.filter(|domains| *domains > 0) {
             section.say(format_args!(
                 "The recipients were at {}.",
@@ -254,7 +258,7 @@ impl Facts {
         });
         section.table(
             &[
-                Column::Words("Destination"),
+                Column::Words("Of those with most"),
                 Column::Numbers("Messages"),
                 Column::Numbers("Oldest"),
             ],
@@ -271,19 +275,22 @@ impl Facts {
             section.say(format_args!(
                 "The policy on disk has been invalid for {}, and an older one is in force: {}",
                 ago(refused.since, now),
-                refused.faults.join("; ")
+                without_addresses(&refused.faults.join("; "))
             ));
         }
-        let lists = policy
-            .lists
-            .iter()
-            .take(ROWS)
-            .map(|(url, trouble)| vec![ago(trouble.since, now), format!("{url}: {}", trouble.reason)]);
+        let lists = policy.lists.iter().take(ROWS).map(|(url, trouble)| {
+            vec![
+                ago(trouble.since, now),
+                format!("{url}: {}", without_addresses(&trouble.reason)),
+            ]
+        });
         section.table(
             &[Column::Short("For"), Column::Words("List that is not up to date")],
             lists.collect(),
         );
-        let ending = policy.ending.iter().take(ROWS).map(|ending| {
+        let mut ending: Vec<_> = policy.ending.iter().collect();
+        ending.sort_by_key(|ending| ending.until);
+        let ending = ending.into_iter().take(ROWS).map(|ending| {
             vec![
                 ending.until.to_string(),
                 format!("{} ({}:{})", ending.exception, ending.file, ending.line),
@@ -317,15 +324,24 @@ impl Facts {
             .filter(|(_, count)| *count > 0)
             .map(|(end, count)| format!("{} {end}", grouped(*count)))
             .collect();
-        if ends.is_empty() {
+        let started = self.started.to_zoned(TimeZone::UTC).date();
+        if ends.is_empty() && started < self.day {
             return None;
         }
         let mut section = Section::new("TLS reports to others");
-        let since = match day(self.started) == self.day.to_string() {
-            true => format!(", since the relay was started at {}", moment(self.started)),
-            false => String::new(),
+        let sent = if ends.is_empty() {
+            "None is known".to_owned()
+        } else {
+            ends.join(", ")
         };
-        section.say(format_args!("{}{since}.", ends.join(", ")));
+        if started < self.day {
+            section.say(format_args!("{sent}."));
+        } else {
+            let moment = moment(self.started);
+            section.say(format_args!(
+                "{sent}. They are counted since the start of the relay at {moment}."
+            ));
+        }
         Some(section)
     }
 }

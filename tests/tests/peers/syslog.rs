@@ -72,17 +72,22 @@ fn long(name: &str) -> String {
     format!("<{name}{}@long.test>", "x".repeat(950))
 }
 
-/// The devices that programs need, in a directory where the socket can be made.
+/// The devices that programs need, in a directory where the socket can be made. The tests' own directory may be in `/dev/shm`.
 fn have_an_own_dev(directory: &Path) {
-    let old = directory.join("dev");
-    fs::create_dir(&old).unwrap();
-    run(command("mount").arg("--rbind").arg("/dev").arg(&old));
-    run(command("mount").args(["-t", "tmpfs", "-o", "mode=755", "none", "/dev"]));
+    let own = directory.join("dev");
+    fs::create_dir(&own).unwrap();
+    run(command("mount").args(["-t", "tmpfs", "-o", "mode=755", "none"]).arg(&own));
     for device in ["null", "zero", "full", "random", "urandom"] {
-        let place = Path::new("/dev").join(device);
+        let place = own.join(device);
         fs::write(&place, "").unwrap();
-        run(command("mount").arg("--bind").arg(old.join(device)).arg(&place));
+        run(command("mount")
+            .arg("--bind")
+            .arg(Path::new("/dev").join(device))
+            .arg(&place));
     }
+    fs::create_dir(own.join("shm")).unwrap();
+    run(command("mount").args(["--bind", "/dev/shm"]).arg(own.join("shm")));
+    run(command("mount").arg("--rbind").arg(&own).arg("/dev"));
 }
 
 fn rsyslog(directory: &Path) -> Daemon {

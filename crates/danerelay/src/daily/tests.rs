@@ -165,6 +165,7 @@ fn a_quiet_day_is_told_in_few_lines() {
         queue: Summary::default(),
         policy: PolicyTrouble::default(),
         tls_reports: Vec::new(),
+        started: time("2026-11-01T06:00:00Z"),
         ..facts()
     };
     let text = quiet.letter().text;

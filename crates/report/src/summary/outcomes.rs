@@ -45,19 +45,22 @@ pub enum Without {
     ClearOrNot,
     /// Sent over TLS to a server that did not prove itself.
     Unproven,
-    /// Sent although DNS answers about the receiver were not valid, or TLSA records could not be looked up.
-    Dns,
-    /// Sent as ever: the receiver publishes nothing that could be verified, and our own policy (`strict`) demands it.
+    /// Sent without a look at TLSA records, whose look-up failed.
+    Tlsa,
+    /// Sent although the signatures of MX records or addresses are not valid, unless its resolver validates them.
+    Forgeable,
+    /// Sent as ever: our own policy (`strict`) demands what the receiver does not have.
     Strict,
 }
 
 impl Without {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Clear,
         Self::ClearOrNot,
         Self::Unproven,
-        Self::Dns,
+        Self::Tlsa,
+        Self::Forgeable,
         Self::Strict,
     ];
 
@@ -71,9 +74,8 @@ impl Without {
             | CauseKind::DaneNameMismatch
             | CauseKind::DaneExpired
             | CauseKind::DaneUntrusted => Some(Self::Unproven),
-            CauseKind::MxBogus | CauseKind::AddressBogus | CauseKind::TlsaBogus | CauseKind::TlsaLookup => {
-                Some(Self::Dns)
-            }
+            CauseKind::TlsaBogus | CauseKind::TlsaLookup => Some(Self::Tlsa),
+            CauseKind::MxBogus | CauseKind::AddressBogus => Some(Self::Forgeable),
             CauseKind::InsecureMx
             | CauseKind::InsecureHost
             | CauseKind::NoSecureTlsa
@@ -105,16 +107,15 @@ impl Without {
         }
     }
 
-    /// For people, after `sent`.
+    /// For people.
     pub const fn words(self) -> &'static str {
         match self {
-            Self::Clear => "in clear text",
-            Self::ClearOrNot => "in clear text after TLS had failed, or not at all",
-            Self::Unproven => "over TLS, to a server that did not prove itself",
-            Self::Dns => {
-                "although DNS answers about the receiver were not valid, or its TLSA records could not be looked up"
-            }
-            Self::Strict => "as ever: they have no DANE, and our own policy (strict) demands it",
+            Self::Clear => "sent in clear text",
+            Self::ClearOrNot => "sent in clear text after TLS had failed, or not sent",
+            Self::Unproven => "sent over TLS to a server that did not prove itself",
+            Self::Tlsa => "sent without looking at TLSA records, whose look-up failed",
+            Self::Forgeable => "sent by DNS answers that may be forged, unless its resolver validates",
+            Self::Strict => "sent: only our own policy (strict) demands DANE there",
         }
     }
 }

@@ -61,7 +61,7 @@ pub struct Month {
 /// How many domains had which experience.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Domains {
-    /// With any outcome.
+    /// With a delivery, or mail that was given up.
     pub all: u64,
     /// With a delivery that DANE verified.
     pub verified: u64,
@@ -184,11 +184,14 @@ struct Case {
     hosts: Vec<String>,
     last: Option<Timestamp>,
     last_verified: Option<Timestamp>,
+    /// Whether any delivery came to an end.
+    is_final: bool,
 }
 
 impl Collect for AllDomains {
     fn add(&mut self, tally: &Tally) {
         let case = &mut self.case;
+        case.is_final |= tally.key.status.is_final();
         if is_verified(tally) {
             case.last_verified = case.last_verified.max(Some(tally.last));
         }
@@ -209,7 +212,7 @@ impl Collect for AllDomains {
     fn close(&mut self, domain: &DomainPart) {
         let mut case = std::mem::take(&mut self.case);
         let found = &mut self.found;
-        found.all = found.all.saturating_add(1);
+        found.all = found.all.saturating_add(u64::from(case.is_final));
         if case.last_verified.is_some() {
             found.verified = found.verified.saturating_add(1);
         }

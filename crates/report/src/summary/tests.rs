@@ -480,7 +480,7 @@ async fn what_dane_did_month_by_month() {
     let domains = &found.domains;
     assert_eq!(
         (domains.all, domains.verified, domains.stopped, domains.healed),
-        (7, 3, 3, 2)
+        (4, 3, 3, 2)
     );
     let worst: Vec<_> = domains
         .worst

@@ -81,7 +81,7 @@ impl Page<'_> {
                 "Attempts that DANE stopped",
                 sum(&total.dane.stopped),
                 format!(
-                    "to {}: mistakes there, or attacks",
+                    "to {}: mistakes, attacks, or our own policy",
                     counted(domains.stopped, "domain", "domains")
                 ),
             ),
@@ -150,25 +150,26 @@ impl Page<'_> {
             section.say("Nothing: DANE failed nowhere.");
             return section;
         }
-        section.say(format_args!(
-            "{} ended because DANE failed, and nothing was sent. Mail that waits is tried again, so that one message can have \
-             many such attempts. Whether a receiver had made a mistake or somebody was in between cannot be told from these \
-             figures: a wrong certificate looks the same. {} went back to {}.",
-            counted(attempts, "attempt", "attempts"),
-            match returned {
-                0 => "No mail".to_owned(),
-                returned => format!("The mail for {}", counted(returned, "recipient", "recipients")),
-            },
-            if returned == 1 { "its sender" } else { "senders" },
-        ));
-        section
-            .say("What a relay without DANE would have done with these, and what was done under soft-fail:");
+        if attempts > 0 || returned > 0 {
+            section.say(format_args!(
+                "{} ended because DANE failed, and nothing was sent. Mail that waits is tried again, so that one message can \
+                 have many such attempts. Whether a receiver had made a mistake or somebody was in between cannot be told from \
+                 these figures: a wrong certificate looks the same. {} went back to {}.",
+                counted(attempts, "attempt", "attempts"),
+                match returned {
+                    0 => "No mail".to_owned(),
+                    returned => format!("The mail for {}", counted(returned, "recipient", "recipients")),
+                },
+                if returned == 1 { "its sender" } else { "senders" },
+            ));
+        }
+        section.say("What a relay without DANE would have done:");
         section.table(
             &[
                 Column::Numbers("Stopped"),
                 Column::Numbers("Returned"),
                 Column::Numbers("Let through"),
-                Column::Words("Sent"),
+                Column::Words("What it would have done"),
             ],
             by_outcome(dane),
         );
@@ -198,7 +199,7 @@ impl Page<'_> {
         }
         let mut section = Section::new("Where it was stopped");
         let domains_stopped = counted(domains.stopped, "domain", "domains");
-        let since = "a verified delivery since then: what was wrong has been mended, or the attack is over";
+        let since = "a verified delivery since then, by the same host or another one";
         section.say(match domains.healed {
             0 => format!(
                 "DANE stopped mail to {domains_stopped}. None of them has had a verified delivery since then."
@@ -290,8 +291,11 @@ impl Page<'_> {
         let mut section = Section::new("How it is counted");
         section.say(
             "Each recipient of a message is one delivery, counted on the day (UTC) of its end. What cannot be delivered by \
-             anybody (no such domain, no connection, a look-up without an answer) is not counted as stopped by DANE.",
+             anybody (no such domain, no connection, a look-up of MX records or addresses without an answer) is not counted as stopped by DANE.",
         );
+        if self.protection.unreadable > 0 {
+            section.say("Some entries of the ledger cannot be read, and are missing.");
+        }
         for remark in self.remarks {
             section.say(format_args!("Note: {remark}."));
         }
@@ -406,7 +410,8 @@ fn class(without: Without) -> &'static str {
         Without::Clear => "failed",
         Without::ClearOrNot => "clear",
         Without::Unproven => "mta-sts",
-        Without::Dns => "verified",
+        Without::Tlsa => "verified",
+        Without::Forgeable => "host-only",
         Without::Strict => "encrypted",
     }
 }
