@@ -117,7 +117,7 @@ fn the_page_for_browsers_says_the_same_and_needs_nothing_else() {
         "<h1>What DANE did for our mail</h1>",
         "Content-Security-Policy",
         "<title>2026-10: 25\u{202f}002 deliveries; DANE 49.4\u{202f}%",
-        "<title>2026-10: 1\u{202f}204 attempts; in clear text 3; over TLS",
+        "<title>2026-10: 1\u{202f}204 attempts; sent in clear text 3; sent over TLS",
         "<td>partner.example</td>",
     ] {
         assert!(page.contains(words), "{words} is not in {page}");
