@@ -76,7 +76,9 @@ fn long(name: &str) -> String {
 fn have_an_own_dev(directory: &Path) {
     let own = directory.join("dev");
     fs::create_dir(&own).unwrap();
-    run(command("mount").args(["-t", "tmpfs", "-o", "mode=755", "none"]).arg(&own));
+    run(command("mount")
+        .args(["-t", "tmpfs", "-o", "mode=755", "none"])
+        .arg(&own));
     for device in ["null", "zero", "full", "random", "urandom"] {
         let place = own.join(device);
         fs::write(&place, "").unwrap();
