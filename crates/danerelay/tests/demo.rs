@@ -191,6 +191,7 @@ fn the_story_goes_as_it_should() {
         "Dear postmaster,",
         "[[exception]]",
         "status=closed",
+        "danefail recheck --remove-healed",
         "possibly an attack",
         "Day 30",
         "soft-failed",

@@ -54,7 +54,8 @@ pub struct ListedException {
 }
 
 /// What the names of an exception are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ExceptedKind {
     /// Destinations.
     Domain,
@@ -72,6 +73,25 @@ impl ExceptedKind {
     }
 }
 
+/// What an exception, or an entry of a danefail list, means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Meaning {
+    /// This mode.
+    Dane(DaneMode),
+    /// Signatures do not count.
+    WithoutDnssec,
+}
+
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dane(mode) => mode.fmt(f),
+            Self::WithoutDnssec => f.write_str("dnssec off"),
+        }
+    }
+}
+
 /// How near the end of an exception is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -85,6 +105,11 @@ pub enum End {
 }
 
 impl ListedException {
+    /// What it means; where it is both, what it means for DANE.
+    pub fn meaning(&self) -> Meaning {
+        self.dane.map_or(Meaning::WithoutDnssec, Meaning::Dane)
+    }
+
     /// How near its end is; `None` if that is more than a week away.
     pub fn end(&self, today: Date) -> Option<End> {
         let until = self.entry.until;

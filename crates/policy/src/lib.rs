@@ -44,7 +44,7 @@ pub mod settings;
 mod sources;
 pub mod warning;
 
-pub use exceptions::{End, ExceptedKind, ListedException, NegativeTrustAnchor};
+pub use exceptions::{End, ExceptedKind, ListedException, Meaning, NegativeTrustAnchor};
 pub use mistake::PolicyError;
 pub use notes::Text;
 pub use policy::{LoadedList, Policy};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
-use mail::event::incident::Incident as IncidentEvent;
+use mail::event::incident::{Incident as IncidentEvent, IncidentState};
 use mail::event::{Event, EventLog};
-use mail::sighting::Ending;
+use report::incidents::news::News;
 use spool::Told;
 
 use super::case::{Case, Name};
@@ -93,12 +93,16 @@ fn event(item: &Item<'_>) -> Event {
     }
     Event::Incident(Box::new(IncidentEvent {
         id: incident.id.clone(),
-        status: item.news.as_str(),
+        state: match item.news {
+            News::Opened => IncidentState::Opened,
+            News::Open => IncidentState::Open,
+            News::Half => IncidentState::Half,
+            News::Closed => IncidentState::Closed(incident.ending),
+        },
         kind: incident.kind.as_str(),
         name: incident.name.clone(),
         cause: incident.cause.as_str(),
         since: incident.first_seen,
-        ending: incident.ending.map(Ending::as_str),
         domains: incident.domains,
         messages: incident.messages,
         oldest: incident.oldest,

@@ -220,7 +220,8 @@ impl Notice<'_> {
             } = one.healed;
             let _ = writeln!(
                 text,
-                "  {kind} {name}  {}  {}{removed}",
+                "  {} {name}  {}  {}{removed}",
+                kind.as_str(),
                 Printable(place),
                 Printable(reason)
             );

@@ -19,6 +19,8 @@ use mail::event::{Event, EventLog};
 use mail::sighting::{Ending, Evidence, Failing, Place, Spot, Trouble};
 use mail::{Domain, Sighting, Status};
 use parking_lot::Mutex;
+use policy::settings::DaneMode;
+use policy::{ExceptedKind, Meaning};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use spool::contract::{commit, listed, message, now, settlement, take};
@@ -55,7 +57,7 @@ impl Kept {
     /// How many lines there are with this status.
     fn lines(&self, status: &str) -> usize {
         let events = self.0.lock();
-        let of_it = |event: &&Event| matches!(event, Event::Incident(line) if line.status == status);
+        let of_it = |event: &&Event| matches!(event, Event::Incident(line) if line.state.as_str() == status);
         events.iter().filter(of_it).count()
     }
 
@@ -476,9 +478,9 @@ async fn after_a_restart_nothing_is_told_twice_and_nothing_is_left_out() {
 async fn what_is_well_again_is_told_once_when_the_daily_test_is_complete() {
     let mut scene = scene().await;
     let healed = |name: &str, since| Healed {
-        kind: "domain".to_owned(),
-        name: name.to_owned(),
-        meaning: "off".to_owned(),
+        kind: ExceptedKind::Domain,
+        name: name.parse().unwrap(),
+        meaning: Meaning::Dane(DaneMode::Off),
         source: "fail.list".to_owned(),
         place: "fail.list:7".to_owned(),
         since,

@@ -102,7 +102,7 @@ mod tests {
         let choice = choose_most(&policy(), &used, begin, most);
         let of = |one: &Chosen| {
             let subject = &one.subject;
-            format!("{} {} {}", subject.tested.name(), subject.place, subject.meaning)
+            format!("{} {} {}", subject.tested.names(), subject.place, subject.meaning)
         };
         let next = choice.last().map_or(begin, |last| last.next);
         (choice.iter().map(of).collect(), next)

@@ -2,8 +2,9 @@
 
 use jiff::civil::Date;
 use mail::Domain;
+use policy::pattern::Pattern;
 use policy::schema::ListKind;
-use policy::{ExceptedKind, ListedException, LoadedList, Policy};
+use policy::{ExceptedKind, ListedException, LoadedList, Meaning, Policy};
 
 /// Something for which DANE or DNSSEC is weakened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +14,8 @@ pub(crate) struct Subject {
     pub(crate) source: String,
     /// The same with the line.
     pub(crate) place: String,
-    /// What weakens it: a mode, or `dnssec off`.
-    pub(crate) meaning: String,
+    /// What weakens it.
+    pub(crate) meaning: Meaning,
     /// Where it is an exception.
     pub(crate) exception: Option<ListedException>,
 }
@@ -39,25 +40,25 @@ pub(crate) enum Tested {
     Mx(Domain),
     /// A name and all below it, whose signatures do not count.
     Zone(Domain),
-    /// Many names, of which none is known.
-    Many(ExceptedKind, String),
+    /// All names below this one, of which none is known.
+    Many(ExceptedKind, Domain),
 }
 
 impl Tested {
-    /// The key in the policy file.
-    pub(crate) fn kind(&self) -> &'static str {
+    /// What the names are.
+    pub(crate) fn kind(&self) -> ExceptedKind {
         match self {
-            Self::Domain(_) | Self::Zone(_) => ExceptedKind::Domain.as_str(),
-            Self::Mx(_) => ExceptedKind::Mx.as_str(),
-            Self::Many(kind, _) => kind.as_str(),
+            Self::Domain(_) | Self::Zone(_) => ExceptedKind::Domain,
+            Self::Mx(_) => ExceptedKind::Mx,
+            Self::Many(kind, _) => *kind,
         }
     }
 
-    /// The name or pattern.
-    pub(crate) fn name(&self) -> String {
+    /// The names.
+    pub(crate) fn names(&self) -> Pattern {
         match self {
-            Self::Domain(name) | Self::Mx(name) | Self::Zone(name) => name.to_string(),
-            Self::Many(_, names) => names.clone(),
+            Self::Domain(name) | Self::Mx(name) | Self::Zone(name) => Pattern::Exactly(name.clone()),
+            Self::Many(_, parent) => Pattern::Below(parent.clone()),
         }
     }
 }
@@ -88,25 +89,23 @@ pub(super) fn listed(list: &LoadedList, name: Domain, line: usize) -> Subject {
         tested: Tested::Domain(name),
         source: list.names.source().to_string(),
         place: format!("{}:{line}", list.names.source()),
-        meaning: list.dane.to_string(),
+        meaning: Meaning::Dane(list.dane),
         exception: None,
     }
 }
 
 fn of_exception(exception: &ListedException) -> Subject {
-    use policy::pattern::Pattern;
     let tested = match (&exception.names, exception.kind) {
         (Pattern::Exactly(name), _) if exception.without_dnssec => Tested::Zone(name.clone()),
         (Pattern::Exactly(name), ExceptedKind::Domain) => Tested::Domain(name.clone()),
         (Pattern::Exactly(name), ExceptedKind::Mx) => Tested::Mx(name.clone()),
-        (names @ Pattern::Below(_), kind) => Tested::Many(kind, names.to_string()),
+        (Pattern::Below(parent), kind) => Tested::Many(kind, parent.clone()),
     };
-    let dane = exception.dane.map(|mode| mode.to_string());
     Subject {
         tested,
         source: exception.entry.file.to_string(),
         place: format!("{}:{}", exception.entry.file, exception.entry.line),
-        meaning: dane.unwrap_or_else(|| "dnssec off".to_owned()),
+        meaning: exception.meaning(),
         exception: Some(exception.clone()),
     }
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 use mail::event::settings::ExceptionEnds;
-use policy::{End, ListedException};
+use policy::pattern::Pattern;
+use policy::{End, ExceptedKind, ListedException, Meaning};
 use serde::{Deserialize, Serialize};
 
 use crate::state_file;
@@ -30,10 +31,9 @@ struct Said {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Name {
     file: String,
-    /// `domain example.dk`.
-    names: String,
-    /// A mode, or `dnssec off`.
-    meaning: String,
+    kind: ExceptedKind,
+    names: Pattern,
+    meaning: Meaning,
     until: Date,
 }
 
@@ -83,11 +83,11 @@ impl Ends {
 
 impl Name {
     fn of(exception: &ListedException) -> Self {
-        let dane = exception.dane.map(|mode| mode.to_string());
         Self {
             file: exception.entry.file.to_string(),
-            names: exception.to_string(),
-            meaning: dane.unwrap_or_else(|| "dnssec off".to_owned()),
+            kind: exception.kind,
+            names: exception.names.clone(),
+            meaning: exception.meaning(),
             until: exception.entry.until,
         }
     }
@@ -125,7 +125,6 @@ mod tests {
 
     use jiff::ToSpan;
     use jiff::civil::date;
-    use policy::ExceptedKind;
     use policy::settings::{DaneMode, ExceptionEntry};
 
     use super::*;

@@ -5,8 +5,8 @@ use std::io;
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
-use mail::Domain;
 use policy::Policy;
+use policy::pattern::Pattern;
 use policy::schema::ListKind;
 use serde::{Deserialize, Serialize};
 
@@ -127,9 +127,9 @@ impl Memory {
 
 fn healed_one(subject: &Subject, finding: &Finding, since: Timestamp) -> Healed {
     Healed {
-        kind: subject.tested.kind().to_owned(),
-        name: subject.tested.name(),
-        meaning: subject.meaning.clone(),
+        kind: subject.tested.kind(),
+        name: subject.tested.names(),
+        meaning: subject.meaning,
         source: subject.source.clone(),
         place: subject.place.clone(),
         since,
@@ -141,7 +141,7 @@ fn is_about(one: &Healed, subject: &Subject) -> bool {
     one.source == subject.source
         && one.meaning == subject.meaning
         && one.kind == subject.tested.kind()
-        && one.name == subject.tested.name()
+        && one.name == subject.tested.names()
 }
 
 /// Whether this is still an exception in the same file, or an entry of the same list, wherever it is there.
@@ -149,19 +149,19 @@ pub(super) fn is_excepted(one: &Healed, policy: &Policy) -> bool {
     let mut exceptions = policy.exceptions();
     if exceptions.any(|exception| {
         *exception.entry.file == *one.source
-            && exception.kind.as_str() == one.kind
-            && exception.names.to_string() == one.name
+            && exception.kind == one.kind
+            && exception.names == one.name
     }) {
         return true;
     }
-    let Ok(name) = Domain::parse(&one.name) else {
+    let Pattern::Exactly(name) = &one.name else {
         return false;
     };
     let mut lists = policy.lists().iter();
     lists.any(|list| {
         list.kind == ListKind::Danefail
             && **list.names.source() == *one.source
-            && list.names.line_of(&name).is_some()
+            && list.names.line_of(name).is_some()
     })
 }
 

@@ -272,8 +272,8 @@ impl<S: Ledger + Manage> Daily<S> {
                 }
             }
             self.log.write(&Event::Rechecked(Rechecked {
-                kind: subject.tested.kind(),
-                name: subject.tested.name(),
+                kind: subject.tested.kind().as_str(),
+                name: subject.tested.names().to_string(),
                 place: subject.place,
                 is_closed,
                 reason: finding.reason,

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use parking_lot::Mutex;
+use policy::pattern::Pattern;
+use policy::{ExceptedKind, Meaning};
 use serde::{Deserialize, Serialize};
 
 /// What is not as it should be, shared by those who find it and those who show it.
@@ -77,13 +79,12 @@ pub(crate) struct Ending {
 /// Something that is excepted and need not be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Healed {
-    /// `domain` or `mx`.
-    pub(crate) kind: String,
+    /// What the name is.
+    pub(crate) kind: ExceptedKind,
     /// The name.
-    pub(crate) name: String,
-    /// What weakens it: a mode, or `dnssec off`.
-    #[serde(default)]
-    pub(crate) meaning: String,
+    pub(crate) name: Pattern,
+    /// What weakens it.
+    pub(crate) meaning: Meaning,
     /// The file or list.
     pub(crate) source: String,
     /// The same with the line at which it was when it was tested.

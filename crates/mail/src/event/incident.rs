@@ -3,14 +3,15 @@
 use jiff::Timestamp;
 
 use crate::record::{Level, Put, Record, Value};
+use crate::sighting::Ending;
 
 /// An incident, as people are told of it: when it begins, while it lasts, and when it is over.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incident {
     /// By which `incidents show` knows it.
     pub id: String,
-    /// What there is to tell: `opened`, `open`, `half` or `closed`.
-    pub status: &'static str,
+    /// What there is to tell.
+    pub state: IncidentState,
     /// What kind of thing fails: `host`, `provider`, `domain` or `ours`.
     pub kind: &'static str,
     /// Which.
@@ -19,8 +20,6 @@ pub struct Incident {
     pub cause: &'static str,
     /// When it was first seen.
     pub since: Timestamp,
-    /// How it ended, if it has.
-    pub ending: Option<&'static str>,
     /// How many domains it concerns.
     pub domains: u64,
     /// How many messages wait because of it.
@@ -35,12 +34,36 @@ pub struct Incident {
     pub reason: String,
 }
 
+/// What there is to tell of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IncidentState {
+    /// It has begun.
+    Opened,
+    /// It goes on.
+    Open,
+    /// Half of the time has passed until the first message is returned.
+    Half,
+    /// It is over, in this way if that is known.
+    Closed(Option<Ending>),
+}
+
+impl IncidentState {
+    /// The word of the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Open => "open",
+            Self::Half => "half",
+            Self::Closed(_) => "closed",
+        }
+    }
+}
+
 impl Record for Incident {
     fn level(&self) -> Level {
-        if self.ending.is_some() {
-            Level::Info
-        } else {
-            Level::Warning
+        match self.state {
+            IncidentState::Closed(_) => Level::Info,
+            IncidentState::Opened | IncidentState::Open | IncidentState::Half => Level::Warning,
         }
     }
 
@@ -50,13 +73,13 @@ impl Record for Incident {
 
     fn fields(&self, put: &mut Put<'_>) {
         put("id", Value::Word(&self.id));
-        put("status", Value::Word(self.status));
+        put("status", Value::Word(self.state.as_str()));
         put("kind", Value::Word(self.kind));
         put("name", Value::Quoted(&self.name));
         put("cause", Value::Word(self.cause));
         time(put, "since", Some(self.since));
-        if let Some(ending) = self.ending {
-            put("ending", Value::Word(ending));
+        if let IncidentState::Closed(Some(ending)) = self.state {
+            put("ending", Value::Word(ending.as_str()));
         }
         put("domains", Value::Integer(self.domains));
         put("messages", Value::Integer(self.messages));

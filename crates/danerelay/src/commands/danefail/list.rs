@@ -196,8 +196,8 @@ fn write_trouble(table: &mut String, trouble: &PolicyTrouble) {
         let _ = writeln!(
             table,
             "{} {} worked again and was removed on {}: {}",
-            one.kind,
-            printable(&one.name),
+            one.kind.as_str(),
+            one.name,
             day(one.since),
             printable(&one.reason)
         );
@@ -206,8 +206,8 @@ fn write_trouble(table: &mut String, trouble: &PolicyTrouble) {
         let _ = writeln!(
             table,
             "{} {} works again since {}: {}  {}",
-            one.kind,
-            printable(&one.name),
+            one.kind.as_str(),
+            one.name,
             day(one.since),
             printable(&one.place),
             printable(&one.reason)

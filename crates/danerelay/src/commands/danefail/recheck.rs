@@ -1,6 +1,6 @@
 //! `danefail recheck`: tests what is excepted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use dns::{Resolver, self_test};
 use jiff::Zoned;
-use mail::Domain;
+use policy::pattern::Pattern;
 use policy::{ListedException, Missing, Policy};
 use serde::Serialize;
 
@@ -18,7 +18,6 @@ use crate::commands::output::{self, printable};
 use crate::commands::progress::Progress;
 use crate::commands::values::formed;
 use crate::config::Loaded;
-use crate::config::units::DomainName;
 use crate::exceptions;
 use crate::exit::Verdict;
 use crate::explain::impatient;
@@ -30,8 +29,8 @@ use crate::wiring::{self, WiringError, resolver, settings, tls};
 #[derive(Debug, Args)]
 pub(crate) struct RecheckArguments {
     /// Only these names, instead of everything that is excepted.
-    #[arg(value_name = "NAME", value_parser = formed::<DomainName>)]
-    names: Vec<Domain>,
+    #[arg(value_name = "NAME", value_parser = formed::<Pattern>)]
+    names: Vec<Pattern>,
 
     /// Remove the exceptions that were added by `danefail` and are not needed any more.
     #[arg(long)]
@@ -74,10 +73,10 @@ pub(super) fn run(arguments: &RecheckArguments, loaded: &Loaded) -> Result<Verdi
     let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
     let mut all = subjects(&policy, Zoned::now().date());
     if !arguments.names.is_empty() {
-        let wanted: BTreeSet<&str> = arguments.names.iter().map(Domain::as_str).collect();
-        all.retain(|one| wanted.contains(&*one.tested.name()));
-        let there: BTreeSet<String> = all.iter().map(|one| one.tested.name()).collect();
-        let unknown = arguments.names.iter().find(|name| !there.contains(name.as_str()));
+        let wanted: HashSet<&Pattern> = arguments.names.iter().collect();
+        all.retain(|one| wanted.contains(&one.tested.names()));
+        let there: HashSet<Pattern> = all.iter().map(|one| one.tested.names()).collect();
+        let unknown = arguments.names.iter().find(|names| !there.contains(names));
         if let Some(unknown) = unknown {
             output::notice(&format!(
                 "{unknown} is not excepted: no exception and no danefail list has just this name"
@@ -171,9 +170,9 @@ impl Answer {
         for (subject, finding) in tested {
             *counts.entry(finding.state.as_str()).or_default() += 1;
             entries.push(Entry {
-                kind: subject.tested.kind(),
-                name: subject.tested.name(),
-                means: subject.meaning.clone(),
+                kind: subject.tested.kind().as_str(),
+                name: subject.tested.names().to_string(),
+                means: subject.meaning.to_string(),
                 file: subject.place.clone(),
                 state: finding.state,
                 reason: finding.reason.clone(),

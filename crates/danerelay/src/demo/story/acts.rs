@@ -144,6 +144,10 @@ async fn soft_fail<S: Store>(office: &Office<S>, teller: &mut Teller) -> Result<
 async fn enforce<S: Store>(office: &Office<S>, teller: &mut Teller) -> Result<(), Failure> {
     office.turn(7 * 24);
     teller.act("Day 8: enforced, with default.dane = \"opportunistic\"")?;
+    teller.say("Before that, what `danerelay report --soft-fail` prints: what enforcing would have cost.")?;
+    let cost = office.report(8, "--soft-fail").await?;
+    teller.show(&cost)?;
+    teller.check("it is one domain", cost.contains("stale.demo") && !cost.contains("partner.demo"))?;
     teller.say("The one domain that fails gets the exception that `danerelay incidents show` proposes; its postmaster a letter.")?;
     let incidents = office.incidents().await?;
     let stale = open_at(&incidents, STALE);
@@ -220,10 +224,13 @@ async fn write_and_except<S: Store>(
         said.iter().any(|one| one.news == News::Half),
     )?;
     teller.say("The operator lets the mail pass for 30 days, for this provider alone.")?;
-    let exception = remedy::propose(incident, office.now())
-        .exception
-        .unwrap_or_default();
-    office.set_policy(&format!("[default]\ndane = \"opportunistic\"\n{exception}"))?;
+    office.set_policy("[default]\ndane = \"opportunistic\"\n")?;
+    for command in remedy::propose(incident, office.now()).commands {
+        let (status, printed) = office.run(&command).await?;
+        teller.show(&format!("$ {command}\n{printed}"))?;
+        teller.check("the exception is added", status == Some(0))?;
+    }
+    office.read_policy()?;
     let passed = office.retry().await?;
     teller.check(
         "all 300 messages go out",
@@ -258,8 +265,15 @@ async fn healing<S: Store>(
         "the incident is over, because a delivery was verified",
         closed.is_some_and(|one| one.incident.ending == Some(Ending::Verified)),
     )?;
-    teller.say("So the exception is not needed any more, and is taken out.")?;
-    office.set_policy("[default]\ndane = \"opportunistic\"\n")?;
+    teller.say("So the exception is not needed any more: the daily test would take it out; the operator does it at once.")?;
+    let recheck = "danerelay danefail recheck --remove-healed";
+    let (status, printed) = office.run(recheck).await?;
+    teller.show(&format!("$ {recheck}\n{printed}"))?;
+    teller.check(
+        "the test connects, finds it to work, and removes the exception",
+        status == Some(0) && printed.contains("(removed)"),
+    )?;
+    office.read_policy()?;
     let fine = office.send(&customers(9..=12)).await?;
     teller.check("mail is verified without it", all(&fine, verified))?;
     Ok(())
@@ -315,7 +329,7 @@ async fn month_end<S: Store>(office: &Office<S>, teller: &mut Teller) -> Result<
     office.turn(6 * 24);
     teller.act("Day 30: the month's report")?;
     teller.say("What `danerelay report` prints:")?;
-    let report = office.report(31).await?;
+    let report = office.report(31, "").await?;
     teller.show(&report)?;
     let counts = |name: &str, count: usize| {
         let mut lines = report.lines();

@@ -165,6 +165,11 @@ impl<S: Store> Office<S> {
     pub(super) fn set_policy(&self, text: &str) -> Result<(), Failure> {
         let file = self.directory.path().join("policy.toml");
         std::fs::write(file, format!("version = 1\n{text}")).map_err(DemoError::System)?;
+        self.read_policy()
+    }
+
+    /// Has the policy file and the exceptions read that commands have added.
+    pub(super) fn read_policy(&self) -> Result<(), Failure> {
         let loaded = config::load(Some(&self.directory.path().join("danerelay.toml")))?;
         self.policy
             .store(Arc::new(wiring::policy::load(&loaded, Missing::Refused)?.policy));
@@ -291,25 +296,35 @@ impl<S: Store> Office<S> {
         self.resolver.flush_all();
     }
 
-    /// What `danerelay report` prints of the last so many days, by this program itself.
-    pub(super) async fn report(&self, days: i64) -> Result<String, Failure> {
+    /// What `danerelay report` prints of the last so many days, with more options.
+    pub(super) async fn report(&self, days: i64, more: &str) -> Result<String, Failure> {
         let to = self.now().to_zoned(TimeZone::UTC).date();
         let from = to.saturating_sub((days - 1).days());
-        let program = std::env::current_exe().map_err(DemoError::System)?;
-        let mut command = Command::new(program);
-        command
-            .arg("--config")
-            .arg(self.directory.path().join("danerelay.toml"))
-            .args(["report", "--from", &from.to_string(), "--to", &to.to_string()])
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        let output = command.output().await.map_err(DemoError::System)?;
-        let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
-        if output.status.success() {
-            Ok(text(output.stdout))
-        } else {
-            Err(DemoError::NoRelay(text(output.stderr)).into())
+        let (status, printed) = self.run(&format!("danerelay report --from {from} --to {to} {more}")).await?;
+        match status {
+            Some(0) => Ok(printed),
+            _ => Err(DemoError::NoRelay(printed).into()),
         }
+    }
+
+    /// Runs a command line as an operator types it, by this program itself. Its exit status, and what it prints.
+    pub(super) async fn run(&self, line: &str) -> Result<(Option<i32>, String), Failure> {
+        let words = line.strip_prefix("danerelay ").unwrap_or(line);
+        let output = Command::new("/bin/sh")
+            .args(["-c", &format!("\"$0\" --config \"$1\" {words}")])
+            .arg(std::env::current_exe().map_err(DemoError::System)?)
+            .arg(self.directory.path().join("danerelay.toml"))
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(DemoError::System)?;
+        let said = if output.stdout.is_empty() {
+            output.stderr
+        } else {
+            output.stdout
+        };
+        Ok((output.status.code(), String::from_utf8_lossy(&said).into_owned()))
     }
 
     /// Ends the relay in order.

@@ -234,8 +234,8 @@ async fn what_is_well_again_is_closed_and_what_is_not_stays() {
     let closed = daily.standing.tests().closed;
     assert_eq!(closed.len(), 1);
     assert_eq!(
-        (closed[0].name.as_str(), closed[0].meaning.as_str()),
-        ("good.test", "off")
+        (closed[0].name.to_string(), closed[0].meaning.to_string()),
+        ("good.test".to_owned(), "off".to_owned())
     );
     // Now what was fine is broken, and the other way round.
     receiver.set_identity(&other);
