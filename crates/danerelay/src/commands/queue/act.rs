@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::{ArgGroup, Args};
-use mail::QueueId;
+use mail::{QueueId, count};
 use serde::Serialize;
 use spool::Action;
 
@@ -160,8 +160,8 @@ fn told(action: Action, verb: &str, acts: &Acts) -> String {
     };
     let mut parts = vec![format!(
         "{verb} {} of {}",
-        counted(acts.done, "recipient"),
-        counted(acts.messages, "message")
+        count(acts.done, "recipient"),
+        count(acts.messages, "message")
     )];
     match acts.leased {
         0 => {}
@@ -174,12 +174,6 @@ fn told(action: Action, verb: &str, acts: &Acts) -> String {
         many => parts.push(format!("{many} {many_left}")),
     }
     parts.join("; ")
-}
-
-/// `1 message`, `2 messages`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }
 
 #[cfg(test)]

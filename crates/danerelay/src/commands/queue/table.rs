@@ -87,25 +87,7 @@ pub(super) fn until(time: Timestamp, now: Timestamp) -> String {
 
 /// The two largest units of a duration: `3d 4h`, `5m 10s`, `0s`.
 pub(super) fn span(length: SignedDuration) -> String {
-    let seconds = u64::try_from(length.as_secs()).unwrap_or(0);
-    let units = [
-        (seconds / 86_400, "d"),
-        (seconds / 3600 % 24, "h"),
-        (seconds / 60 % 60, "m"),
-        (seconds % 60, "s"),
-    ];
-    let words: Vec<String> = units
-        .iter()
-        .skip_while(|(number, _)| *number == 0)
-        .take(2)
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, unit)| format!("{number}{unit}"))
-        .collect();
-    if words.is_empty() {
-        "0s".to_owned()
-    } else {
-        words.join(" ")
-    }
+    report::incidents::words::span(u64::try_from(length.as_secs()).unwrap_or(0))
 }
 
 fn word(state: RecipientState) -> &'static str {

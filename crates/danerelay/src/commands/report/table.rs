@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use mail::count;
 use report::summary::{By, Head, Item, Period, Report, Row, SoftFailed, Traffic, View};
 
 use crate::commands::output::printable;
@@ -24,7 +25,7 @@ fn period(head: &Head) -> String {
     let Period { from, to } = head.period;
     let mut text = format!(
         "{from} to {to}, {} in UTC",
-        counted(head.period.days().unsigned_abs(), "day", "days")
+        count(head.period.days().unsigned_abs(), "day")
     );
     if let Some(before) = head.before {
         let _ = write!(text, "; before: {} to {}", before.from, before.to);
@@ -244,8 +245,8 @@ fn soft_fails(report: &Report, text: &mut String) {
     let _ = writeln!(
         text,
         "enforcing would have held up {} to {}; healed since: {healed}; records withdrawn since: {withdrawn}\n",
-        counted(listed, "delivery", "deliveries"),
-        counted(cases.len() as u64, "domain", "domains"),
+        count(listed, "delivery"),
+        count(cases.len() as u64, "domain"),
     );
     let longest = cases
         .iter()
@@ -290,10 +291,6 @@ fn soft_failed_of(item: &Item) -> Option<&SoftFailed> {
         Item::SoftFailed(case) => Some(case),
         Item::Row(_) => None,
     }
-}
-
-fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn percent(share: f64) -> String {
