@@ -73,6 +73,12 @@ impl ExceptedKind {
     }
 }
 
+impl fmt::Display for ExceptedKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// What an exception, or an entry of a danefail list, means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

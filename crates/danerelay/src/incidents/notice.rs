@@ -220,8 +220,7 @@ impl Notice<'_> {
             } = one.healed;
             let _ = writeln!(
                 text,
-                "  {} {name}  {}  {}{removed}",
-                kind.as_str(),
+                "  {kind} {name}  {}  {}{removed}",
                 Printable(place),
                 Printable(reason)
             );
