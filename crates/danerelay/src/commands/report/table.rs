@@ -231,7 +231,7 @@ fn soft_fails(report: &Report, text: &mut String) {
         let _ = writeln!(
             text,
             "enforcing would have held up {} to domains that are not recorded\n",
-            counted(unnamed, "further delivery", "further deliveries"),
+            count(unnamed, "further delivery"),
         );
     }
     if cases.is_empty() && unnamed == 0 {
