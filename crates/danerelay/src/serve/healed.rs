@@ -148,9 +148,7 @@ fn is_about(one: &Healed, subject: &Subject) -> bool {
 pub(super) fn is_excepted(one: &Healed, policy: &Policy) -> bool {
     let mut exceptions = policy.exceptions();
     if exceptions.any(|exception| {
-        *exception.entry.file == *one.source
-            && exception.kind == one.kind
-            && exception.names == one.name
+        *exception.entry.file == *one.source && exception.kind == one.kind && exception.names == one.name
     }) {
         return true;
     }

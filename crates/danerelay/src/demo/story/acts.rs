@@ -147,7 +147,10 @@ async fn enforce<S: Store>(office: &Office<S>, teller: &mut Teller) -> Result<()
     teller.say("Before that, what `danerelay report --soft-fail` prints: what enforcing would have cost.")?;
     let cost = office.report(8, "--soft-fail").await?;
     teller.show(&cost)?;
-    teller.check("it is one domain", cost.contains("stale.demo") && !cost.contains("partner.demo"))?;
+    teller.check(
+        "it is one domain",
+        cost.contains("stale.demo") && !cost.contains("partner.demo"),
+    )?;
     teller.say("The one domain that fails gets the exception that `danerelay incidents show` proposes; its postmaster a letter.")?;
     let incidents = office.incidents().await?;
     let stale = open_at(&incidents, STALE);

@@ -300,7 +300,9 @@ impl<S: Store> Office<S> {
     pub(super) async fn report(&self, days: i64, more: &str) -> Result<String, Failure> {
         let to = self.now().to_zoned(TimeZone::UTC).date();
         let from = to.saturating_sub((days - 1).days());
-        let (status, printed) = self.run(&format!("danerelay report --from {from} --to {to} {more}")).await?;
+        let (status, printed) = self
+            .run(&format!("danerelay report --from {from} --to {to} {more}"))
+            .await?;
         match status {
             Some(0) => Ok(printed),
             _ => Err(DemoError::NoRelay(printed).into()),
