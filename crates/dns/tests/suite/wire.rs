@@ -225,7 +225,7 @@ async fn a_secure_answer_says_what_the_zone_has_whatever_a_cache_has_left() {
         let resolver = world.resolver(mode);
         let now = Timestamp::now().as_second();
         let answer = resolver.mx(&domain("secure.test")).await.unwrap();
-        let signed = answer.signed.unwrap();
+        let signed = answer.signed.clone().unwrap();
         assert_eq!(signed.original_ttl, 3600, "{mode:?}");
         assert!(signed.inception.as_second() < now && signed.expiration.as_second() > now);
         sleep(Duration::from_millis(1100)).await;
