@@ -95,7 +95,9 @@ fn show_page(arguments: &ReportArguments, config: &Config) -> Result<u64, Failur
         Source::Spool(spool) => wait(async { Ok(protection(&spool, scope).await?) })?,
     };
     if arguments.form() == Form::Json {
-        remarks.iter().for_each(|remark| notice(remark));
+        for remark in &remarks {
+            notice(remark);
+        }
         write_json(&protection)?;
     }
     if arguments.form() == Form::Table || arguments.html.is_some() {

@@ -94,9 +94,9 @@ fn policy() -> PolicyTrouble {
         }],
         tests: Tests {
             healed: vec![Healed {
-                kind: "mx".to_owned(),
-                name: "mx.example".to_owned(),
-                meaning: "dane off".to_owned(),
+                kind: policy::ExceptedKind::Mx,
+                name: "mx.example".parse().unwrap(),
+                meaning: policy::Meaning::Dane(policy::settings::DaneMode::Off),
                 source: "policy.toml".to_owned(),
                 place: "policy.toml:20".to_owned(),
                 since: time("2026-11-28T04:00:00Z"),

@@ -105,9 +105,10 @@ impl Counts {
         ];
         let mut words = String::new();
         for (number, what) in parts.into_iter().filter(|(number, _)| *number > 0) {
-            let _ = match words.is_empty() {
-                true => write!(words, "{} {what}", count(number, "incident")),
-                false => write!(words, ", {number} {what}"),
+            let _ = if words.is_empty() {
+                write!(words, "{} {what}", count(number, "incident"))
+            } else {
+                write!(words, ", {number} {what}")
             };
         }
         words

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use delivery::{Forget, Names, SchedulerHandle};
 use dns::Resolver;
-use mail::{Domain, EventLog};
-use spool::{Ledger, Manage, Pending};
+use mail::EventLog;
+use spool::{Ledger, Manage};
 use tokio::sync::watch;
 
 use super::ends::Ends;
 use super::lists::Lists;
-use super::recheck::Daily;
+use super::recheck::{Daily, Wake};
 use super::watched::{Keeping, Watched};
 use crate::config::Config;
 use crate::explain::Explainer;
@@ -72,7 +72,7 @@ pub(super) fn start<S: Ledger + Manage>(
 fn wake(
     scheduler: &SchedulerHandle,
     resolver: &Resolver,
-) -> Box<dyn Fn(&[Domain], Vec<Pending>) + Send + Sync> {
+) -> Wake {
     let (scheduler, resolver) = (scheduler.clone(), resolver.clone());
     Box::new(move |domains, pending| {
         let mut names = Names::default();

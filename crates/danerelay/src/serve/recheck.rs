@@ -68,8 +68,11 @@ pub(super) struct Daily<S> {
     /// Has the policy read again.
     pub(super) changed: Arc<Notify>,
     /// Is told which names work again, and what is to be delivered there now.
-    pub(super) wake: Box<dyn Fn(&[Domain], Vec<Pending>) + Send + Sync>,
+    pub(super) wake: Wake,
 }
+
+/// Forgets what was learned about these names, and delivers their mail now.
+pub(super) type Wake = Box<dyn Fn(&[Domain], Vec<Pending>) + Send + Sync>;
 
 /// What a round has found.
 type Found = Vec<(Subject, Finding)>;
@@ -234,8 +237,9 @@ impl<S: Ledger + Manage> Daily<S> {
         let names = resolver::names(&self.config.dns);
         let tested = self_test::run(&resolver, &names).await;
         tested.map_err(|fault| NotTested::Resolver(fault.to_string()))?;
-        let tester = Tester::new(resolver, impatient(&self.delivery), &self.tls, policy);
-        let tester = Arc::new(tester.map_err(WiringError::Ehlo)?);
+        let tester = Tester::new(resolver, impatient(&self.delivery), &self.tls, policy)
+            .map(Arc::new)
+            .map_err(WiringError::Ehlo)?;
         let mut found = Vec::new();
         test_all(tester, subjects, PACE, |subject, finding| {
             found.push((subject, finding));

@@ -164,12 +164,12 @@ pub(super) async fn start(
 
     let (stop, stopped) = watch::channel(false);
     let policy = Arc::new(ArcSwap::from_pointee(policy.policy));
-    let names = watch::Sender::new(unvalidated.clone());
+    let without_dnssec = watch::Sender::new(unvalidated.clone());
     // Before the first delivery, whose look-ups wait for the test.
     let watch = Watch::new(
         resolver.clone(),
         plan,
-        (&config.dns, names.subscribe()),
+        (&config.dns, without_dnssec.subscribe()),
         Arc::clone(&events),
         Arc::clone(&status),
     );
@@ -269,7 +269,7 @@ pub(super) async fn start(
         named: named.map(Path::to_owned),
         started_with: loaded.config.clone(),
         loaded,
-        unvalidated: names,
+        unvalidated: without_dnssec,
         resolver,
         servers,
         hostname,

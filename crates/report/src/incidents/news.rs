@@ -154,10 +154,10 @@ fn is_half(incident: &Incident, now: Timestamp) -> bool {
 /// What the log has said of any of these. Those of which it has said that they are over do not count while others are not.
 fn told(records: &[KnownIncident]) -> Told {
     let ended = records.iter().all(|one| one.told.ended);
-    let counting = records.iter().filter(|one| ended || !one.told.ended);
+    let mut counting = records.iter().filter(|one| ended || !one.told.ended);
     Told {
         open: counting.clone().filter_map(|one| one.told.open).max(),
-        half: counting.map(|one| one.told.half).any(|half| half),
+        half: counting.any(|one| one.told.half),
         ended,
     }
 }
