@@ -69,10 +69,7 @@ pub(super) fn start<S: Ledger + Manage>(
 }
 
 /// What was learned about these names is forgotten, and their mail delivered now.
-fn wake(
-    scheduler: &SchedulerHandle,
-    resolver: &Resolver,
-) -> Wake {
+fn wake(scheduler: &SchedulerHandle, resolver: &Resolver) -> Wake {
     let (scheduler, resolver) = (scheduler.clone(), resolver.clone());
     Box::new(move |domains, pending| {
         let mut names = Names::default();
