@@ -127,7 +127,7 @@ fn facts() -> Facts {
     }
 }
 
-/// To be renewed with UPDATE_GOLDEN=1, and read then.
+/// To be renewed with `UPDATE_GOLDEN=1`, and read then.
 #[test]
 fn the_mail() {
     let letter = facts().letter();

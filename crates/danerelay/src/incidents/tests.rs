@@ -294,7 +294,8 @@ async fn an_incident_is_told_on_every_way_when_it_opens_at_half_and_when_it_is_o
         assert_eq!(heard[0]["relay"], "relay.test");
         assert_eq!(heard[0]["incidents"][0]["incident"]["name"], "mx.b.example");
     }
-    for accepted in scene.mailed.lock().clone() {
+    let mailed = scene.mailed.lock().clone();
+    for accepted in mailed {
         let [shown] = <[_; 1]>::try_from(listed(&*scene.spool, Some(accepted.id)).await.0).unwrap();
         let shown = serde_json::to_value(shown).unwrap();
         assert_eq!(shown["sender"], "", "nothing is reported about it");

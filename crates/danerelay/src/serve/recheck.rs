@@ -235,8 +235,9 @@ impl<S: Ledger + Manage> Daily<S> {
             resolver::plan(&self.config, &self.config.dns.domain_insecure).map_err(WiringError::from)?;
         let resolver = Resolver::new(plan.config).map_err(WiringError::from)?;
         let names = resolver::names(&self.config.dns);
-        let tested = self_test::run(&resolver, &names).await;
-        tested.map_err(|fault| NotTested::Resolver(fault.to_string()))?;
+        self_test::run(&resolver, &names)
+            .await
+            .map_err(|fault| NotTested::Resolver(fault.to_string()))?;
         let tester = Tester::new(resolver, impatient(&self.delivery), &self.tls, policy)
             .map(Arc::new)
             .map_err(WiringError::Ehlo)?;

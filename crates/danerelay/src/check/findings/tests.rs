@@ -118,8 +118,9 @@ fn good() -> Value {
     };
     let step = |kind: &str, record: &str| {
         let mut step = lookup(&[record]);
-        step["name"] = json!("mx.own.example");
-        step["type"] = json!(kind);
+        let fields = step.as_object_mut().unwrap();
+        fields.insert("name".to_owned(), json!("mx.own.example"));
+        fields.insert("type".to_owned(), json!(kind));
         step
     };
     let record = |text: &str, usage: u8| {

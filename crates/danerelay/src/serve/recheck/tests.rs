@@ -1,5 +1,5 @@
 //! A day's round, and the days after it.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 use std::fs;
 use std::ops::Deref;
 

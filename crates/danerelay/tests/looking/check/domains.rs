@@ -459,7 +459,7 @@ fn every_connection_comes_from_the_address_that_deliveries_have() {
 fn what_there_was_no_time_for_is_named_and_never_taken_for_an_absence() {
     let mut town = Town::new();
     let greeting = MailFault::Silence(Greeting);
-    let (silent, _) = town.usual("slow.test", 1, &[greeting.clone()]);
+    let (silent, _) = town.usual("slow.test", 1, std::slice::from_ref(&greeting));
     let end = town.check(&["slow.test", "--json", "--deadline", "1"]);
     let seen = end.json();
     assert_eq!(
@@ -525,7 +525,7 @@ fn a_signed_denial_of_the_name_above_the_records_is_found() {
         let (status, seen) = town.seen(domain);
         assert_eq!((status, &seen["verdict"]), (0, &json!("secure")), "{seen:#}");
         assert_eq!(seen["hosts"][0]["tlsa"]["parent"], "denied");
-        assert_eq!(codes(&seen, GRAVE), [denied.clone()]);
+        assert_eq!(codes(&seen, GRAVE), std::slice::from_ref(&denied));
         world.mend_dns(&parent).unwrap();
     }
     // The resolver itself takes the second one for a valid denial.

@@ -95,7 +95,7 @@ fn document(protection: &Protection) -> Document {
     .document()
 }
 
-/// To be renewed with UPDATE_GOLDEN=1, and read then.
+/// To be renewed with `UPDATE_GOLDEN=1`, and read then.
 #[test]
 fn the_page_as_text() {
     let text = plain::text(&document(&protection()));
