@@ -324,6 +324,8 @@ impl<S: Spool> Delivery<S> {
         let due = lease.recipients.iter().map(|recipient| recipient.due).min();
         let due = due.unwrap_or(leased);
         if is_put_off(due, job, leased) {
+            trace.tell(|| Step::PutOff(due));
+            trace.settled();
             let pending = put_off(&lease, due);
             self.spool.release(lease);
             return Err(Left {

@@ -1,6 +1,7 @@
 //! Probes the hosts of a route: sessions are opened as for a delivery, and closed before anything is sent.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use dane::VerifyCode;
 use futures_util::future::join_all;
@@ -18,7 +19,10 @@ use crate::config::DeliveryConfig;
 use crate::connections::{ClearedSession, Connections, NotOpened, Peer, Terms, TlsClient, Want, Witness};
 use crate::failure::SessionFailure;
 use crate::route::{Candidate, Route, RouteHost};
-use crate::trace::{Step, Trace};
+use crate::trace::{Allowance, Step, Trace};
+
+/// How many octets of dialogues are kept, of all hosts together.
+const TRACED: usize = 1 << 20;
 
 /// The result for one host.
 #[derive(Debug, Clone)]
@@ -83,8 +87,8 @@ pub struct Look {
 /// Opens sessions as a delivery does.
 pub struct Prober {
     connections: Connections,
-    /// Whether the dialogues with servers are kept.
-    is_tracing: bool,
+    /// How much of the dialogues with servers is kept, if that is wanted.
+    tracing: Option<Arc<Allowance>>,
 }
 
 impl Prober {
@@ -92,7 +96,7 @@ impl Prober {
     pub fn new(config: &DeliveryConfig, tls: &TlsClient) -> Result<Self, AddressError> {
         Ok(Self {
             connections: Connections::new(config, DomainPart::parse(&config.hostname)?, tls.clone()),
-            is_tracing: false,
+            tracing: None,
         })
     }
 
@@ -100,7 +104,7 @@ impl Prober {
     #[must_use]
     pub fn tracing(self) -> Self {
         Self {
-            is_tracing: true,
+            tracing: Some(Arc::new(Allowance::once(TRACED))),
             ..self
         }
     }
@@ -288,12 +292,11 @@ impl Prober {
 
     /// The trace of one connection, and what it tells.
     fn trace(&self, route: &Route) -> (Trace, Option<UnboundedReceiver<Traced>>) {
-        if self.is_tracing {
-            let (trace, steps) = Trace::examining(&route.next_hop.to_string());
-            (trace, Some(steps))
-        } else {
-            (Trace::off(), None)
-        }
+        let Some(allowance) = &self.tracing else {
+            return (Trace::off(), None);
+        };
+        let (trace, steps) = Trace::examining(&route.next_hop.to_string(), allowance);
+        (trace, Some(steps))
     }
 
     async fn open(&self, peer: &Peer<'_>, want: &Want) -> Result<ClearedSession, SessionFailure> {

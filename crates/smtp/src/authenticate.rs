@@ -30,7 +30,7 @@ impl Response {
         "AUTH PLAIN ".len() + self.0.len() + "\r\n".len() <= COMMAND_LINE
     }
 
-    /// A text of the server with `[hidden]` in place of this response, and of the password in it, encoded or not: some servers repeat what
+    /// A text of the server with `[hidden]` in place of this response, and of the password in it, encoded or not, whole or in parts: some servers repeat what
     /// they were sent.
     pub fn hide_in(&self, text: &str) -> String {
         let decoded = BASE64.decode(self.0.as_bytes()).unwrap_or_default();
@@ -38,18 +38,44 @@ impl Response {
         let password = decoded.rsplit(|octet| *octet == 0).next().unwrap_or_default();
         let encoded = BASE64.encode(password);
         let password = String::from_utf8_lossy(password);
+        let secrets = [&self.0, &encoded, &*password];
         let mut hidden = text.to_owned();
-        for secret in [&self.0, &encoded, &*password] {
+        for secret in secrets {
             if !secret.is_empty() {
-                hidden = hidden.replace(secret, "[hidden]");
+                hidden = hidden.replace(secret, HIDDEN);
             }
         }
-        hidden
+        without_parts(&hidden, &secrets)
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What stands in the place of a secret.
+const HIDDEN: &str = "[hidden]";
+/// A word of so many characters that is a part of a secret is hidden, too.
+const PART: usize = 4;
+
+/// Servers cut what they repeat, or break it into lines.
+fn without_parts(text: &str, secrets: &[&str]) -> String {
+    let is_of_word = |c: char| c.is_alphanumeric() || matches!(c, '+' | '/');
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let in_word = is_of_word(first);
+        let end = rest.find(|c| is_of_word(c) != in_word).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        let is_part = in_word && run.chars().count() >= PART;
+        if is_part && secrets.iter().any(|secret| secret.contains(run)) {
+            shown.push_str(HIDDEN);
+        } else {
+            shown.push_str(run);
+        }
+        rest = after;
+    }
+    shown
 }
 
 impl fmt::Debug for Response {
@@ -95,6 +121,10 @@ mod tests {
         assert_eq!(
             Response::text("pass word").hide_in("no cGFzcyB3b3Jk, pass word"),
             "no [hidden], [hidden]"
+        );
+        assert_eq!(
+            plain.hide_in("535-AHVzZXIAcG 535 FzcyB3b3Jk, of 'pass' and cGFzcyB3"),
+            "535-[hidden] 535 [hidden], of '[hidden]' and [hidden]"
         );
         assert_eq!(Response::text("").hide_in("535 no"), "535 no");
     }

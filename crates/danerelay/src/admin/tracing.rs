@@ -51,7 +51,13 @@ pub(super) async fn retry<S: Manage>(
     let Some(watch) = watch else {
         return answers.end(&TracedRetry::default()).await;
     };
-    match acting::perform(office, (Action::Retry, selectors), peer, answers).await? {
+    // What has come since is not retried unseen.
+    let selectors = Selectors {
+        all: false,
+        id: vec![watch.id()],
+        ..selectors.clone()
+    };
+    match acting::perform(office, (Action::Retry, &selectors), peer, answers).await? {
         Ok(performed) => follow(watch, performed, answers, stop).await,
         Err(refusal) => answers.refuse(refusal).await,
     }

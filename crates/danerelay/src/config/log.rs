@@ -29,7 +29,7 @@ section! {
         level: LogLevel = LogLevel::Info, "each delivery is one line" => RELOAD;
 
         /// Domains of which each delivery is logged step by step, as `event=trace`: what the policy and DNS say, and the dialogue with
-        /// the servers, without content and passwords. "example.nl" is this domain alone, ".example.nl" all below it. At most 1 MiB
+        /// the servers, without content and passwords. "example.nl" is this domain alone, ".example.nl" all below it. At most 256 KiB
         /// at once and 1 KiB a second is written.
         #[serde(deserialize_with = "forms::list::<Pattern, _>")]
         trace: Vec<Pattern> = Vec::new(), "none" => RELOAD;

@@ -166,12 +166,16 @@ impl Attempt<'_, '_> {
         let recipients: Vec<&LeasedRecipient> = self.named().map(|one| one.recipient).collect();
         let ended = transaction::send(session.session(), self.lease, &recipients).await;
         if session.is_used() && is_stale(&ended) {
+            target
+                .trace
+                .tell(|| Step::Waits("for a new connection: the server had ended this one"));
             if ended.usable {
                 session.leave();
             }
             return Visit::Stale;
         }
         self.trail.has_asked = true;
+        tell_broken_off(target, &ended);
         let damage = ended.judged.iter().find_map(|one| one.verdict.damage());
         let mut verdicts = ended.judged.iter().map(|one| &one.verdict);
         let is_useless = !session.is_used() && ended.left.is_empty() && verdicts.all(is_put_off);
@@ -205,6 +209,17 @@ impl Attempt<'_, '_> {
             // No command can be sent any more: a QUIT in the middle of the content would be content.
             Next::Address(None)
         })
+    }
+}
+
+/// Tells why a transaction failed, if no reply says so.
+fn tell_broken_off(target: &Target<'_>, ended: &Ended<'_>) {
+    let mut failures = ended.judged.iter().filter_map(|one| match &one.verdict {
+        Verdict::Failed(failure) | Verdict::Open(failure) => Some(failure),
+        Verdict::Accepted(_) | Verdict::Damaged(_) => None,
+    });
+    if let Some(failure) = failures.find(|failure| failure.cause.reply_code().is_none()) {
+        target.trace.tell(|| Step::BrokenOff(&failure.reason));
     }
 }
 

@@ -264,6 +264,9 @@ impl<'a> Attempt<'a, '_> {
                 Some(Ok(ready)) => ready,
                 Some(Err(NotHere::Crowded)) => return self.no_more(),
                 Some(Err(NotHere::Elsewhere)) => {
+                    target
+                        .trace
+                        .tell(|| Step::Waits("for another address: all connections to this one are in use"));
                     self.left = None;
                     addresses.put_off();
                     continue;
@@ -285,6 +288,9 @@ impl<'a> Attempt<'a, '_> {
                 if at > self.last_begin {
                     return Next::Nowhere(too_late());
                 }
+                target
+                    .trace
+                    .tell(|| Step::Paced(at.saturating_duration_since(Instant::now())));
                 tokio::select! {
                     () = sleep_until(at) => continue,
                     () = self.deliverer.connections.stopped() => return self.no_more(),

@@ -205,7 +205,11 @@ impl Caller {
         let shaking = self.tls.handshake(stream, peer, requirement, hello);
         match timeout(limit, shaking).await {
             Ok(handshaken) => handshaken,
-            Err(_) => Err(Cause::timed_out(Stage::Starttls).into()),
+            Err(_) => {
+                let failure = SessionFailure::from(Cause::timed_out(Stage::Starttls));
+                peer.handshake_failed(&failure);
+                Err(failure)
+            }
         }
     }
 }

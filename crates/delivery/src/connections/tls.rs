@@ -23,7 +23,7 @@ use tokio_rustls::client::TlsStream;
 use super::clearance::Achieved;
 use super::handshakes::{Handshakes, Shaking};
 use crate::failure::SessionFailure;
-use crate::trace::{RecordStanding, Step, Trace};
+use crate::trace::{End, RecordStanding, Step, Trace};
 
 /// A check that passed must leave a proof.
 const NO_PROOF: Cause = Cause::Ours(OurFault::NoProof);
@@ -126,7 +126,7 @@ impl Peer<'_> {
     fn refused(&self, chain: impl FnOnce() -> Vec<CertificateDer<'static>>) {
         if self.witness.is_some() || self.trace.is_on() {
             let chain = chain();
-            self.tell_of(&chain);
+            self.tell_of(&chain, None);
             if let Some(witness) = self.witness {
                 witness.note(chain);
             }
@@ -134,18 +134,31 @@ impl Peer<'_> {
     }
 
     /// Records the certificates of a server with which the handshake is complete.
-    fn shown(&self, connection: &ClientConnection) {
+    fn shown(&self, connection: &ClientConnection, matched: Option<&str>) {
         let Some(chain) = connection.peer_certificates() else {
             return;
         };
-        self.tell_of(chain);
+        self.tell_of(chain, matched);
         if let Some(witness) = self.witness {
             witness.note(chain.iter().map(|one| one.clone().into_owned()).collect());
         }
     }
 
+    /// Tells that the handshake failed, and who ended the connection with it.
+    pub(super) fn handshake_failed(&self, failure: &SessionFailure) {
+        let is_by_server = matches!(
+            failure.cause,
+            Cause::Tls(
+                TlsFault::Closed | TlsFault::Handshake(BrokenHandshake::Closed | BrokenHandshake::Alert(_))
+            )
+        );
+        let end = if is_by_server { End::ByServer } else { End::ByUs };
+        self.trace.tell(|| Step::TlsFailed(&failure.reason));
+        self.trace.tell(|| Step::Closed(end));
+    }
+
     /// Tells which certificates the server presented, and which TLSA records match them.
-    fn tell_of(&self, chain: &[CertificateDer<'_>]) {
+    fn tell_of(&self, chain: &[CertificateDer<'_>], matched: Option<&str>) {
         if !self.trace.is_on() {
             return;
         }
@@ -164,6 +177,7 @@ impl Peer<'_> {
                 record,
                 standing,
                 matches: record.place_in(chain),
+                is_anchor: matched == Some(&*record.fingerprint().to_string()),
             });
         }
     }
@@ -259,11 +273,11 @@ impl TlsClient {
                     session: done.facts.session.as_deref().unwrap_or_default(),
                     group: done.facts.group,
                 });
-                peer.shown(connection);
+                peer.shown(connection, done.facts.matched.as_deref());
             }
             Err(failure) => {
                 shaking.failed(failure);
-                peer.trace.tell(|| Step::TlsFailed(&failure.reason));
+                peer.handshake_failed(failure);
             }
         }
         handshaken

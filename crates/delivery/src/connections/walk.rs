@@ -30,6 +30,7 @@ use crate::clock::{Clock, since};
 use crate::config::{DeliveryConfig, Reuse, Windows};
 use crate::failure::SessionFailure;
 use crate::forget::Names;
+use crate::trace::Step;
 
 /// What all connections share.
 pub(crate) struct Connections {
@@ -301,6 +302,8 @@ impl Connections {
                 if !in_clear.is_allowed(seen_before) {
                     return Err(failure);
                 }
+                peer.trace
+                    .tell(|| Step::OnceMore("without TLS, because the handshake failed"));
                 let avoid = Handshake::Avoid(failure.cause);
                 self.caller.open(peer, source, requirement, avoid, dialled).await
             }
@@ -329,6 +332,8 @@ impl Connections {
             opened => return opened,
         };
         let other = hello.other();
+        peer.trace
+            .tell(|| Step::OnceMore("with another first message of TLS"));
         let handshake = Handshake::IfOffered(other);
         match self
             .caller

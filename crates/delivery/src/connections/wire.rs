@@ -133,12 +133,12 @@ impl Wire {
 
     /// Sends octets of the content; each call is a block with its own time limit.
     pub(super) async fn write(&mut self, octets: &[u8], stage: Stage) -> Result<(), SessionFailure> {
-        let began = Instant::now();
-        self.send(octets, stage).await?;
-        if let Some(tap) = &mut self.tap {
-            tap.sent(octets.len(), began);
+        let began = self.tap.is_some().then(Instant::now);
+        let sent = self.send(octets, stage).await;
+        if let (Some(tap), Some(began)) = (&mut self.tap, began) {
+            tap.sent(if sent.is_ok() { octets.len() } else { 0 }, began);
         }
-        Ok(())
+        sent
     }
 
     async fn send(&mut self, octets: &[u8], stage: Stage) -> Result<(), SessionFailure> {

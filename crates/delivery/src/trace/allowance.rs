@@ -1,14 +1,13 @@
 //! How many octets may be told: so many at once, and so many more each second.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// Octets from which traces take their parts.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     size: usize,
     each_second: usize,
     state: Mutex<State>,
@@ -24,8 +23,18 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Part {
     of: Arc<Allowance>,
-    left: AtomicUsize,
+    held: Mutex<Held>,
 }
+
+#[derive(Debug)]
+struct Held {
+    left: usize,
+    /// How much more may be taken out of the allowance.
+    more: usize,
+}
+
+/// So many octets are taken out at a time.
+const CHUNK: usize = 4 * 1024;
 
 impl Allowance {
     /// `size` octets at once, and `each_second` when these are used up.
@@ -41,7 +50,7 @@ impl Allowance {
     }
 
     /// So many octets, and no more.
-    pub(super) fn once(size: usize) -> Self {
+    pub(crate) fn once(size: usize) -> Self {
         Self::new(size, 0)
     }
 
@@ -50,23 +59,28 @@ impl Allowance {
         let mut state = self.state.lock();
         self.refill(&mut state);
         state.left = state.left.checked_sub(octets)?;
-        Some(self.part(octets))
+        Some(self.part(octets, 0))
     }
 
-    /// A part of this size, or what is left.
+    /// A part of at most this size, which is taken out bit by bit.
     pub(super) fn at_most(self: &Arc<Self>, octets: usize) -> Part {
-        let mut state = self.state.lock();
-        self.refill(&mut state);
-        let octets = octets.min(state.left);
-        state.left -= octets;
-        self.part(octets)
+        self.part(0, octets)
     }
 
-    fn part(self: &Arc<Self>, octets: usize) -> Part {
+    fn part(self: &Arc<Self>, left: usize, more: usize) -> Part {
         Part {
             of: Arc::clone(self),
-            left: AtomicUsize::new(octets),
+            held: Mutex::new(Held { left, more }),
         }
+    }
+
+    /// As much of this as there is.
+    fn draw(&self, octets: usize) -> usize {
+        let mut state = self.state.lock();
+        self.refill(&mut state);
+        let drawn = octets.min(state.left);
+        state.left -= drawn;
+        drawn
     }
 
     fn refill(&self, state: &mut State) {
@@ -80,18 +94,29 @@ impl Allowance {
 }
 
 impl Part {
-    /// Takes so many octets, if at least `rest` remain.
+    /// Takes so many octets, if at least `rest` remain of the part.
     pub(super) fn take(&self, octets: usize, rest: usize) -> bool {
-        let enough = |left: usize| left.checked_sub(octets).filter(|left| *left >= rest);
-        self.left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough)
-            .is_ok()
+        let mut held = self.held.lock();
+        let Some(missing) = octets.checked_sub(held.left).filter(|missing| *missing > 0) else {
+            let is_enough = held.left + held.more >= octets.saturating_add(rest);
+            held.left -= if is_enough { octets } else { 0 };
+            return is_enough;
+        };
+        if held.left + held.more < octets.saturating_add(rest) {
+            return false;
+        }
+        let drawn = self.of.draw(missing.max(CHUNK).min(held.more));
+        held.left += drawn;
+        held.more -= drawn;
+        let is_enough = held.left >= octets;
+        held.left -= if is_enough { octets } else { 0 };
+        is_enough
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        let left = *self.left.get_mut();
+        let left = self.held.get_mut().left;
         let mut state = self.of.state.lock();
         state.left = state.left.saturating_add(left).min(self.of.size);
     }
@@ -108,7 +133,7 @@ mod tests {
     async fn what_is_used_up_comes_back_with_time_and_what_is_not_at_once() {
         let allowance = Arc::new(Allowance::new(100, 10));
         let (first, second) = (allowance.whole(60).unwrap(), allowance.at_most(60));
-        assert!(allowance.whole(1).is_none());
+        assert!(allowance.whole(41).is_none());
         assert!(first.take(50, 10) && !first.take(1, 10) && first.take(1, 0));
         assert!(second.take(40, 0) && !second.take(1, 0));
         drop(first);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mail::event::trace::Traced;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::allowance::Allowance;
 use super::run::{self, Listener, Run};
@@ -34,9 +35,11 @@ impl Trace {
     }
 
     /// The trace of one connection that is made to examine a server, and what it tells.
-    pub(crate) fn examining(next_hop: &str) -> (Self, mpsc::UnboundedReceiver<Traced>) {
+    pub(crate) fn examining(
+        next_hop: &str,
+        allowance: &Arc<Allowance>,
+    ) -> (Self, mpsc::UnboundedReceiver<Traced>) {
         let (told, steps) = mpsc::unbounded_channel();
-        let allowance = Arc::new(Allowance::once(run::OCTETS));
         let listener = Listener::watching(told, allowance.at_most(run::OCTETS));
         let run = Run::new(None, next_hop.to_owned(), vec![listener]);
         (Self::of(run), steps)
@@ -63,7 +66,14 @@ impl Trace {
     /// Tells a step, which is put together only if somebody listens.
     pub(crate) fn tell<'s>(&self, step: impl FnOnce() -> Step<'s>) {
         if let Some(on) = &self.0 {
-            on.run.tell(on.host.as_deref(), &step());
+            on.run.tell(on.host.as_deref(), &step(), Instant::now());
+        }
+    }
+
+    /// The same for a step that was over at this time.
+    pub(super) fn tell_at<'s>(&self, at: Instant, step: impl FnOnce() -> Step<'s>) {
+        if let Some(on) = &self.0 {
+            on.run.tell(on.host.as_deref(), &step(), at);
         }
     }
 

@@ -14,7 +14,8 @@ mod step;
 mod tap;
 mod traces;
 
+pub(crate) use self::allowance::Allowance;
 pub(crate) use self::handle::Trace;
-pub(crate) use self::step::{HostStep, RecordStanding, Step, Unsettled};
+pub(crate) use self::step::{End, HostStep, RecordStanding, Step, Unsettled};
 pub(crate) use self::tap::Tap;
 pub use self::traces::{Traces, Watch};

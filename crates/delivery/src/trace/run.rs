@@ -12,14 +12,16 @@ use tokio::time::Instant;
 use super::allowance::Part;
 use super::step::Step;
 
-/// How many octets one attempt tells each who listens; some room more is kept for the outcomes.
+/// How many octets one attempt tells each who listens, besides the outcomes.
 pub(super) const OCTETS: usize = 64 * 1024;
-/// For the outcomes at the end.
-const OUTCOMES: usize = 8 * 1024;
+/// Of these, for what failed and how connections ended.
+const ENDS: usize = 4 * 1024;
 /// How long a text may be, in octets.
 const TEXT: usize = 1024;
-/// What a step takes besides its text and its names.
-const OF_STEP: usize = 100;
+/// The same for a line of the log.
+const LINE: usize = 2048;
+/// What a line has in front of a step.
+const OF_LINE: usize = 48;
 
 /// The trace of one attempt. It ends with the last connection that is part of it.
 pub(super) struct Run {
@@ -62,15 +64,18 @@ impl Listener {
 
     /// Tells a step if there is room for it.
     fn tell(&self, step: &TraceStep) {
-        let rest = match (step.step, &self.to) {
+        let (rest, is_end) = match (step.step, &self.to) {
             // The log has that line.
             (StepKind::Outcome, To::Log(_)) => return,
-            (StepKind::Outcome, To::Watcher(_)) => 0,
-            _ => OUTCOMES,
+            // They are ours, and few.
+            (StepKind::Outcome, To::Watcher(_)) => return self.pass(step.clone()),
+            (StepKind::Failed | StepKind::Closed, _) => (0, true),
+            _ => (ENDS, false),
         };
-        let host = step.host.as_ref().map_or(0, String::len);
-        let octets = OF_STEP + step.text.len() + step.next_hop.len() + host;
-        if self.room.take(octets, rest) {
+        let octets = OF_LINE + Event::Trace(step.clone()).to_text().len();
+        // After a gap the dialogue does not go on as if it were whole.
+        let has_gap = self.left_out.load(Ordering::Relaxed) > 0;
+        if (is_end || !has_gap) && self.room.take(octets, rest) {
             self.pass(step.clone());
         } else {
             self.left_out.fetch_add(octets as u64, Ordering::Relaxed);
@@ -108,21 +113,28 @@ impl Run {
         self.settled.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn tell(&self, host: Option<&str>, step: &Step<'_>) {
-        let step = self.step(host, step);
+    pub(super) fn tell(&self, host: Option<&str>, step: &Step<'_>, at: Instant) {
+        let step = self.step(host, step, at);
         for listener in &self.listeners {
             listener.tell(&step);
         }
     }
 
-    fn step(&self, host: Option<&str>, step: &Step<'_>) -> TraceStep {
+    fn step(&self, host: Option<&str>, step: &Step<'_>, at: Instant) -> TraceStep {
         TraceStep {
             id: self.id,
             next_hop: self.next_hop.clone(),
             host: host.map(str::to_owned),
-            at: self.began.elapsed(),
+            at: at.saturating_duration_since(self.began),
             step: step.kind(),
-            text: cut(&step.to_string(), TEXT),
+            text: cut(
+                &step.to_string(),
+                if step.kind() == StepKind::Outcome {
+                    LINE
+                } else {
+                    TEXT
+                },
+            ),
         }
     }
 }
@@ -132,7 +144,7 @@ impl Drop for Run {
         for listener in &self.listeners {
             let octets = listener.left_out.load(Ordering::Relaxed);
             if octets > 0 {
-                listener.pass(self.step(None, &Step::LeftOut { octets }));
+                listener.pass(self.step(None, &Step::LeftOut { octets }, Instant::now()));
             }
             if let To::Watcher(told) = &listener.to {
                 let _ = told.send(Traced::Ended {

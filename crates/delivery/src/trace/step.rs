@@ -15,6 +15,8 @@ use policy::settings::DestinationPolicy;
 use rustls::pki_types::CertificateDer;
 use spool::{Lease, SpoolError};
 
+/// The longest data of a record that is shown as it is, in octets: SHA-512.
+const DIGEST: usize = 64;
 /// The most recipients that are named.
 const NAMED: usize = 3;
 
@@ -42,6 +44,10 @@ pub(crate) enum Step<'a> {
     SecondRound(&'a str),
     /// A connection was waited for.
     Waited(Duration),
+    /// Why there is a wait, or another connection is needed.
+    Waits(&'a str),
+    /// The host gets its next message after this time.
+    Paced(Duration),
     /// A connection is used over which other messages were sent.
     Reused,
     Connect {
@@ -52,6 +58,8 @@ pub(crate) enum Step<'a> {
         from: Option<SocketAddr>,
     },
     NotConnected(&'a str),
+    /// The same address is connected to once more, in this way.
+    OnceMore(&'a str),
     /// Another address was connected to sooner.
     GivenUp,
     TlsBegun {
@@ -75,6 +83,8 @@ pub(crate) enum Step<'a> {
         standing: RecordStanding,
         /// The number of the certificate that it matches.
         matches: Option<usize>,
+        /// It is a trust anchor that was published in full and not sent.
+        is_anchor: bool,
     },
     Client(&'a str),
     Server(&'a str),
@@ -88,12 +98,16 @@ pub(crate) enum Step<'a> {
         verdict: &'a DaneVerdict,
     },
     Failed(&'a Failure),
+    /// A transaction failed without a reply that says so.
+    BrokenOff(&'a str),
     Closed(End),
     /// A line of the log.
     Outcome(&'a Event),
     Unsettled(Unsettled<'a>),
     /// Somebody has deleted or held the recipients meanwhile.
     NothingLeft,
+    /// Another delivery has put them off until then.
+    PutOff(Timestamp),
     LeftOut {
         octets: u64,
     },
@@ -156,20 +170,20 @@ impl Step<'_> {
             Self::Policy { .. } => StepKind::Policy,
             Self::Mx { .. } => StepKind::Mx,
             Self::Host(_) | Self::SecondRound(_) => StepKind::Host,
-            Self::NotTried(_) | Self::NothingLeft => StepKind::NotTried,
-            Self::Waited(_) => StepKind::Waited,
+            Self::NotTried(_) | Self::NothingLeft | Self::PutOff(_) => StepKind::NotTried,
+            Self::Waited(_) | Self::Waits(_) | Self::Paced(_) => StepKind::Waited,
             Self::Reused => StepKind::Reused,
-            Self::Connect { .. } => StepKind::Connect,
+            Self::Connect { .. } | Self::NotConnected(_) | Self::OnceMore(_) => StepKind::Connect,
             Self::Connected { .. } => StepKind::Connected,
             Self::GivenUp => StepKind::GivenUp,
-            Self::TlsBegun { .. } | Self::TlsDone { .. } => StepKind::Tls,
+            Self::TlsBegun { .. } | Self::TlsDone { .. } | Self::TlsFailed(_) => StepKind::Tls,
             Self::Certificate { .. } => StepKind::Certificate,
             Self::Tlsa { .. } => StepKind::Tlsa,
             Self::Client(_) => StepKind::Client,
             Self::Server(_) => StepKind::Server,
             Self::Content { .. } => StepKind::Content,
             Self::Verified { .. } => StepKind::Verified,
-            Self::NotConnected(_) | Self::TlsFailed(_) | Self::Failed(_) => StepKind::Failed,
+            Self::Failed(_) | Self::BrokenOff(_) => StepKind::Failed,
             Self::Closed(_) => StepKind::Closed,
             Self::Outcome(_) => StepKind::Outcome,
             Self::Unsettled(_) => StepKind::Again,
@@ -199,7 +213,11 @@ impl Display for Step<'_> {
             Self::Connect { to, from: Some(from) } => write!(f, "to {to} from {from}"),
             Self::Connected { from: None } => f.write_str("connected"),
             Self::Connected { from: Some(from) } => write!(f, "from {from}"),
-            Self::NotConnected(reason) => f.write_str(reason),
+            Self::NotConnected(reason) => write!(f, "not connected: {reason}"),
+            Self::OnceMore(how) => write!(f, "once more {how}"),
+            Self::BrokenOff(reason) => f.write_str(reason),
+            Self::Waits(why) => f.write_str(why),
+            Self::Paced(time) => write!(f, "the host gets its next message in {}", seconds(*time)),
             Self::GivenUp => f.write_str("another address answered sooner"),
             Self::TlsBegun { sni: Some(name) } => write!(f, "handshake begun, SNI {name}, no ALPN"),
             Self::TlsBegun { sni: None } => f.write_str("handshake begun, no SNI, no ALPN"),
@@ -214,13 +232,17 @@ impl Display for Step<'_> {
                 record,
                 standing,
                 matches,
-            } => tlsa(record, *standing, *matches, f),
+                is_anchor,
+            } => {
+                tlsa(record, *standing, f)?;
+                match (matches, is_anchor) {
+                    (Some(depth), _) => write!(f, "matches certificate {depth}"),
+                    (None, true) => f.write_str("is the trust anchor, which was not sent"),
+                    (None, false) => f.write_str("matches no certificate"),
+                }
+            }
             Self::Client(text) | Self::Server(text) => f.write_str(text),
-            Self::Content { octets, time } => write!(
-                f,
-                "{octets} octets with the end of the content, in {}",
-                seconds(*time)
-            ),
+            Self::Content { octets, time } => write!(f, "{octets} octets sent in {}", seconds(*time)),
             Self::Verified {
                 requirement,
                 verdict: DaneVerdict::NotReached,
@@ -234,6 +256,7 @@ impl Display for Step<'_> {
             Self::Outcome(event) => f.write_str(&event.to_text()),
             Self::Unsettled(why) => why.fmt(f),
             Self::NothingLeft => f.write_str("there is nothing left to deliver"),
+            Self::PutOff(until) => write!(f, "another delivery has put it off until {until:.0}"),
             Self::LeftOut { octets } => write!(f, "{octets} octets left out"),
             Self::Untraced(1) => f.write_str("1 delivery before this one was not traced"),
             Self::Untraced(count) => write!(f, "{count} deliveries before this one were not traced"),
@@ -379,21 +402,17 @@ fn certificate(depth: usize, certificate: &CertificateDer<'_>, f: &mut Formatter
     Ok(())
 }
 
-fn tlsa(
-    record: &TlsaRecord,
-    standing: RecordStanding,
-    matches: Option<usize>,
-    f: &mut Formatter<'_>,
-) -> fmt::Result {
-    write!(f, "{record}, ")?;
-    match standing {
-        RecordStanding::Usable => {}
-        RecordStanding::Outranked => f.write_str("not used, because there is a stronger digest, ")?,
-        RecordStanding::Unusable(why) => write!(f, "unusable ({why}), ")?,
+fn tlsa(record: &TlsaRecord, standing: RecordStanding, f: &mut Formatter<'_>) -> fmt::Result {
+    // What is published in full takes kilobytes.
+    if record.data.len() > DIGEST {
+        write!(f, "{}, ", record.fingerprint())?;
+    } else {
+        write!(f, "{record}, ")?;
     }
-    match matches {
-        Some(depth) => write!(f, "matches certificate {depth}"),
-        None => f.write_str("matches no certificate"),
+    match standing {
+        RecordStanding::Usable => Ok(()),
+        RecordStanding::Outranked => f.write_str("not used, because there is a stronger digest, "),
+        RecordStanding::Unusable(why) => write!(f, "unusable ({why}), "),
     }
 }
 

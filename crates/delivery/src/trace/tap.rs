@@ -2,7 +2,6 @@
 //! counted, and what is said in a login is hidden.
 
 use smtp::Command;
-use smtp::authenticate::Response;
 use tokio::time::Instant;
 
 use super::handle::Trace;
@@ -18,8 +17,8 @@ pub(crate) struct Tap {
     heard: Vec<u8>,
     /// Commands that are written together.
     said: Vec<String>,
-    /// What was said in a login: servers sometimes repeat it.
-    secrets: Vec<Response>,
+    /// Whether the next lines are about a login: servers sometimes repeat what was said in it.
+    in_login: bool,
     content: Option<Sent>,
     /// Whether it is told how the connection ends, or goes on without this.
     is_over: bool,
@@ -40,7 +39,7 @@ impl Tap {
                 trace: trace.clone(),
                 heard: Vec::new(),
                 said: Vec::new(),
-                secrets: Vec::new(),
+                in_login: false,
                 content: None,
                 is_over: false,
             })
@@ -49,15 +48,13 @@ impl Tap {
 
     /// A command is to be sent, as these octets.
     pub(crate) fn queued(&mut self, command: &Command<'_>, octets: &[u8]) {
+        self.in_login = matches!(
+            command,
+            Command::Auth(..) | Command::Response(_) | Command::CancelAuth
+        );
         let text = match command {
-            Command::Auth(mechanism, Some(response)) => {
-                self.secrets.push(Response::clone(response));
-                format!("AUTH {} [hidden]", mechanism.as_str())
-            }
-            Command::Response(response) => {
-                self.secrets.push(Response::clone(response));
-                "[hidden]".to_owned()
-            }
+            Command::Auth(mechanism, Some(_)) => format!("AUTH {} [hidden]", mechanism.as_str()),
+            Command::Response(_) => "[hidden]".to_owned(),
             Command::Ehlo(_)
             | Command::Helo(_)
             | Command::StartTls
@@ -137,11 +134,11 @@ impl Tap {
 
     fn line(&mut self) {
         let line = std::mem::take(&mut self.heard);
-        let mut text = String::from_utf8_lossy(&line)
-            .trim_end_matches(['\r', '\n'])
-            .to_owned();
-        for secret in &self.secrets {
-            text = secret.hide_in(&text);
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut text = String::from_utf8_lossy(line).into_owned();
+        if self.in_login {
+            text = without_words(&text);
         }
         self.trace.tell(|| Step::Server(&text));
     }
@@ -149,9 +146,23 @@ impl Tap {
     fn end_content(&mut self) {
         if let Some(Sent { octets, began, last }) = self.content.take() {
             let time = last.saturating_duration_since(began);
-            self.trace.tell(|| Step::Content { octets, time });
+            self.trace.tell_at(last, || Step::Content { octets, time });
         }
     }
+}
+
+/// The code of a reply, and its enhanced status.
+fn without_words(line: &str) -> String {
+    let status = |word: &&str| word.parse::<mail::EnhancedStatus>().is_ok();
+    let code = line.get(..4.min(line.len())).unwrap_or_default();
+    let code = code.trim_end_matches(|c: char| !c.is_ascii_digit() && c != '-');
+    let is_code = code.len() >= 3 && code.starts_with(|c: char| c.is_ascii_digit());
+    let code = if is_code { code } else { "" };
+    let words = line.get(code.len()..).unwrap_or_default();
+    let enhanced = words.split_whitespace().next().filter(status);
+    let parts = [code, enhanced.unwrap_or_default(), "[hidden]"];
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    parts.join(" ")
 }
 
 impl Drop for Tap {

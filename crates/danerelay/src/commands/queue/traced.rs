@@ -19,7 +19,15 @@ pub(super) fn retry(config: &Config, selectors: Selectors, is_json: bool) -> Res
     client.ask(&Request::RetryTrace { selectors })?;
     let mut pages = Pages::default();
     loop {
-        let traced = match client.next::<Traced, TracedRetry>()? {
+        let line = match client.next::<Traced, TracedRetry>() {
+            Ok(line) => line,
+            Err(error) => {
+                // What was told of other deliveries until then.
+                write(&pages.rest())?;
+                return Err(error.into());
+            }
+        };
+        let traced = match line {
             Line::Result(traced) => traced,
             Line::Progress(_) | Line::Error(_) => continue,
             Line::End(end) => {
