@@ -45,8 +45,11 @@ pub(crate) struct Faults {
     ordered: Arc<Mutex<VecDeque<(Place, ErrorCode)>>>,
     /// Where the writer is to wait, once: whom it tells that it does, and until when.
     #[cfg(test)]
-    held: Arc<Mutex<Option<(Place, oneshot::Sender<()>, mpsc::Receiver<()>)>>>,
+    held: Arc<Mutex<Option<Held>>>,
 }
+
+#[cfg(test)]
+type Held = (Place, oneshot::Sender<()>, mpsc::Receiver<()>);
 
 #[cfg(not(test))]
 impl Faults {

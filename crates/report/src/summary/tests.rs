@@ -288,8 +288,8 @@ async fn the_first_rows_in_either_order() {
     ];
     let scene = Scene::new(&[], &deliveries).await;
     let asked = |order, most| Question {
-        order,
         most,
+        order,
         ..question(1, View::By(By::MxProvider))
     };
     let (busy, broad) = ("busy.example: 3 1", "broad.example: 2 2");
