@@ -1,4 +1,5 @@
-//! Files in the state directory that the program writes for itself: a reader sees each as it was or as it is then.
+//! Files in the state directory that the program writes for itself: a reader sees each as it was or as it is then, also after
+//! a power cut.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -12,6 +13,7 @@ pub(crate) fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let mut file = NamedTempFile::new_in(directory)?;
     file.write_all(octets)?;
+    file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

@@ -116,6 +116,32 @@ impl ListedException {
         self.dane.map_or(Meaning::WithoutDnssec, Meaning::Dane)
     }
 
+    /// Whether this is the same exception of the same file, on whatever line: lines move when others are added or removed.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let Self {
+            names,
+            kind,
+            dane,
+            without_dnssec,
+            override_strict,
+            entry:
+                ExceptionEntry {
+                    file,
+                    line: _,
+                    until,
+                    reason,
+                },
+        } = self;
+        *names == other.names
+            && *kind == other.kind
+            && *dane == other.dane
+            && *without_dnssec == other.without_dnssec
+            && *override_strict == other.override_strict
+            && *until == other.entry.until
+            && *reason == other.entry.reason
+            && *file == other.entry.file
+    }
+
     /// How near its end is; `None` if that is more than a week away.
     pub fn end(&self, today: Date) -> Option<End> {
         let until = self.entry.until;

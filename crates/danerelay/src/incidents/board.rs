@@ -8,7 +8,7 @@ use mail::event::Event;
 use parking_lot::Mutex;
 use report::incidents::ours::Ours;
 use report::incidents::{Composed, Terms, compose};
-use spool::{Incidents, SpoolError};
+use spool::{Incidents, KnownIncident, SpoolError};
 use tokio::sync::Notify;
 
 /// How incidents stand: what the spool has recorded, and what is wrong on our own side.
@@ -67,14 +67,22 @@ impl<S> Board<S> {
     pub(super) fn spool(&self) -> &Arc<S> {
         &self.spool
     }
+
+    /// What is wrong on our own side, whatever the spool records.
+    pub(super) fn ours(&self, now: Timestamp) -> Vec<Composed> {
+        self.compose(Vec::new(), now)
+    }
+
+    fn compose(&self, known: Vec<KnownIncident>, now: Timestamp) -> Vec<Composed> {
+        let ours = self.ours.lock().clone();
+        let max_age = self.max_age;
+        compose(known, &ours, Terms { max_age, now })
+    }
 }
 
 impl<S: Incidents> Board<S> {
     /// All incidents, as they stand at this time.
     pub(crate) async fn incidents(&self, now: Timestamp) -> Result<Vec<Composed>, SpoolError> {
-        let known = self.spool.incidents().await?;
-        let ours = self.ours.lock().clone();
-        let max_age = self.max_age;
-        Ok(compose(known, &ours, Terms { max_age, now }))
+        Ok(self.compose(self.spool.incidents().await?, now))
     }
 }

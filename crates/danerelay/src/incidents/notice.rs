@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use mail::count;
 use mail::printable::Printable;
-use report::incidents::news::News;
+use report::incidents::news::{News, is_half};
 use report::incidents::{Incident, page};
 use serde::Serialize;
 
@@ -52,10 +52,19 @@ struct Object<'a> {
     relay: &'a str,
     counts: Counts,
     incidents: &'a [Item<'a>],
-    /// How many more there are.
-    more: usize,
+    /// The others.
+    more: Vec<Short<'a>>,
     healed: &'a [NotNeeded<'a>],
     more_healed: usize,
+}
+
+/// What is told of an incident that is not told in full.
+#[derive(Serialize)]
+struct Short<'a> {
+    news: News,
+    id: &'a str,
+    name: &'a str,
+    first_return: Option<Timestamp>,
 }
 
 /// How many incidents there is each kind of news of.
@@ -66,14 +75,24 @@ struct Counts {
     closed: u64,
 }
 
-impl Item<'_> {
+impl<'a> Item<'a> {
+    fn short(&self) -> Short<'a> {
+        let incident = self.incident;
+        Short {
+            news: self.news,
+            id: &incident.id,
+            name: &incident.name,
+            first_return: incident.first_return,
+        }
+    }
+
     /// By this, what is most urgent comes first: first what has the least time left.
     pub(super) fn urgency(&self) -> (u8, bool, Timestamp) {
         let rank = match self.news {
-            News::Half => 0,
-            News::Opened => 1,
-            News::Closed => 2,
-            News::Open => 3,
+            // What is told late may have little time left, too.
+            News::Half | News::Opened => 0,
+            News::Closed => 1,
+            News::Open => 2,
         };
         let deadline = self.incident.first_return.unwrap_or(Timestamp::MAX);
         (rank, !self.incident.is_ours(), deadline)
@@ -118,13 +137,13 @@ impl Counts {
 impl Notice<'_> {
     /// One JSON object on one line.
     pub(super) fn json(&self) -> Vec<u8> {
-        let incidents = self.items.get(..IN_FULL).unwrap_or(self.items);
+        let (incidents, more) = self.items.split_at(IN_FULL.min(self.items.len()));
         let healed = self.healed.get(..NAMED).unwrap_or(self.healed);
         let object = Object {
             relay: self.relay,
             counts: Counts::of(self.items),
             incidents,
-            more: self.items.len() - incidents.len(),
+            more: more.iter().map(Item::short).collect(),
             healed,
             more_healed: self.healed.len() - healed.len(),
         };
@@ -167,7 +186,11 @@ impl Notice<'_> {
         }
         for item in self.items.iter().take(NAMED) {
             let (news, incident) = (item.news.as_str(), item.incident);
-            let _ = writeln!(text, "{news:<7} {:<4} {}", incident.id, incident.summary);
+            let late = match item.news {
+                News::Opened if is_half(incident, now) => "; half of its time has passed",
+                News::Opened | News::Half | News::Closed | News::Open => "",
+            };
+            let _ = writeln!(text, "{news:<7} {:<4} {}{late}", incident.id, incident.summary);
         }
         more(&mut text, self.items.len(), "`danerelay incidents --all`");
         self.healed(&mut text);

@@ -11,8 +11,10 @@ use spool::{Noticed, Step, Told, Way};
 
 use crate::state_file;
 
-/// For so long after the start, what was wrong before it may not have shown itself again.
-const SETTLED: SignedDuration = SignedDuration::from_mins(5);
+/// For so long after the start, what is tested or read at the start may not have shown itself again.
+const SETTLED: SignedDuration = SignedDuration::from_mins(6);
+/// And for so long what shows itself only when somebody needs it.
+const NEEDED: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was said.
 #[derive(Debug)]
@@ -61,7 +63,7 @@ impl Own {
 
     /// These are wrong now, and nothing else.
     pub(super) fn stand(&mut self, standing: Vec<Incident>, now: Timestamp) {
-        let is_settled = now.duration_since(*self.began.get_or_insert(now)) >= SETTLED;
+        let looked = now.duration_since(*self.began.get_or_insert(now));
         let mut before = std::mem::take(&mut self.kept.incidents);
         for incident in standing {
             let id = incident.id.clone();
@@ -72,10 +74,12 @@ impl Own {
             self.kept.incidents.insert(id, said);
         }
         for (id, mut said) in before {
-            if said.incident.is_open() && (said.is_seen || is_settled) {
+            if said.incident.is_open()
+                && let Some(ending) = said.ending(looked)
+            {
                 said.incident.status = Status::Ended;
                 said.incident.ended = Some(now);
-                said.incident.ending = Some(Ending::Mended);
+                said.incident.ending = Some(ending);
             }
             if !said.is_told() {
                 self.kept.incidents.insert(id, said);
@@ -89,10 +93,18 @@ impl Own {
         said.filter(|said| said.is_seen || !said.incident.is_open())
     }
 
-    /// Whether our resolver fails its test, as far as was said.
+    /// Whether our resolver has failed its test since the start, as far as was said.
     pub(super) fn resolver_fails(&self) -> bool {
         let mut said = self.kept.incidents.values();
-        said.any(|said| said.incident.is_open() && said.incident.cause == Cause::Own(OwnTrouble::Resolver))
+        said.any(|said| {
+            said.is_seen && said.incident.is_open() && said.incident.cause == Cause::Own(OwnTrouble::Resolver)
+        })
+    }
+
+    /// Whether everything that is tested or read at the start has had the time for it.
+    pub(super) fn is_settled(&self, now: Timestamp) -> bool {
+        self.began
+            .is_some_and(|began| now.duration_since(began) >= SETTLED)
     }
 
     /// What was said of this one, to be changed.
@@ -143,6 +155,27 @@ impl Said {
             told,
             is_seen: true,
             ..self
+        }
+    }
+
+    /// How it has ended, as it does not stand any more, and we have looked for so long since the start.
+    fn ending(&self, looked: SignedDuration) -> Option<Ending> {
+        if self.is_seen {
+            return Some(Ending::Mended);
+        }
+        let Cause::Own(trouble) = self.incident.cause else {
+            return None;
+        };
+        match trouble {
+            OwnTrouble::Resolver
+            | OwnTrouble::SpoolFails
+            | OwnTrouble::Policy
+            | OwnTrouble::Configuration
+            | OwnTrouble::ListTooOld
+            | OwnTrouble::Clock => (looked >= SETTLED).then_some(Ending::Mended),
+            OwnTrouble::SpoolFull | OwnTrouble::ListHeldBack | OwnTrouble::TlsReports => {
+                (looked >= NEEDED).then_some(Ending::NotSeen)
+            }
         }
     }
 

@@ -15,7 +15,8 @@ use data_encoding::BASE64_MIME;
 use dns::Resolver;
 use jiff::{Timestamp, ToSpan};
 use mail::event::incident::NotTold;
-use mail::event::{Event, EventLog};
+use mail::event::resolver::{Finding, Resolver as ResolverEvent};
+use mail::event::{self, Event, EventLog};
 use mail::sighting::{Ending, Evidence, Failing, Place, Spot, Trouble};
 use mail::{Domain, Sighting, Status};
 use parking_lot::Mutex;
@@ -230,6 +231,11 @@ impl<S: Store> Scene<S> {
         self.watch = watch(parts, &self.mailed, (&self.web, &self.directory), client);
     }
 
+    /// When and how the first record ended.
+    async fn ended(&self) -> Option<(Timestamp, Ending)> {
+        self.spool.incidents().await.unwrap()[0].ended
+    }
+
     /// Subject and text of each mail.
     async fn mails(&self) -> Vec<(String, String)> {
         let mailed = self.mailed.lock().clone();
@@ -408,8 +414,14 @@ async fn many_incidents_are_told_together() {
             serde_json::json!({"opened": 30, "half": 0, "closed": 1})
         );
         assert_eq!(
-            (notice["incidents"].as_array().unwrap().len(), &notice["more"]),
-            (20, &11.into())
+            ["incidents", "more"].map(|key| notice[key].as_array().unwrap().len()),
+            [20, 11]
+        );
+        // Whatever has an id is told by it.
+        let last = &notice["more"][10];
+        assert_eq!(
+            (&last["news"], &last["name"]),
+            (&"closed".into(), &"mx.d39.example".into())
         );
         assert_eq!(notice["incidents"][0]["incident"]["kind"], "ours");
     }
@@ -476,12 +488,61 @@ async fn after_a_restart_nothing_is_told_twice_and_nothing_is_left_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_handed_over_when_the_relay_stops_is_not_told_again() {
+    let mut scene = scene().await;
+    scene.fail().await;
+    scene.watch.look(now()).await.unwrap();
+    scene.watch.write_down().await;
+    scene.restart();
+    scene.look(now() + 1.minutes()).await;
+    assert_eq!(scene.mailed.lock().len(), 1);
+}
+
+/// What was wrong before the start is over only if that has been seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resolver_that_failed_before_the_start_is_not_mended_by_the_start() {
+    let mut scene = scene().await;
+    scene.own.note(&Event::Resolver(ResolverEvent::Tested {
+        dns: "validate",
+        finding: Finding::Failing("SERVFAIL".to_owned()),
+        servers: String::new(),
+    }));
+    let (place, trouble) = (Place::Resolver, Trouble::ResolverFails);
+    scene.fail_at(Spot { place, trouble }).await;
+    scene.look(now()).await;
+    scene.restart();
+    scene.look(now() + 10.minutes()).await;
+    assert_eq!(scene.ended().await, None, "it was not tested yet");
+    scene.look(now() + 17.minutes()).await;
+    let (_, ending) = scene.ended().await.unwrap();
+    assert_eq!(ending, Ending::Tested);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_is_not_over_because_nobody_has_sent_anything() {
+    let mut scene = scene().await;
+    scene.own.note(&Event::Spool(event::spool::Spool::Full {
+        client: [192, 0, 2, 1].into(),
+        error: "no room".to_owned(),
+    }));
+    scene.look(now()).await;
+    scene.restart();
+    for hours in 1..24 {
+        scene.look(now() + hours.hours()).await;
+    }
+    assert_eq!(scene.mailed.lock().len(), 1);
+    scene.look(now() + 26.hours()).await;
+    assert_eq!(scene.mailed.lock().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_well_again_is_told_once_when_the_daily_test_is_complete() {
     let mut scene = scene().await;
     let healed = |name: &str, since| Healed {
         kind: ExceptedKind::Domain,
         name: name.parse().unwrap(),
         meaning: Meaning::Dane(DaneMode::Off),
+        until: None,
         source: "fail.list".to_owned(),
         place: "fail.list:7".to_owned(),
         since,

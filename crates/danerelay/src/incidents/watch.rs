@@ -32,6 +32,8 @@ const PAUSES: u32 = 20;
 /// An incident that was not seen for so long, and for which nothing waits, is over.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// For so long the last notices are waited for when the daemon stops.
+const LAST_NOTICES: Duration = Duration::from_secs(3);
 /// Our resolver is tested more often than this.
 const TESTED: SignedDuration = SignedDuration::from_mins(6);
 
@@ -89,12 +91,34 @@ impl<S: Spool + KeepIncidents> Watch<S> {
         }
     }
 
-    /// Looks until the daemon stops.
+    /// Looks until the daemon stops, and then writes down what people know.
     pub(crate) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             () = self.look_again_and_again() => {}
             // An error means that the sender is gone, and nobody can send the signal.
             _ = stopped.wait_for(|stop| *stop) => {}
+        }
+        // What is not written down in time is told again after the next start.
+        let _ = timeout(LAST_NOTICES, self.write_down()).await;
+    }
+
+    /// Writes down what was handed over, and waits for what is on its way.
+    pub(super) async fn write_down(&mut self) {
+        let spool = Arc::clone(self.board.spool());
+        loop {
+            while let Ok(arrival) = self.arrivals.try_recv() {
+                self.note(arrival, Timestamp::now());
+            }
+            if let Err(error) = self.unwritten.write(&*spool).await {
+                self.complain(&error);
+                return;
+            }
+            if !self.turns.values().any(|turn| turn.is_busy) {
+                return;
+            }
+            if let Some(arrival) = self.arrivals.recv().await {
+                self.note(arrival, Timestamp::now());
+            }
         }
     }
 
@@ -142,7 +166,12 @@ impl<S: Spool + KeepIncidents> Watch<S> {
         }
         let spool = Arc::clone(self.board.spool());
         let is_written = self.unwritten.write(&*spool).await;
-        let composed = self.board.incidents(now).await?;
+        let composed = self.board.incidents(now).await;
+        let composed = composed.unwrap_or_else(|error| {
+            // Perhaps the disk is gone: what is ours is said all the same.
+            self.complain(&error);
+            self.board.ours(now)
+        });
         let mut ended: Vec<_> = composed.iter().flat_map(|one| forgotten(one, now)).collect();
         let (mut cases, mut ours) = (Vec::new(), Vec::new());
         for one in composed {
@@ -260,7 +289,8 @@ impl<S: Spool + KeepIncidents> Watch<S> {
     fn is_tested(&self, incident: &Incident, now: Timestamp) -> bool {
         incident.is_open()
             && incident.cause == Cause::Mail(Trouble::ResolverFails)
-            && (self.own.resolver_fails() || now.duration_since(incident.last_seen) >= TESTED)
+            && (self.own.resolver_fails()
+                || (self.own.is_settled(now) && now.duration_since(incident.last_seen) >= TESTED))
     }
 }
 
@@ -269,6 +299,8 @@ fn not_needed(tests: &Tests, since: Option<Timestamp>) -> Vec<NotNeeded<'_>> {
     let Some(tested) = tests.tested else {
         return Vec::new();
     };
+    // If the clock was ahead when that was written, it says nothing.
+    let since = since.filter(|since| *since <= tested);
     let of = |removed| move |healed| NotNeeded { healed, removed };
     let all = tests
         .closed

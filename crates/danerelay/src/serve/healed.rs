@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use policy::Policy;
 use policy::pattern::Pattern;
@@ -15,7 +16,8 @@ use crate::recheck::{Finding, State, Subject};
 use crate::state_file;
 use crate::wiring::standing::{Healed, Tests};
 
-/// The most that are remembered as working again; of the rest the next day's test tells.
+/// If so many are remembered as working again, no further entries of lists are: a later test tells of them. Exceptions always
+/// are.
 const REMEMBERED: usize = 1000;
 /// An exception is removed if it worked again in two tests that are so far apart: what comes and goes is still needed.
 const APART: SignedDuration = SignedDuration::from_hours(20);
@@ -100,28 +102,34 @@ impl Memory {
             }
         }
         if let Some(known) = healed.iter_mut().find(|one| is_about(one, subject)) {
+            // It may have been written while the clock was ahead.
+            known.since = known.since.min(now);
             known.place.clone_from(&subject.place);
             known.reason.clone_from(&finding.reason);
             return false;
         }
-        if healed.len() < REMEMBERED {
+        let has_room = subject.exception.is_some() || healed.len() < REMEMBERED;
+        if has_room {
             healed.push(healed_one(subject, finding, now));
         }
-        true
+        has_room
     }
 
-    /// This was removed, because it works again.
+    /// This was removed, because it works again. If it is added again, it begins anew.
     pub(super) fn closed(&mut self, subject: &Subject, finding: &Finding, now: Timestamp) {
+        self.tests.healed.retain(|one| !is_about(one, subject));
         let closed = &mut self.tests.closed;
-        closed.retain(|one| now.duration_since(one.since) < REMOVED);
         if closed.len() < REMEMBERED {
             closed.push(healed_one(subject, finding, now));
         }
     }
 
-    /// Forgets what is not excepted any more.
-    pub(super) fn retain(&mut self, policy: &Policy) {
+    /// Forgets what is not excepted any more, and what was removed long ago.
+    pub(super) fn retain(&mut self, policy: &Policy, now: Timestamp) {
         self.tests.healed.retain(|one| is_excepted(one, policy));
+        self.tests
+            .closed
+            .retain(|one| now.duration_since(one.since) < REMOVED);
     }
 }
 
@@ -130,6 +138,7 @@ fn healed_one(subject: &Subject, finding: &Finding, since: Timestamp) -> Healed 
         kind: subject.tested.kind(),
         name: subject.tested.names(),
         meaning: subject.meaning,
+        until: until(subject),
         source: subject.source.clone(),
         place: subject.place.clone(),
         since,
@@ -137,9 +146,14 @@ fn healed_one(subject: &Subject, finding: &Finding, since: Timestamp) -> Healed 
     }
 }
 
+fn until(subject: &Subject) -> Option<Date> {
+    subject.exception.as_ref().map(|exception| exception.entry.until)
+}
+
 fn is_about(one: &Healed, subject: &Subject) -> bool {
     one.source == subject.source
         && one.meaning == subject.meaning
+        && one.until == until(subject)
         && one.kind == subject.tested.kind()
         && one.name == subject.tested.names()
 }
@@ -148,7 +162,10 @@ fn is_about(one: &Healed, subject: &Subject) -> bool {
 pub(super) fn is_excepted(one: &Healed, policy: &Policy) -> bool {
     let mut exceptions = policy.exceptions();
     if exceptions.any(|exception| {
-        *exception.entry.file == *one.source && exception.kind == one.kind && exception.names == one.name
+        *exception.entry.file == *one.source
+            && exception.kind == one.kind
+            && exception.names == one.name
+            && one.until == Some(exception.entry.until)
     }) {
         return true;
     }

@@ -109,13 +109,16 @@ impl<S: Ledger + Manage> Daily<S> {
 
     async fn again_and_again(&self) {
         let mut memory = Memory::read(&self.config);
-        memory.retain(&self.policy.load());
+        memory.retain(&self.policy.load(), Timestamp::now());
         let mut last = memory.tests.tested;
         self.standing.tested(memory.tests);
         sleep(SETTLED).await;
         let mut failing = Alarm::new(FAILING);
         loop {
-            let is_due = last.is_none_or(|last| Timestamp::now().duration_since(last) >= DAY);
+            // A time that is still to come was written while the clock was ahead: it says nothing.
+            let is_fresh =
+                |last| (SignedDuration::ZERO..DAY).contains(&Timestamp::now().duration_since(last));
+            let is_due = !last.is_some_and(is_fresh);
             if is_due {
                 match self.round().await {
                     Ok(()) => {
@@ -188,7 +191,7 @@ impl<S: Ledger + Manage> Daily<S> {
 
     /// Shows what is known, and writes it down.
     fn keep(&self, memory: &mut Memory) {
-        memory.retain(&self.policy.load());
+        memory.retain(&self.policy.load(), Timestamp::now());
         self.standing.tested(memory.tests.clone());
         if let Err(error) = memory.write(&self.config) {
             self.warn(format!(
@@ -259,7 +262,7 @@ impl<S: Ledger + Manage> Daily<S> {
             let is_closed = subject
                 .exception
                 .as_ref()
-                .is_some_and(|one| removed.contains(one));
+                .is_some_and(|exception| removed.iter().any(|one| one.is_same(exception)));
             let is_news = memory.note(&subject, &finding, now);
             if is_closed {
                 memory.closed(&subject, &finding, now);
@@ -321,7 +324,9 @@ impl<S: Ledger + Manage> Daily<S> {
             return Vec::new();
         }
         let removed = exceptions::change(&self.config, |all| {
-            let (removed, kept) = all.drain(..).partition(|one| healed.contains(&one));
+            let (removed, kept) = all
+                .drain(..)
+                .partition(|one| healed.iter().any(|healed| healed.is_same(one)));
             *all = kept;
             removed
         });

@@ -90,6 +90,7 @@ pub(super) struct Daemon<S> {
 pub(super) struct Parts {
     listener: JoinHandle<()>,
     delivery: JoinHandle<()>,
+    incidents: JoinHandle<()>,
     admin: Option<JoinHandle<()>>,
 }
 
@@ -107,6 +108,7 @@ impl Parts {
         let parts = [
             Some(&mut self.listener),
             Some(&mut self.delivery),
+            Some(&mut self.incidents),
             self.admin.as_mut(),
         ];
         for part in parts.into_iter().flatten() {
@@ -204,7 +206,7 @@ pub(super) async fn start(
         .map_err(WiringError::from)?;
     let board = Board::new(Arc::clone(&spool), &own, config.delivery.max_age.0);
     let sender = tlsrpt::sender(config, &hostname, (&spool, &scheduler), (&resolver, &events))?;
-    if let Some(sender) = sender.clone().filter(|_| config.tlsrpt.send) {
+    if let Some(sender) = sender.clone() {
         let settings = (config.clone(), hostname.to_string());
         tokio::spawn(tlsrpt::run(sender, settings, stopped.clone()));
     }
@@ -255,7 +257,7 @@ pub(super) async fn start(
         Arc::clone(&events),
         config.state_directory.join("notices"),
     );
-    tokio::spawn(incidents.run(stopped.clone()));
+    let incidents = tokio::spawn(incidents.run(stopped.clone()));
     let listener = tokio::spawn(async move { listener.run(sockets, stopped).await });
     announce::started(&started, &unvalidated, resolver.mode(), &*log);
     // Not earlier: if the start fails half-way, the next one has to report it.
@@ -288,6 +290,7 @@ pub(super) async fn start(
         parts: Parts {
             listener,
             delivery,
+            incidents,
             admin,
         },
         status,

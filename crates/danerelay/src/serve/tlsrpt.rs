@@ -110,7 +110,7 @@ pub(super) fn watch(
     Ok(Arc::new(collector))
 }
 
-/// Sends what is due until the daemon stops.
+/// Sends what is due until the daemon stops; where nothing is sent by itself, it is for commands that the key is read again.
 pub(super) async fn run<S: Store>(
     sender: Arc<Sender<S>>,
     (config, salt): (Config, String),
@@ -129,7 +129,9 @@ async fn look_again_and_again<S: Store>(sender: Arc<Sender<S>>, config: &Config,
     loop {
         sleep(LOOK).await;
         read_key_again(&sender, config);
-        if let Err(error) = schedule.look(Timestamp::now()).await {
+        if config.tlsrpt.send
+            && let Err(error) = schedule.look(Timestamp::now()).await
+        {
             events.write(&Event::Spool(spool_event::Spool::TlsReports(error.to_string())));
         }
     }

@@ -85,6 +85,9 @@ pub(crate) struct Healed {
     pub(crate) name: Pattern,
     /// What weakens it.
     pub(crate) meaning: Meaning,
+    /// The last day of an exception: with another one it is another exception. Entries of lists have none.
+    #[serde(default)]
+    pub(crate) until: Option<Date>,
     /// The file or list.
     pub(crate) source: String,
     /// The same with the line at which it was when it was tested.

@@ -1,6 +1,6 @@
 //! What has changed since it last worked, and what that speaks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
@@ -161,8 +161,9 @@ pub(super) fn assess(records: &[KnownIncident], began: &[(Trouble, Timestamp, Do
         return Finding::new(Likely::Unknown);
     };
     let mut finding = alone(known);
-    if records.len() > 1 {
-        let hosts = records.len();
+    let hosts: HashSet<&Place> = records.iter().map(|one| &one.spot.place).collect();
+    if hosts.len() > 1 {
+        let hosts = hosts.len();
         let least = if records.iter().any(|one| one.stands_for_more) {
             "at least "
         } else {
@@ -345,8 +346,8 @@ fn of_new_certificate(known: &KnownIncident, before: Option<&PresentedCertificat
     }
 }
 
-/// Whether the same authority has made it. Another one is no more than a sign: authorities are changed, and authorities change
-/// the names by which they sign.
+/// Whether it names the same authority. Nobody has verified that, so it speaks for nothing. Another one is no more than a sign:
+/// authorities are changed, and authorities change the names by which they sign.
 fn of_issuer(leaf: &PresentedCertificate, before: &PresentedCertificate, finding: &mut Finding) {
     let is_self_signed = |one: &PresentedCertificate| one.issuer == one.subject;
     let issuer = |one: &PresentedCertificate| {
@@ -357,18 +358,21 @@ fn of_issuer(leaf: &PresentedCertificate, before: &PresentedCertificate, finding
         }
     };
     let same = if is_self_signed(leaf) && is_self_signed(before) {
-        (leaf.subject == before.subject).then(|| format!("it is self-signed, as before: {}", leaf.subject))
+        (leaf.subject == before.subject)
+            .then(|| format!("it names itself as its issuer, as before: {}", leaf.subject))
     } else if leaf.issuer == before.issuer {
-        Some(format!("its issuer is the same as before: {}", leaf.issuer))
+        Some(format!("it names the same issuer as before: {}", leaf.issuer))
     } else {
         let authority = leaf
             .authority
             .as_ref()
             .filter(|_| leaf.authority == before.authority);
-        authority.map(|authority| format!("it was made by the same authority as before: {authority}"))
+        authority.map(|authority| format!("it names the same authority as before: {authority}"))
     };
     match same {
-        Some(same) => finding.for_mistake.push(same),
+        Some(same) => finding
+            .changes
+            .push(format!("{same} (its signature was not checked)")),
         None if is_self_signed(leaf) && is_self_signed(before) => finding.for_attack.push(format!(
             "it is self-signed, as before, but for another name: {}, before {}",
             leaf.subject, before.subject

@@ -45,12 +45,12 @@ fn key(one: &KnownIncident) -> Key {
     }
 }
 
-/// Whether a host fails together with these: at the same time as one of them. A host that failed and has healed, and fails
-/// again, is another incident.
+/// Whether a host fails together with these: at the same time as one of them. A host that has healed and fails again joins the
+/// incident that has gone on meanwhile, which keeps its id; otherwise it is another one.
 fn belongs(one: &KnownIncident, group: &[KnownIncident]) -> bool {
     let end = |known: &KnownIncident| known.ended.map_or(Timestamp::MAX, |(at, _)| at);
     let overlaps = |other: &KnownIncident| other.first_seen <= end(one) && one.first_seen <= end(other);
-    group.iter().any(overlaps) && group.iter().all(|other| other.spot.place != one.spot.place)
+    group.iter().any(overlaps)
 }
 
 /// The trouble of an open incident at hosts, when it began, and whose hosts they are.

@@ -42,10 +42,12 @@ pub fn write(incident: &Incident, relay: &str) -> Option<Letter> {
         Kind::Host | Kind::Provider => provider::of(named),
         Kind::Domain | Kind::Ours => named.clone(),
     };
-    let (name, since) = (&incident.name, moment(incident.first_seen));
+    let name = &incident.name;
     let subject = if waits(incident) {
+        let since = moment(incident.oldest.unwrap_or(incident.first_seen));
         format!("Mail to {name} waits since {since}: {}", topic(trouble))
     } else {
+        let since = moment(incident.first_seen);
         format!("{name} fails our checks since {since}: {}", topic(trouble))
     };
     Some(Letter {
@@ -77,8 +79,7 @@ fn text(incident: &Incident, (trouble, member): (Trouble, &Member), relay: &str)
                 )
             } else {
                 format!(
-                    "It cannot verify {whose}: {}. For now the mail is delivered all the same; where we demand that check, \
-                     it will wait.",
+                    "It cannot verify {whose}: {}. Where we demand that check, mail waits.",
                     said(trouble)
                 )
             }

@@ -117,7 +117,8 @@ fn of(incident: &Incident, told: Told, now: Timestamp, is_quiet: bool) -> Option
 
 fn of_open(incident: &Incident, told: Told, now: Timestamp) -> Option<(Option<News>, Told)> {
     let open = Some(now);
-    let Some(last) = told.open else {
+    // It may have failed again while the log said that it is over.
+    let Some(last) = told.open.filter(|_| !told.ended) else {
         let half = is_half(incident, now);
         return Some((
             Some(News::Opened),
@@ -144,7 +145,7 @@ fn of_open(incident: &Incident, told: Told, now: Timestamp) -> Option<(Option<Ne
 }
 
 /// Whether half of the time has passed between the first failure and the first return.
-fn is_half(incident: &Incident, now: Timestamp) -> bool {
+pub fn is_half(incident: &Incident, now: Timestamp) -> bool {
     incident.first_return.is_some_and(|end| {
         let whole = end.duration_since(incident.first_seen);
         now.duration_since(incident.first_seen) * 2 >= whole

@@ -146,20 +146,13 @@ fn command(key: &str, name: &str, option: &str, (until, reason): (Date, &str)) -
     format!("danerelay danefail add {mx}{name} {option} --until {until} --reason \"{reason}\"")
 }
 
+/// If anything speaks for somebody in between, whatever is most likely, it says so.
 fn advice(incident: &Incident) -> &'static str {
-    match incident.finding.likely {
-        Likely::PossibleAttack | Likely::OurNetwork => {
-            "an exception sends this mail to whoever answers: ask the other side first, by another way than mail"
-        }
-        Likely::ForgottenRollover
-        | Likely::WrongRecords
-        | Likely::ExpiredCertificate
-        | Likely::BrokenDnssec
-        | Likely::PolicyDemand
-        | Likely::Ours
-        | Likely::Unknown => {
-            "an exception lets this mail pass without authentication, ends by itself, and shows when the other side \
-             has healed"
-        }
+    let finding = &incident.finding;
+    let is_suspect = matches!(finding.likely, Likely::PossibleAttack | Likely::OurNetwork);
+    if is_suspect || !finding.for_attack.is_empty() {
+        "an exception sends this mail to whoever answers: ask the other side first, by another way than mail"
+    } else {
+        "an exception lets this mail pass without authentication, ends by itself, and shows when the other side has healed"
     }
 }

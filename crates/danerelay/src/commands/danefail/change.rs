@@ -173,16 +173,16 @@ pub(super) fn add(arguments: &AddArguments, loaded: &Loaded) -> Result<Verdict, 
         (exception.dane, exception.without_dnssec) = (None, true);
     }
     let is_changed = insert(loaded, vec![exception])?.changed > 0;
-    let in_force = take_up(loaded)?;
+    let taken_up = take_up(loaded)?;
     let changed = Changed {
         done: if is_changed { "changed" } else { "added" },
         kind: kind.as_str(),
         names: names.to_string(),
         until: Some(arguments.terms.until),
-        in_force,
+        in_force: taken_up == TakenUp::InForce,
     };
     answer(&changed, arguments.json)?;
-    Ok(Verdict::Good)
+    Ok(taken_up.verdict())
 }
 
 /// How many exceptions were new, and how many were there already.
@@ -239,16 +239,16 @@ pub(super) fn remove(arguments: &RemoveArguments, loaded: &Loaded) -> Result<Ver
         ));
         return Ok(Verdict::Bad);
     }
-    let in_force = take_up(loaded)?;
+    let taken_up = take_up(loaded)?;
     let changed = Changed {
         done: "removed",
         kind: kind.as_str(),
         names: names.to_string(),
         until: None,
-        in_force,
+        in_force: taken_up == TakenUp::InForce,
     };
     answer(&changed, arguments.json)?;
-    Ok(Verdict::Good)
+    Ok(taken_up.verdict())
 }
 
 fn answer(changed: &Changed, json: bool) -> Result<(), Failure> {
@@ -265,12 +265,32 @@ fn answer(changed: &Changed, json: bool) -> Result<(), Failure> {
     ))
 }
 
-/// Has the running relay use what was written, and says what there is to know about that; whether it does.
-pub(super) fn take_up(loaded: &Loaded) -> Result<bool, Failure> {
+/// Whether a relay uses what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TakenUp {
+    /// A running relay uses it.
+    InForce,
+    /// None runs: the next one will.
+    NoRelay,
+    /// The running one does not, or has not answered.
+    NotYet,
+}
+
+impl TakenUp {
+    pub(super) const fn verdict(self) -> Verdict {
+        match self {
+            Self::InForce | Self::NoRelay => Verdict::Good,
+            Self::NotYet => Verdict::Undecided,
+        }
+    }
+}
+
+/// Has the running relay use what was written, and says what there is to know about that.
+pub(super) fn take_up(loaded: &Loaded) -> Result<TakenUp, Failure> {
     match reload(loaded) {
         Ok(reloaded) => {
             about_added(&reloaded.warnings, loaded);
-            Ok(true)
+            Ok(TakenUp::InForce)
         }
         Err(AdminError::NotConfigured | AdminError::NoDaemon { .. }) => {
             let warnings = wiring::policy::load(loaded, Missing::Warned)?.warnings;
@@ -279,13 +299,13 @@ pub(super) fn take_up(loaded: &Loaded) -> Result<bool, Failure> {
                 loaded,
             );
             output::notice("no relay runs with this configuration; it takes effect when one starts");
-            Ok(false)
+            Ok(TakenUp::NoRelay)
         }
         Err(trouble) => {
             output::notice(&format!(
                 "it is written, and the running relay does not use it yet: {trouble}"
             ));
-            Ok(false)
+            Ok(TakenUp::NotYet)
         }
     }
 }

@@ -8,7 +8,7 @@ use policy::pattern::Pattern;
 use policy::{ExceptedKind, ListedException};
 use serde::Serialize;
 
-use super::change::{Inserted, Terms, insert, take_up};
+use super::change::{Inserted, TakenUp, Terms, insert, take_up};
 use crate::commands::output;
 use crate::config::Loaded;
 use crate::exit::Verdict;
@@ -88,8 +88,8 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
             arguments.terms.exception(names, ExceptedKind::Domain, reason)
         })
         .collect();
-    let (Inserted { added, changed }, in_force) = if exceptions.is_empty() {
-        (Inserted::default(), false)
+    let (Inserted { added, changed }, taken_up) = if exceptions.is_empty() {
+        (Inserted::default(), TakenUp::NoRelay)
     } else {
         (insert(loaded, exceptions)?, take_up(loaded)?)
     };
@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
         changed,
         faults: imported.faults,
         rules: imported.rules,
-        in_force,
+        in_force: taken_up == TakenUp::InForce,
     };
     for fault in &answer.faults {
         output::notice(fault);
@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
         output::write(&words(&answer))?;
     }
     Ok(if answer.faults.is_empty() {
-        Verdict::Good
+        taken_up.verdict()
     } else {
         Verdict::Bad
     })

@@ -152,7 +152,9 @@ fn remove_healed(loaded: &Loaded, tested: &Found) -> Result<Vec<ListedException>
         .filter_map(|(subject, _)| subject.closable())
         .collect();
     let removed = exceptions::change(&loaded.config, |all| {
-        let (removed, kept) = all.drain(..).partition(|one| healed.contains(&one));
+        let (removed, kept) = all
+            .drain(..)
+            .partition(|one| healed.iter().any(|healed| healed.is_same(one)));
         *all = kept;
         removed
     })?;
@@ -179,7 +181,7 @@ impl Answer {
                 removed: subject
                     .exception
                     .as_ref()
-                    .is_some_and(|exception| removed.contains(exception)),
+                    .is_some_and(|exception| removed.iter().any(|one| one.is_same(exception))),
             });
         }
         Self { counts, entries }

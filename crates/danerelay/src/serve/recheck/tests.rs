@@ -212,8 +212,16 @@ async fn what_is_well_again_is_closed_and_what_is_not_stays() {
     assert_eq!(list, "# broken\ngood.test\nstale.test\n");
     // On the next day it is removed, entries are no news, and what is broken again is not named any more.
     a_day_later(&daily);
+    // Another one is added meanwhile, and the lines of the others move.
+    let add = |all: &mut Vec<ListedException>| {
+        let mut new = all.first().unwrap().clone();
+        new.names = "new.test".parse().unwrap();
+        all.insert(0, new);
+    };
+    exceptions::change(&daily.config, add).unwrap();
     daily.round().await.unwrap();
     let left = [
+        "domain new.test",
         "domain stale.test",
         "domain strict.test",
         "mx mx.strict.test",
