@@ -203,14 +203,12 @@ impl Caller {
         limit: Duration,
     ) -> Result<Handshaken, SessionFailure> {
         let shaking = self.tls.handshake(stream, peer, requirement, hello);
-        match timeout(limit, shaking).await {
-            Ok(handshaken) => handshaken,
-            Err(_) => {
-                let failure = SessionFailure::from(Cause::timed_out(Stage::Starttls));
-                peer.handshake_failed(&failure);
-                Err(failure)
-            }
-        }
+        let Ok(handshaken) = timeout(limit, shaking).await else {
+            let failure = SessionFailure::from(Cause::timed_out(Stage::Starttls));
+            peer.handshake_failed(&failure);
+            return Err(failure);
+        };
+        handshaken
     }
 }
 

@@ -151,16 +151,12 @@ impl Logged {
 
     /// The log, if there is room for a whole trace; and how many deliveries before this one it has no trace of.
     fn listener(&self, log: &Arc<dyn EventLog>) -> (Option<Listener>, u64) {
-        match self.allowance.whole(OCTETS) {
-            Some(room) => {
-                let untraced = self.untraced.swap(0, Ordering::Relaxed);
-                (Some(Listener::logging(Arc::clone(log), room)), untraced)
-            }
-            None => {
-                self.untraced.fetch_add(1, Ordering::Relaxed);
-                (None, 0)
-            }
-        }
+        let Some(room) = self.allowance.whole(OCTETS) else {
+            self.untraced.fetch_add(1, Ordering::Relaxed);
+            return (None, 0);
+        };
+        let untraced = self.untraced.swap(0, Ordering::Relaxed);
+        (Some(Listener::logging(Arc::clone(log), room)), untraced)
     }
 }
 
