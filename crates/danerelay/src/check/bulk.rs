@@ -72,7 +72,7 @@ pub(crate) trait Audience {
 pub(crate) struct Ended {
     /// Domains whose check broke off by a fault of this program.
     pub(crate) lost: Vec<Domain>,
-    /// Domains that were not checked any more, and why: our own resolver fails.
+    /// How many domains have no result, and why: our own resolver fails.
     pub(crate) left: Option<(usize, Fault)>,
 }
 
@@ -237,11 +237,13 @@ impl<'a> Round<'a> {
     }
 
     async fn recover<A: Audience>(&mut self, audience: &mut A) -> Result<(), Fault> {
-        let begun = Instant::now();
+        let paused = Instant::now();
         // What is under way ends in peace, and counts as little as what was seen before.
         while let Some(done) = self.under_way.join_next_with_id().await {
             self.take(done);
         }
+        // That may have taken long, and nothing was tested meanwhile.
+        let begun = Instant::now();
         let again = self.held.drain(..).map(|(domain, _)| domain);
         let again: Vec<Domain> = again.collect();
         let count = again.len();
@@ -257,7 +259,7 @@ impl<'a> Round<'a> {
             }
         }
         self.examiner.forget();
-        audience.resume(begun.elapsed(), count);
+        audience.resume(paused.elapsed(), count);
         Ok(())
     }
 

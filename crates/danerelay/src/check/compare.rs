@@ -59,10 +59,16 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    pub(crate) fn with(before: HashMap<String, Past>) -> Self {
+    /// With an earlier run. What is not listed now is gone; what the run does not reach is not.
+    pub(crate) fn with(before: HashMap<String, Past>, is_listed: impl Fn(&str) -> bool) -> Self {
+        let (before, gone): (HashMap<_, _>, HashMap<_, _>) =
+            before.into_iter().partition(|(domain, _)| is_listed(domain));
         Self {
             before,
-            changes: Changes::default(),
+            changes: Changes {
+                gone: gone.into_keys().collect(),
+                ..Changes::default()
+            },
         }
     }
 
@@ -79,7 +85,6 @@ impl Comparison {
     /// There are no more.
     pub(crate) fn end(self) -> Changes {
         let mut changes = self.changes;
-        changes.gone = self.before.into_keys().collect();
         changes
             .changed
             .sort_by(|one, other| one.domain.cmp(&other.domain));

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use dane::{
     PkixFailure, ReferenceIdentifiers, TlsaSet, Usage, VerifyFailure, WebPki, openssl_cipher_name,
@@ -13,10 +14,10 @@ use mail::Domain;
 use policy::decision::{Action, Requirement};
 use rustls::pki_types::{CertificateDer, UnixTime};
 
-use super::deadline::Deadline;
+use super::deadline::{Cut, Deadline};
 use super::observation::{AddressSeen, IssuerSeen, KeySeen, OfferResult, VersionSeen, WebPkiSeen};
 use super::offers::{Made, Offers};
-use super::once::{Octets, Once};
+use super::once::{Good, Octets, Once};
 use super::outcome::{Outcome, Standing};
 use super::turns::Turns;
 use super::ways::has_route;
@@ -34,6 +35,9 @@ pub(super) struct Contacts {
 
 /// The most that is remembered of connections, in octets: those of some thousand hosts.
 const KNOWN: usize = 32 * 1024 * 1024;
+
+/// How long a failure is remembered that may be one of the moment.
+const FAILED: Duration = Duration::from_mins(1);
 
 /// What one connection is like another by: what decides how it is made and what it must achieve.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -58,6 +62,7 @@ struct Contact {
     dane: Option<Result<(), VerifyFailure>>,
     /// What the WebPKI says of the chain under its name.
     webpki: Option<Result<(), PkixFailure>>,
+    made: Instant,
 }
 
 impl Octets for Contact {
@@ -66,6 +71,17 @@ impl Octets for Contact {
         let written = serde_json::to_vec(&self.seen).map_or(0, |json| json.len());
         let chain: usize = self.chain.iter().map(|certificate| certificate.len()).sum();
         size_of::<(Key, Self)>() + 2 * written + chain
+    }
+
+    /// Another domain may have more time left.
+    fn good(&self) -> Good {
+        if self.seen.has_unexamined_offers() {
+            Good::Once
+        } else if self.seen.outcome.standing() == Standing::Unknown {
+            Good::Until(self.made + FAILED)
+        } else {
+            Good::Always
+        }
     }
 }
 
@@ -159,6 +175,7 @@ impl Contacts {
                 host: host.name().cloned(),
                 dane: None,
                 webpki: None,
+                made: Instant::now(),
             };
         };
         let webpki = self.webpki(host, &probe.chain);
@@ -170,6 +187,7 @@ impl Contacts {
             dane: verified(host, &probe.chain),
             webpki,
             chain: probe.chain,
+            made: Instant::now(),
         }
     }
 
@@ -186,29 +204,39 @@ impl Contacts {
         };
         let host = &place.candidate.host;
         let dial = || self.prober.dial(place.route, place.socket);
-        let make = async |version, keys| {
-            let made = Box::pin(offers.make(host, dial(), version, keys));
-            let made = place.deadline.cut_details(offers.patience, made).await;
-            made.unwrap_or_else(|| Made::unknown(version, keys))
+        let attempt = async |version, keys| {
+            let work = Box::pin(offers.make(host, dial(), version, keys));
+            let result = match place.deadline.cut_details(offers.patience, work).await {
+                Ok(made) => return made,
+                Err(Cut::Slow) => OfferResult::Unknown,
+                Err(Cut::Over) => OfferResult::NotExamined,
+            };
+            Made::without(version, keys, result)
         };
-        let (mut suites, mut best) = (Vec::new(), VersionSeen::Tls12);
+        let (mut taken, mut best, mut is_complete) = (Vec::new(), VersionSeen::Tls12, true);
         for version in [VersionSeen::Tls12, VersionSeen::Tls13] {
-            let made = make(version, None).await;
+            let made = attempt(version, None).await;
             if made.seen.result == OfferResult::Taken {
                 best = version;
             }
-            seen.offers.push(made.seen);
-            if let Some(suite) = made.suite {
-                suites.push(suite);
-                let finding = Box::pin(offers.suites(host, dial, version, &mut suites));
-                place.deadline.cut_details(offers.patience, finding).await;
+            match made.suite {
+                Some(suite) => taken.push((version, suite)),
+                None => is_complete &= made.seen.result == OfferResult::Declined,
             }
+            seen.offers.push(made.seen);
         }
         for keys in [KeySeen::Ecdsa, KeySeen::Rsa] {
-            seen.offers.push(make(best, Some(keys)).await.seen);
+            seen.offers.push(attempt(best, Some(keys)).await.seen);
         }
-        let names = suites.into_iter().filter_map(openssl_cipher_name);
-        seen.suites = names.map(str::to_owned).collect();
+        // Last: no verdict depends on them.
+        for (version, first) in taken {
+            let mut suites = vec![first];
+            let finding = Box::pin(offers.suites(host, dial, version, &mut suites));
+            is_complete &= place.deadline.cut_details(offers.patience, finding).await == Ok(true);
+            let names = suites.into_iter().filter_map(openssl_cipher_name);
+            seen.suites.extend(names.map(str::to_owned));
+        }
+        seen.suites_complete = is_complete;
     }
 }
 
@@ -302,6 +330,7 @@ fn blank(address: IpAddr, outcome: Outcome) -> AddressSeen {
         issuer_reason: None,
         offers: Vec::new(),
         suites: Vec::new(),
+        suites_complete: false,
     }
 }
 

@@ -20,8 +20,8 @@ use tokio::sync::Semaphore;
 use super::contacts::{Contacts, untried};
 use super::deadline::Deadline;
 use super::observation::{
-    AddressSeen, Depth, HostKind, HostSeen, Manner, MxKind, MxSeen, Observation, ParentSeen, StsSeen,
-    TlsrptKind, TlsrptSeen, Unexamined, ZoneSeen,
+    AddressSeen, Depth, FailureKind, HostKind, HostSeen, Manner, MxKind, MxSeen, Observation, ParentSeen,
+    StsSeen, TlsrptKind, TlsrptSeen, Unexamined, ZoneSeen,
 };
 use super::once::{Octets, Once};
 use super::outcome::Outcome;
@@ -71,24 +71,14 @@ impl Examiner {
     pub(crate) async fn examine(&self, domain: &Domain) -> Observation {
         let checked = Timestamp::now();
         let deadline = Deadline::after(self.limit);
-        let (mx, discovery, tlsrpt, zone) = tokio::join!(
-            deadline.cut(self.mx(domain)),
+        let mut missed = Missed::default();
+        // A policy host that is slow takes no time from the hosts.
+        let ((mx, hosts), discovery, tlsrpt, zone) = tokio::join!(
+            Box::pin(self.mx_and_hosts(domain, deadline, &mut missed)),
             deadline.cut(Box::pin(self.policies.discover(domain))),
             deadline.cut(self.tlsrpt(domain)),
             deadline.cut(self.zone(domain)),
         );
-        let mut missed = Missed::default();
-        let mx = missed.unless(mx, || "the MX records".to_owned());
-        let (mx, exchanges) = mx.unwrap_or_else(|| {
-            let late = || NoAnswer::from(LookupFailure::Timeout);
-            mx_seen(MxFinding::Failed(late()), &Err(late()))
-        });
-        let hosts = match mx.kind {
-            MxKind::Hosts | MxKind::Implicit => {
-                Box::pin(self.hosts(domain, &exchanges, deadline, &mut missed)).await
-            }
-            MxKind::NullMx | MxKind::NoSuchDomain | MxKind::Failed => Vec::new(),
-        };
         let names = hosts.iter().filter(|host| host.kind == HostKind::Name);
         let names = names.map(|host| host.name.as_str());
         let mta_sts = missed.unless(discovery, || "the MTA-STS policy".to_owned());
@@ -112,6 +102,27 @@ impl Examiner {
         }
     }
 
+    async fn mx_and_hosts(
+        &self,
+        domain: &Domain,
+        deadline: Deadline,
+        missed: &mut Missed,
+    ) -> (MxSeen, Vec<HostSeen>) {
+        let mx = deadline.cut(self.mx(domain)).await;
+        let mx = missed.unless(mx, || "the MX records".to_owned());
+        let (mx, exchanges) = mx.unwrap_or_else(|| {
+            let late = || NoAnswer::from(LookupFailure::Timeout);
+            mx_seen(MxFinding::Failed(late()), &Err(late()))
+        });
+        let hosts = match mx.kind {
+            MxKind::Hosts | MxKind::Implicit => {
+                Box::pin(self.hosts(domain, &exchanges, deadline, missed)).await
+            }
+            MxKind::NullMx | MxKind::NoSuchDomain | MxKind::Failed => Vec::new(),
+        };
+        (mx, hosts)
+    }
+
     /// How it looks at domains.
     pub(crate) fn manner(&self) -> Manner {
         Manner {
@@ -124,6 +135,7 @@ impl Examiner {
     /// Forgets what was seen, in DNS and elsewhere.
     pub(crate) fn forget(&self) {
         self.resolver.flush_all();
+        self.policies.flush_all();
         self.bases.clear();
         if let Some(contacts) = &self.contacts {
             contacts.forget();
@@ -238,10 +250,15 @@ impl Examiner {
         let around = missed.unless(around, || format!("the name servers of {name}"));
         let addresses_missed = addresses
             .iter()
-            .filter(|seen| seen.outcome == Outcome::NotExamined);
-        missed
-            .0
-            .extend(addresses_missed.map(|seen| format!("{name} [{}]", seen.address)));
+            .filter(|seen| seen.outcome == Outcome::NotExamined || seen.has_unexamined_offers());
+        missed.0.extend(addresses_missed.map(|seen| {
+            let what = if seen.has_unexamined_offers() {
+                ": all keys and versions"
+            } else {
+                ""
+            };
+            format!("{name} [{}]{what}", seen.address)
+        }));
         let findings = &host.facts.findings;
         let (zone, caa) = match around.flatten() {
             Some(around) => {
@@ -319,8 +336,12 @@ impl Examiner {
                 Data::NxDomain => ParentSeen::Denied,
                 Data::NoData | Data::Records(_) => ParentSeen::Exists,
             },
-            Ok(Err(failure)) if failure.cause == LookupFailure::Bogus => ParentSeen::Denied,
-            Ok(Err(_)) | Err(_) => ParentSeen::Failed,
+            Ok(Err(failure)) => match plain::failure(&failure).kind {
+                FailureKind::Bogus => ParentSeen::Denied,
+                FailureKind::Refused => ParentSeen::Failed,
+                FailureKind::Undecided => ParentSeen::Undecided,
+            },
+            Err(_) => ParentSeen::Undecided,
         }
     }
 

@@ -39,7 +39,7 @@ impl Mark {
     pub(crate) fn words(self) -> String {
         match self {
             Self::Own => "matches the server's certificate".to_owned(),
-            Self::OtherKey => "matches the server's certificate with the other key".to_owned(),
+            Self::OtherKey => "matches what clients with other keys or versions get".to_owned(),
             Self::Issuer(depth) => format!("matches issuer {depth} of the chain"),
             Self::IssuerFromDns(depth) => format!("matches issuer {depth}, not sent: the record holds it"),
             Self::Nothing => "matches nothing shown".to_owned(),

@@ -241,8 +241,10 @@ pub(crate) enum ParentSeen {
     Exists,
     /// The servers deny it.
     Denied,
-    /// The look-up failed.
+    /// The servers refuse to answer.
     Failed,
+    /// The look-up gave no answer.
+    Undecided,
 }
 
 /// One address of a host.
@@ -276,6 +278,18 @@ pub(crate) struct AddressSeen {
     /// The cipher suites that it takes, by their names in OpenSSL; none if it was not asked about each.
     #[serde(default)]
     pub(crate) suites: Vec<String>,
+    /// Whether it takes no others of those that can be offered.
+    #[serde(default)]
+    pub(crate) suites_complete: bool,
+}
+
+impl AddressSeen {
+    /// Whether there was no time for some of the further handshakes.
+    pub(crate) fn has_unexamined_offers(&self) -> bool {
+        self.offers
+            .iter()
+            .any(|offer| offer.result == OfferResult::NotExamined)
+    }
 }
 
 /// What trust anchors (usage 2) say about a chain.
@@ -317,11 +331,11 @@ pub(crate) struct OfferSeen {
 
 impl OfferSeen {
     /// Nothing came of it.
-    pub(crate) fn unknown(version: VersionSeen, keys: Option<KeySeen>) -> Self {
+    pub(crate) fn without(version: VersionSeen, keys: Option<KeySeen>, result: OfferResult) -> Self {
         Self {
             version,
             keys,
-            result: OfferResult::Unknown,
+            result,
             certificate: None,
             verified: None,
             published: Vec::new(),
@@ -357,6 +371,8 @@ pub(crate) enum OfferResult {
     Declined,
     /// Nothing is known: the connection failed otherwise.
     Unknown,
+    /// The time for the domain was over first.
+    NotExamined,
 }
 
 /// The MTA-STS policy (RFC 8461).
@@ -491,6 +507,7 @@ mod tests {
                 ParentSeen::Exists,
                 ParentSeen::Denied,
                 ParentSeen::Failed,
+                ParentSeen::Undecided,
             ]),
             words(&[IssuerSeen::NotAsked, IssuerSeen::Valid, IssuerSeen::Invalid]),
             words(&[
@@ -502,7 +519,12 @@ mod tests {
             ]),
             words(&[VersionSeen::Tls12, VersionSeen::Tls13]),
             words(&[KeySeen::Rsa, KeySeen::Ecdsa]),
-            words(&[OfferResult::Taken, OfferResult::Declined, OfferResult::Unknown]),
+            words(&[
+                OfferResult::Taken,
+                OfferResult::Declined,
+                OfferResult::Unknown,
+                OfferResult::NotExamined,
+            ]),
             words(&[
                 StsKind::NotAsked,
                 StsKind::Absent,

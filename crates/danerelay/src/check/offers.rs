@@ -65,8 +65,12 @@ impl Offers {
             }),
         };
         let check = Check::new(host, &self.configs);
-        let Some(shaken) = self.try_to(host, dial, offer, &self.configs, &check).await else {
-            return Made::unknown(version, keys);
+        let shaken = match self.configs.narrow(check.verifier(), offer) {
+            Ok(config) => self.try_to(host, dial, config, &check).await,
+            Err(_) => None,
+        };
+        let Some(shaken) = shaken else {
+            return Made::without(version, keys, OfferResult::Unknown);
         };
         Made {
             suite: shaken.suite,
@@ -85,37 +89,42 @@ impl Offers {
     }
 
     /// Finds which cipher suites of a version the server takes besides those that are `known`: each is left out next time, until
-    /// the server declines what is left.
+    /// the server declines what is left. Gives whether these are all: not if a connection failed first.
     pub(super) async fn suites<D: Future<Output = Result<TcpStream, Failure>>>(
         &self,
         host: &RouteHost,
         dial: impl Fn() -> D,
         version: VersionSeen,
         known: &mut Vec<CipherSuite>,
-    ) {
+    ) -> bool {
         let offer = Offer {
             version: tls_version(version),
             keys: None,
         };
+        // Where no configuration can be made, no suite is left to offer.
         while let Ok(configs) = self.configs.without_suites(known) {
             let check = Check::Nothing(RecordingVerifier::new(configs.provider()));
-            let shaken = self.try_to(host, dial(), offer, &configs, &check).await;
-            match shaken.and_then(|shaken| shaken.suite) {
+            let Ok(config) = configs.narrow(check.verifier(), offer) else {
+                return true;
+            };
+            let Some(shaken) = self.try_to(host, dial(), config, &check).await else {
+                return false;
+            };
+            match shaken.suite {
                 Some(suite) if !known.contains(&suite) => known.push(suite),
-                Some(_) | None => break,
+                Some(_) | None => return shaken.result == OfferResult::Declined,
             }
         }
+        true
     }
 
     async fn try_to(
         &self,
         host: &RouteHost,
         dial: impl Future<Output = Result<TcpStream, Failure>>,
-        offer: Offer,
-        configs: &ClientConfigs,
+        config: Arc<ClientConfig>,
         check: &Check,
     ) -> Option<Shaken> {
-        let config = configs.narrow(check.verifier(), offer).ok()?;
         // `None` only if the semaphore were closed, which never happens.
         let _place = self.places.acquire().await.ok();
         let stream = dial.await.ok()?;
@@ -177,9 +186,9 @@ impl Offers {
 
 impl Made {
     /// Nothing came of it.
-    pub(super) fn unknown(version: VersionSeen, keys: Option<KeySeen>) -> Self {
+    pub(super) fn without(version: VersionSeen, keys: Option<KeySeen>, result: OfferResult) -> Self {
         Self {
-            seen: OfferSeen::unknown(version, keys),
+            seen: OfferSeen::without(version, keys, result),
             suite: None,
         }
     }

@@ -1,9 +1,9 @@
 //! What many domains have in common, made once and kept while there is room for it: what was asked for again longer than what
 //! was needed once.
 
-use std::convert::Infallible;
 use std::hash::{Hash, RandomState};
 use std::sync::Arc;
+use std::time::Instant;
 
 use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -15,6 +15,20 @@ const ORDINARY: usize = 4096;
 pub(super) trait Octets {
     /// In octets; rather too many than too few.
     fn octets(&self) -> usize;
+
+    /// For whom and how long it is good.
+    fn good(&self) -> Good {
+        Good::Always
+    }
+}
+
+/// For whom and how long a value is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Good {
+    Always,
+    Until(Instant),
+    /// Who else asks makes another.
+    Once,
 }
 
 /// Values by their keys, at most so many octets in all. Who asks for one that is being made waits for it; if its maker gives
@@ -45,10 +59,17 @@ impl<K: Hash + Eq + Clone, V: Octets> Once<K, V> {
 
     /// The value for this key, made unless it is known.
     pub(super) async fn get(&self, key: &K, make: impl Future<Output = V>) -> Arc<V> {
-        let make = async { Ok::<_, Infallible>(Arc::new(make.await)) };
+        let is_over = |value: &Arc<V>| matches!(value.good(), Good::Until(end) if end <= Instant::now());
+        self.0.remove_if(key, is_over);
+        let make = async {
+            let value = Arc::new(make.await);
+            match value.good() {
+                Good::Always | Good::Until(_) => Ok(value),
+                Good::Once => Err(value),
+            }
+        };
         match self.0.get_or_insert_async(key, make).await {
-            Ok(value) => value,
-            Err(never) => match never {},
+            Ok(value) | Err(value) => value,
         }
     }
 
@@ -87,6 +108,37 @@ mod tests {
         assert_eq!(made, 2);
         assert!(once.0.weight() <= 1024 * 1024, "{}", once.0.weight());
         assert!(once.0.len() > 500, "{}", once.0.len());
+    }
+
+    struct Judged(Good);
+
+    impl Octets for Judged {
+        fn octets(&self) -> usize {
+            1
+        }
+
+        fn good(&self) -> Good {
+            self.0
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_good_for_others_is_made_again() {
+        for (good, expected) in [
+            (Good::Always, 1),
+            (Good::Until(Instant::now()), 3),
+            (Good::Once, 3),
+        ] {
+            let (once, mut made) = (Once::new(1000), 0);
+            for _ in 0..3 {
+                once.get(&1, async {
+                    made += 1;
+                    Judged(good)
+                })
+                .await;
+            }
+            assert_eq!(made, expected, "{good:?}");
+        }
     }
 
     #[tokio::test]

@@ -97,7 +97,7 @@ pub(super) fn signature<T>(answer: &Lookup<T>) -> Option<SignatureSeen> {
     })
 }
 
-fn failure(failure: &NoAnswer) -> FailureSeen {
+pub(super) fn failure(failure: &NoAnswer) -> FailureSeen {
     FailureSeen {
         kind: match &failure.cause {
             // Nobody else is blamed for it.

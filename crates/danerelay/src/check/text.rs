@@ -257,7 +257,8 @@ impl Text {
             self.wrapped(21, "", &offers(address));
         }
         if !address.suites.is_empty() {
-            self.wrapped(21, "", &format!("takes {}", address.suites.join(" ")));
+            let least = if address.suites_complete { "" } else { "at least " };
+            self.wrapped(21, "", &format!("takes {least}{}", address.suites.join(" ")));
         }
     }
 
@@ -390,6 +391,7 @@ fn offers(address: &AddressSeen) -> String {
         OfferResult::Taken => "yes",
         OfferResult::Declined => "no",
         OfferResult::Unknown => "not known",
+        OfferResult::NotExamined => "not examined in time",
     };
     let words = address.offers.iter().map(|offer| {
         let what = match (offer.keys, offer.version) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::observation::{FailureKind, HostKind, HostSeen, MxKind, Observation};
+use super::observation::{AddressSeen, FailureKind, HostKind, HostSeen, MxKind, Observation};
 use super::outcome::{Outcome, Standing};
 use crate::explain::{AddressStatus, TlsaStatus};
 use crate::lookup_report::LookupStatus;
@@ -133,9 +133,11 @@ fn of_usable(host: &HostSeen) -> Verdict {
         .iter()
         .flat_map(|address| &address.offers)
         .any(|offer| offer.verified == Some(false));
+    // Another key may fail.
+    let has_unexamined_offers = host.addresses.iter().any(AddressSeen::has_unexamined_offers);
     if has(Standing::Bad) || other_key_fails {
         Verdict::Broken
-    } else if has(Standing::Good) && !has(Standing::NotExamined) {
+    } else if has(Standing::Good) && !has(Standing::NotExamined) && !has_unexamined_offers {
         Verdict::Secure
     } else {
         Verdict::Unreachable

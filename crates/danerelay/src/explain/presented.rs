@@ -114,12 +114,12 @@ pub(crate) fn published(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Vec<Publ
         .chain(outranked)
         .chain(unusable)
         .map(|(record, usable)| {
-            let sent = record.place_in(chain);
-            let from_dns = record.depth_above(&path).filter(|_| sent.is_none());
+            let in_chain = record.place_in(chain);
+            let from_dns = record.depth_above(&path).filter(|_| in_chain.is_none());
             PublishedRecord {
                 record: record.to_string(),
                 usable,
-                matches: sent.or(from_dns),
+                matches: in_chain.or(from_dns),
                 is_from_dns: from_dns.is_some(),
             }
         })

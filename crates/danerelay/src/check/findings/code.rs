@@ -192,7 +192,7 @@ codes! {
         TlsaUnusable,
         /// The name above the TLSA records is denied.
         EmptyNonTerminalDenied,
-        /// The name above the TLSA records cannot be looked up.
+        /// The name servers refuse to answer for the name above the TLSA records.
         EmptyNonTerminalFailed,
         /// A trust anchor is published for the next key, but would not verify it.
         RolloverIssuerInvalid,
@@ -231,6 +231,8 @@ codes! {
         TlsaWholeCertificate,
         /// A record holds a whole certificate or key in place of a digest.
         TlsaFullData,
+        /// The name above the TLSA records cannot be looked up now.
+        EmptyNonTerminalUnknown,
         /// A trust anchor is an intermediate, although the root is sent.
         TlsaIntermediate,
         /// Only what is in use now is published: the next change of keys breaks delivery.

@@ -272,10 +272,17 @@ fn denied(report: &mut Findings<'_>, host: &HostSeen) {
         report.add_with_fix(
             Code::EmptyNonTerminalFailed,
             format!(
-                "the name servers give no answer about _tcp.{base}, above the TLSA records: resolvers that ask for as little as \
+                "the name servers refuse to answer for _tcp.{base}, above the TLSA records: resolvers that ask for as little as \
                  possible (RFC 9156) then see none"
             ),
             "update the name servers' software, which must say NOERROR there (RFC 8020)",
+        );
+    }
+    if host.tlsa.parent == ParentSeen::Undecided {
+        report.add_with_fix(
+            Code::EmptyNonTerminalUnknown,
+            format!("_tcp.{base}, above the TLSA records, could not be looked up"),
+            "check again",
         );
     }
     if host.tlsa.parent == ParentSeen::Denied {

@@ -5,7 +5,7 @@ use super::gathered::{Findings, in_days, whose};
 use super::records::{to_publish, wait};
 use crate::check::observation::{AddressSeen, HostSeen, OfferResult, VersionSeen, WebPkiSeen, short};
 use crate::check::outcome::Outcome;
-use crate::explain::{CertificateReport, TlsaStatus};
+use crate::explain::{CertificateReport, PublishedRecord, TlsaStatus};
 
 pub(super) fn judge(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
     let words = address.reason.clone().unwrap_or_default();
@@ -129,31 +129,16 @@ fn certificates(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSee
     if let Some(own) = address.presented.first() {
         strength(report, own);
     }
-    let own = own_certificates(address);
-    let published = || address.published.iter().filter(|record| record.usable);
-    let by_key = published().any(|record| record.matches == Some(0));
-    // Up to the anchor, which is among those that are sent unless the record holds it.
-    let up_to_anchor = published()
-        .filter_map(|record| Some((record.matches?, record.is_from_dns)))
-        .filter(|(depth, _)| *depth > 0)
-        .map(|(depth, is_from_dns)| depth + usize::from(!is_from_dns))
-        .max();
-    match up_to_anchor {
-        Some(length) if !by_key => {
-            let issuers = address.presented.iter().take(length).skip(1);
-            for certificate in own.into_iter().chain(issuers) {
-                expiring(
-                    report,
-                    certificate,
-                    "under usage 2 dates count",
-                    Code::CertificateExpires,
-                );
+    for (own, issuers, published) in own_certificates(address) {
+        match Proof::of(published) {
+            Proof::Anchor(length) => {
+                for certificate in std::iter::once(own).chain(issuers).take(length) {
+                    let why = "under usage 2 dates count";
+                    expiring(report, certificate, (why, "renew it"), Code::CertificateExpires);
+                }
             }
-        }
-        Some(_) | None => {
-            for certificate in own {
-                own_dates(report, certificate, by_key);
-            }
+            Proof::Key => own_dates(report, own, true),
+            Proof::None => own_dates(report, own, false),
         }
     }
     let wants_webpki = host.tlsa.status != TlsaStatus::Usable || report.seen.mta_sts.is_a_policy();
@@ -170,26 +155,62 @@ fn certificates(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSee
     }
 }
 
+/// What proves a certificate.
+enum Proof {
+    /// A record for its own key.
+    Key,
+    /// The chain up to a trust anchor, of so many certificates that are sent.
+    Anchor(usize),
+    None,
+}
+
+impl Proof {
+    fn of(published: &[PublishedRecord]) -> Self {
+        let matched = || {
+            let usable = published.iter().filter(|record| record.usable);
+            usable.filter_map(|record| Some((record.matches?, record.is_from_dns)))
+        };
+        if matched().any(|(depth, _)| depth == 0) {
+            return Self::Key;
+        }
+        // The anchor is among those that are sent unless the record holds it.
+        let lengths = matched().map(|(depth, is_from_dns)| depth + usize::from(!is_from_dns));
+        lengths.max().map_or(Self::None, Self::Anchor)
+    }
+}
+
+/// One of the server's own certificates, its issuers as far as they are known, and how the records compare with it.
+type Own<'a> = (
+    &'a CertificateReport,
+    &'a [CertificateReport],
+    &'a [PublishedRecord],
+);
+
 /// The server's own certificates, one for each kind of key.
-fn own_certificates(address: &AddressSeen) -> Vec<&CertificateReport> {
+fn own_certificates(address: &AddressSeen) -> Vec<Own<'_>> {
+    let first = address.presented.split_first();
+    let first = first.map(|(own, issuers)| (own, issuers, address.published.as_slice()));
     let others = address
         .offers
         .iter()
-        .filter_map(|offer| offer.certificate.as_ref());
-    let mut own: Vec<&CertificateReport> = Vec::new();
-    for certificate in address.presented.first().into_iter().chain(others) {
-        let is_known = |known: &&CertificateReport| {
-            (&known.record, known.not_after) == (&certificate.record, certificate.not_after)
-        };
-        if !own.iter().any(is_known) {
-            own.push(certificate);
+        .filter_map(|offer| Some((offer.certificate.as_ref()?, &[][..], offer.published.as_slice())));
+    let mut all: Vec<Own<'_>> = Vec::new();
+    for own in first.into_iter().chain(others) {
+        let identity = |own: &Own<'_>| (own.0.record.clone(), own.0.not_after);
+        if !all.iter().any(|known| identity(known) == identity(&own)) {
+            all.push(own);
         }
     }
-    own
+    all
 }
 
 /// Under usage 3 dates do not count for mail that DANE secures, but do for MTA-STS and other clients.
 fn own_dates(report: &mut Findings<'_>, own: &CertificateReport, by_key: bool) {
+    let renewal = if by_key {
+        "renew it, with the same key, or after the next key's record has been published for twice its TTL"
+    } else {
+        "renew it"
+    };
     let is_over = own.not_after.is_some_and(|end| end <= report.wanted.now);
     match (is_over, report.seen.mta_sts.is_a_policy()) {
         (true, _) if by_key => report.add_with_fix(
@@ -205,23 +226,26 @@ fn own_dates(report: &mut Findings<'_>, own: &CertificateReport, by_key: bool) {
         (false, true) => expiring(
             report,
             own,
-            "under the MTA-STS policy dates count",
+            ("under the MTA-STS policy dates count", renewal),
             Code::CertificateExpires,
         ),
-        (false, false) => expiring(
-            report,
-            own,
-            if by_key {
+        (false, false) => {
+            let why = if by_key {
                 "usage 3 does not look at dates"
             } else {
-                "no TLSA record and no policy demands that it is valid"
-            },
-            Code::CertificateRenewal,
-        ),
+                "no TLSA record that matches it and no policy looks at dates"
+            };
+            expiring(report, own, (why, renewal), Code::CertificateRenewal);
+        }
     }
 }
 
-fn expiring(report: &mut Findings<'_>, certificate: &CertificateReport, why: &str, code: Code) {
+fn expiring(
+    report: &mut Findings<'_>,
+    certificate: &CertificateReport,
+    (why, fix): (&str, &str),
+    code: Code,
+) {
     let Some(end) = certificate.not_after.filter(|end| *end > report.wanted.now) else {
         return;
     };
@@ -232,8 +256,12 @@ fn expiring(report: &mut Findings<'_>, certificate: &CertificateReport, why: &st
         };
         report.add_with_fix(
             code,
-            format!("{what} ({}) expires {}, at {end}: {why}", certificate.key, in_days(days)),
-            "renew it, with the same key, or after the next key's record has been published for twice its TTL",
+            format!(
+                "{what} ({}) expires {}, at {end}: {why}",
+                certificate.key,
+                in_days(days)
+            ),
+            fix,
         );
     }
 }
@@ -263,7 +291,7 @@ fn offers(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
     other_keys(report, host, address);
 }
 
-/// The certificates that some clients get, and that no record matches: each once.
+/// The certificates that some clients get, and that the records do not verify: each once.
 fn other_keys(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
     if address.outcome != Outcome::Verified {
         return;
@@ -284,7 +312,7 @@ fn other_keys(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen)
         report.add_with_fix(
             Code::TlsaNoMatchOtherKey,
             format!(
-                "clients that offer other keys or versions get another certificate ({key}), which no TLSA record matches{}",
+                "clients that offer other keys or versions get another certificate ({key}), which the TLSA records do not verify{}",
                 record.map_or_else(String::new, |record| format!(" (it would match {})", short(record)))
             ),
             publish,

@@ -60,8 +60,8 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(super) timeout: Duration,
 
-    /// How many seconds one domain may take with all its hosts, at most 3600; without it ten times --timeout. What there was
-    /// no time for is named, and counts as unreachable.
+    /// How many seconds one domain may take with all its hosts, at most 3600; without it ten times --timeout. What
+    /// cannot be examined in time is named; hosts and MX records among it count as unreachable.
     #[arg(long, value_name = "SECONDS", value_parser = deadline)]
     deadline: Option<Duration>,
 
@@ -92,8 +92,8 @@ pub(crate) struct CheckArguments {
 }
 
 impl CheckArguments {
-    /// How long one domain may take. A session has four steps, each of which may take the whole of `--timeout`, and so has each of
-    /// the four further handshakes with a server that lets clients wait for its greeting.
+    /// How long one domain may take. A session has four steps, each of which may take the whole of `--timeout`; then there is time for
+    /// the further handshakes with a server that answers within seconds. A slower one may need `--deadline`.
     pub(super) fn limit(&self) -> Duration {
         self.deadline.unwrap_or(self.timeout.saturating_mul(10))
     }

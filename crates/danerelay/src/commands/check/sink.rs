@@ -1,6 +1,5 @@
 //! Where the reports go: each as soon as it is there, and what is said of all of them at the end.
 
-use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use dns::self_test::Fault;
 use jiff::Timestamp;
 
 use super::arguments::CheckArguments;
-use super::sources::Sources;
+use super::sources::{Journal, Sources};
 use crate::check::paint::Paint;
 use crate::check::{
     Audience, Comparison, Ended, Figures, Page, Report, Row, Run, State, Summary, Verdict as Of, Worst,
@@ -31,10 +30,10 @@ pub(super) struct Sink<'a> {
     form: Form,
     is_many: bool,
     progress: Progress,
-    /// `--resume`, once there is a first line to write.
-    journal: Option<File>,
-    /// The octets that the file keeps.
-    whole: u64,
+    /// `--resume`.
+    journal: Option<Journal>,
+    /// Whether a line was written to it.
+    has_kept: bool,
     summary: Summary,
     worst: Worst,
     /// With the last of the earlier runs.
@@ -80,15 +79,15 @@ impl<'a> Sink<'a> {
             form,
             is_many,
             progress: Progress::of(if is_many { sources.left() } else { 0 }),
-            journal: None,
-            whole: sources.whole(),
+            journal: sources.journal.take(),
+            has_kept: false,
             summary: Summary::default(),
             worst: Worst::new(if arguments.allow_insecure {
                 State::Ok
             } else {
                 State::Warning
             }),
-            comparison: sources.before.take().map(Comparison::with),
+            comparison: sources.comparison.take(),
             runs: std::mem::take(&mut sources.runs),
             figures: Vec::new(),
             has_begun: false,
@@ -107,17 +106,17 @@ impl<'a> Sink<'a> {
     }
 
     fn keep(&mut self, report: &Report) -> Result<(), Failure> {
-        let Some(path) = &self.arguments.resume else {
+        let (Some(path), Some(journal)) = (&self.arguments.resume, &mut self.journal) else {
             return Ok(());
         };
+        // What is torn at its end goes only when there is something in its place.
+        if !self.has_kept {
+            cut(journal).map_err(unwritten(path))?;
+            self.has_kept = true;
+        }
         let mut line = json::line(report).map_err(|error| Failure::Output(error.into()))?;
         line.push('\n');
-        let file = match &mut self.journal {
-            Some(file) => file,
-            // What is torn at its end goes only when there is something in its place.
-            None => self.journal.insert(journal(path, self.whole)?),
-        };
-        file.write_all(line.as_bytes()).map_err(unwritten(path))
+        journal.file.write_all(line.as_bytes()).map_err(unwritten(path))
     }
 
     fn print(&mut self, report: &Report) -> Result<(), Failure> {
@@ -157,7 +156,12 @@ impl<'a> Sink<'a> {
         }
         if let Some((left, fault)) = &ended.left {
             output::notice(&format!(
-                "our own resolver does not recover ({fault}); {left} domains were not checked: --resume goes on"
+                "our own resolver does not recover ({fault}); {left} domains have no result{}",
+                if arguments.resume.is_some() {
+                    ": the same command goes on"
+                } else {
+                    ""
+                }
             ));
         }
         if let Some(path) = &arguments.openmetrics {
@@ -293,22 +297,9 @@ fn unwritten(path: &Path) -> impl Fn(io::Error) -> Failure {
     }
 }
 
-/// The file of `--resume`, without what is torn at its end. While it is written nobody else writes to it.
-fn journal(path: &Path, whole: u64) -> Result<File, Failure> {
-    let fail = unwritten(path);
-    let opened = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path);
-    let mut file = opened.map_err(&fail)?;
-    file.try_lock().map_err(|error| {
-        fail(match error {
-            TryLockError::Error(error) => error,
-            TryLockError::WouldBlock => io::Error::other("another check writes to it"),
-        })
-    })?;
-    file.set_len(whole).map_err(&fail)?;
-    file.seek(SeekFrom::End(0)).map_err(&fail)?;
-    Ok(file)
+/// Cuts off what is torn at the end of the file.
+fn cut(journal: &mut Journal) -> io::Result<()> {
+    journal.file.set_len(journal.whole)?;
+    journal.file.seek(SeekFrom::End(0))?;
+    Ok(())
 }

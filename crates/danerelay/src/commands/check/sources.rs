@@ -1,8 +1,8 @@
 //! What is read before anything is looked up: the domains, and earlier runs.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use mail::Domain;
 use policy::list::DomainList;
 
 use super::arguments::CheckArguments;
-use crate::check::{Counts, Depth, Manner, Past, Row, Run, Verdict};
+use crate::check::{Comparison, Counts, Depth, Manner, Past, Row, Run, Verdict};
 use crate::commands::output::notice;
 use crate::failure::Failure;
 
@@ -28,12 +28,14 @@ pub(super) struct Sources {
     pub(super) manner: Manner,
     /// What `--resume` has already.
     known: Known,
+    /// Where `--resume` goes on.
+    pub(super) journal: Option<Journal>,
     /// How many lines of the list are no domain.
     pub(super) skipped: usize,
     /// `--compare`: each earlier run.
     pub(super) runs: Vec<Run>,
-    /// The domains of the last of them.
-    pub(super) before: Option<HashMap<String, Past>>,
+    /// With the last of them.
+    pub(super) comparison: Option<Comparison>,
 }
 
 /// The results of a run that was interrupted, as far as they are still good.
@@ -42,9 +44,14 @@ struct Known {
     file: PathBuf,
     /// The numbers of their lines, from 1.
     lines: HashSet<usize>,
-    /// The octets of the file that are whole lines.
-    whole: u64,
     oldest: Option<Timestamp>,
+}
+
+/// The file of `--resume`, to which nobody else writes as long as it is open, and its octets that are whole lines.
+#[derive(Debug)]
+pub(super) struct Journal {
+    pub(super) file: File,
+    pub(super) whole: u64,
 }
 
 impl Sources {
@@ -71,25 +78,30 @@ impl Sources {
                 Depth::Everything
             },
         };
-        let known = match &arguments.resume {
-            Some(file) => resumed(file, &mut names, manner)?,
-            None => Known::default(),
-        };
-        // What is left of the names is not known yet.
-        domains.retain(|domain| names.contains(domain.as_str()));
-        let (mut runs, mut before) = (Vec::new(), None);
+        let (mut runs, mut comparison) = (Vec::new(), None);
         for file in &arguments.compare {
             let (run, domains) = earlier(file)?;
             runs.push(run);
-            before = Some(domains);
+            comparison = Some(domains);
         }
+        let comparison = comparison.map(|before| Comparison::with(before, |domain| names.contains(domain)));
+        let (known, journal) = match &arguments.resume {
+            Some(file) => {
+                let (known, journal) = resumed(file, &mut names, manner)?;
+                (known, Some(journal))
+            }
+            None => (Known::default(), None),
+        };
+        // What is left of the names is not known yet.
+        domains.retain(|domain| names.contains(domain.as_str()));
         Ok(Self {
             domains,
             manner,
             known,
+            journal,
             skipped,
             runs,
-            before,
+            comparison,
         })
     }
 
@@ -101,11 +113,6 @@ impl Sources {
     /// How many are still to be checked.
     pub(super) fn left(&self) -> usize {
         self.domains.len()
-    }
-
-    /// The octets of the file of `--resume` that are whole lines.
-    pub(super) fn whole(&self) -> u64 {
-        self.known.whole
     }
 
     pub(super) fn domains(self) -> Vec<Domain> {
@@ -166,15 +173,14 @@ fn list(file: &Path) -> Result<(Vec<Domain>, usize), Failure> {
 
 /// The results of an unfinished run that need not be made again, whose domains are taken out of `names`: those that were looked
 /// at as they would be now, and told. The file's last line may be torn.
-fn resumed(file: &Path, names: &mut HashSet<String>, manner: Manner) -> Result<Known, Failure> {
-    let opened = match File::open(file) {
-        Ok(opened) => opened,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Known::default()),
-        Err(error) => return Err(unread(file)(error)),
-    };
+fn resumed(file: &Path, names: &mut HashSet<String>, manner: Manner) -> Result<(Known, Journal), Failure> {
+    let journal = locked(file).map_err(|cause| Failure::File {
+        path: file.to_owned(),
+        cause,
+    })?;
     // Of several lines about a domain the last counts.
     let mut last: HashMap<String, Option<(usize, Timestamp)>> = HashMap::new();
-    let (whole, torn) = each_line(file, opened, |number, row| {
+    let (whole, torn) = each_line(file, &journal, |number, row| {
         if names.contains(&row.domain) {
             let is_good = row.manner == Some(manner) && row.verdict != Verdict::Unreachable;
             last.insert(row.domain, is_good.then_some((number, row.checked)));
@@ -186,7 +192,6 @@ fn resumed(file: &Path, names: &mut HashSet<String>, manner: Manner) -> Result<K
     }
     let mut known = Known {
         file: file.to_owned(),
-        whole,
         ..Known::default()
     };
     for (domain, good) in last {
@@ -196,7 +201,23 @@ fn resumed(file: &Path, names: &mut HashSet<String>, manner: Manner) -> Result<K
             known.oldest = Some(known.oldest.map_or(checked, |oldest| oldest.min(checked)));
         }
     }
-    Ok(known)
+    Ok((known, Journal { file: journal, whole }))
+}
+
+/// Opens a file, which need not exist yet, to read and to write it, and keeps others from writing.
+fn locked(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::Error(error) => error,
+        TryLockError::WouldBlock => io::Error::other("another check writes to it"),
+    })?;
+    Ok(file)
 }
 
 /// An earlier run; of several lines about a domain the last counts.
@@ -222,7 +243,11 @@ fn earlier(file: &Path) -> Result<(Run, HashMap<String, Past>), Failure> {
 }
 
 /// The rows of all whole lines, each with its number from 1; gives the octets of these lines, and what follows the last.
-fn each_line(file: &Path, opened: File, mut take: impl FnMut(usize, Row)) -> Result<(u64, Vec<u8>), Failure> {
+fn each_line(
+    file: &Path,
+    opened: impl Read,
+    mut take: impl FnMut(usize, Row),
+) -> Result<(u64, Vec<u8>), Failure> {
     let mut input = BufReader::new(opened);
     let (mut whole, mut number, mut line) = (0, 0, Vec::new());
     loop {

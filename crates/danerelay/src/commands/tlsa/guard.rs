@@ -118,17 +118,18 @@ struct Question<'a> {
 impl Question<'_> {
     fn judge(&mut self, place: &Place<'_>) -> Result<HostReport, Failure> {
         let report = HostReport::new(place.host, place.port);
+        // By what was asked for: the records of before may stand at another name than those of now, or none.
+        let asked = zone::owner(place.port, Some(place.host));
         match &place.published {
             Published::Failed(failure) => {
                 Ok(report.undecided(&format!("the look-up of the TLSA records failed: {failure}")))
             }
             Published::NoHost => Ok(report.undecided("there is no such host; is --name right?")),
             Published::None(reason, _) => {
-                let owner = zone::owner(place.port, Some(place.host));
                 let known = self
                     .memory
                     .as_mut()
-                    .map(|memory| memory.note_absence(&owner, self.now));
+                    .map(|memory| memory.note_absence(&asked, self.now));
                 let references = deployment::references(place.host, self.domains)?;
                 Ok(self.ripened(report.free(reason), known.as_ref(), &references))
             }
@@ -139,7 +140,7 @@ impl Question<'_> {
                 let known = self
                     .memory
                     .as_mut()
-                    .map(|memory| memory.note(&owner, &records.set, records.ttl, self.now));
+                    .map(|memory| memory.note(&asked, &records.set, records.ttl, self.now));
                 Ok(self.decide(report, (&owner, records), known.as_ref(), &references))
             }
         }
@@ -152,7 +153,7 @@ impl Question<'_> {
         known: Option<&Known>,
         references: &ReferenceIdentifiers,
     ) -> HostReport {
-        let terms = self.terms(references);
+        let terms = terms(references);
         match deployment::advise(&records.set, self.chain, &terms) {
             Advice::Free => self.ripened(
                 report.free("no published record can be used: senders require TLS and verify nobody"),
@@ -183,18 +184,18 @@ impl Question<'_> {
         known: Option<&Known>,
         references: &ReferenceIdentifiers,
     ) -> HostReport {
-        let terms = self.terms(references);
+        let terms = terms(references);
         let is_fit = |set: &TlsaSet| terms.check(set, self.chain).is_ok();
         match known.map(|known| known.ripeness(self.now, is_fit)) {
             Some(Ripeness::Unripe(at)) => report.too_early(at, self.now),
             Some(Ripeness::Ripe | Ripeness::Unknown) | None => report,
         }
     }
+}
 
-    fn terms<'a>(&self, references: &'a ReferenceIdentifiers) -> Terms<'a> {
-        Terms {
-            references,
-            now: UnixTime::now(),
-        }
+fn terms(references: &ReferenceIdentifiers) -> Terms<'_> {
+    Terms {
+        references,
+        now: UnixTime::now(),
     }
 }

@@ -41,34 +41,31 @@ pub(super) async fn look_up(resolver: &Resolver, port: NonZeroU16, host: &Domain
         }
     }
     match nothing {
-        Some(Published::None(_, 0)) | None if is_missing(resolver, host).await => Published::NoHost,
-        Some(nothing) => nothing,
-        None => Published::None(NO_RECORDS, 0),
+        Some(insecure @ Published::None(_, 1..)) => insecure,
+        // A host that does not exist is rather a mistake than one without records.
+        Some(_) | None => match resolver.a(host).await {
+            Ok(answer) if matches!(answer.data, Data::NxDomain) => Published::NoHost,
+            Ok(_) => Published::None(NO_RECORDS, 0),
+            Err(failure) => Published::Failed(failure),
+        },
     }
-}
-
-/// A host that does not exist is rather a mistake than one without records.
-async fn is_missing(resolver: &Resolver, host: &Domain) -> bool {
-    let answer = resolver.a(host).await;
-    answer.is_ok_and(|answer| matches!(answer.data, Data::NxDomain))
 }
 
 const NO_RECORDS: &str = "no TLSA records are published";
 
 /// The host, and before it what it is a secure alias of. Where no answer says what the alias leads to, nobody knows.
 async fn candidates(resolver: &Resolver, host: &Domain) -> Result<Vec<Domain>, NoAnswer> {
-    let is_alias = resolver
-        .cname(host)
-        .await
-        .is_ok_and(|alias| !alias.records().is_empty());
-    if !is_alias {
+    let alias = resolver.cname(host).await;
+    if alias.is_ok_and(|alias| alias.records().is_empty()) {
         return Ok(vec![host.clone()]);
     }
     let (mut failure, mut is_answered) = (None, false);
     for lookup in [resolver.a(host).await, resolver.aaaa(host).await] {
         match lookup {
             Ok(answer) if answer.security == Security::Secure => {
-                return Ok(vec![answer.expanded(host), host.clone()]);
+                let mut candidates = vec![answer.expanded(host), host.clone()];
+                candidates.dedup();
+                return Ok(candidates);
             }
             Ok(_) => is_answered = true,
             Err(trouble) => failure = Some(trouble),

@@ -456,6 +456,30 @@ fn every_connection_comes_from_the_address_that_deliveries_have() {
 }
 
 #[test]
+fn a_host_is_not_secure_before_all_its_keys_were_tried() {
+    let mut town = Town::new();
+    let (_receiver, _) = town.usual("good.test", 1, &[]);
+    // The last second is kept for what decides without further handshakes.
+    let end = town.check(&["good.test", "--json", "--deadline", "1"]);
+    let seen = end.json();
+    assert_eq!(
+        (end.status, &seen["verdict"]),
+        (3, &json!("unreachable")),
+        "{seen:#}"
+    );
+    let address = &seen["hosts"][0]["addresses"][0];
+    assert_eq!(
+        (&address["outcome"], &address["offers"][3]["result"]),
+        (&json!("verified"), &json!("not-examined")),
+        "{address:#}"
+    );
+    assert_eq!(
+        seen["unexamined"]["what"],
+        json!(["mx.good.test [127.0.3.1]: all keys and versions"])
+    );
+}
+
+#[test]
 fn what_there_was_no_time_for_is_named_and_never_taken_for_an_absence() {
     let mut town = Town::new();
     let greeting = MailFault::Silence(Greeting);
@@ -596,7 +620,7 @@ fn the_other_keys_records_are_marked_whatever_their_form() {
     assert!(!all.contains(&"rollover-next".to_owned()), "{all:?}");
     let text = town.check(&["two.test"]).stdout;
     assert!(
-        text.contains("matches the server's certificate with the other key"),
+        text.contains("matches what clients with other keys or versions get"),
         "{text}"
     );
 }

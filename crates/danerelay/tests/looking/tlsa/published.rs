@@ -202,6 +202,11 @@ fn an_alias_has_the_records_of_its_target() {
         "{found}"
     );
     assert_eq!(change.guard("current.pem", &name).1, 0);
+    // Nothing is taken for an absence.
+    let question = Questions::Of("mx.alias.test".to_owned(), testworld::RecordType::CNAME);
+    change.world().break_dns(&question, DnsFault::ServFail).unwrap();
+    assert_eq!(change.guard("next.pem", &name).1, 1);
+    change.world().mend_dns(&question).unwrap();
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::tlsa_records::wait;
 /// The most that is read of the file, in octets.
 const LONGEST: u64 = 1024 * 1024;
 
-/// What has been seen of each RRset, by owner name.
+/// What has been seen for each host and port that was asked about: the owner name of its records if it is no alias.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Memory {
     owners: BTreeMap<String, Owner>,
