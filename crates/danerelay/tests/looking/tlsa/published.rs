@@ -207,6 +207,18 @@ fn an_alias_has_the_records_of_its_target() {
     change.world().break_dns(&question, DnsFault::ServFail).unwrap();
     assert_eq!(change.guard("next.pem", &name).1, 1);
     change.world().mend_dns(&question).unwrap();
+    // What is gone at the target is still in caches.
+    let memory = change.file("seen.json");
+    let with_memory = [&name[..], &["--memory", &memory]].concat();
+    assert_eq!(change.guard("current.pem", &with_memory).1, 0);
+    let owner = format!("_25._tcp.{HOST}");
+    change
+        .world()
+        .remove(&owner, testworld::RecordType::TLSA)
+        .unwrap();
+    let (found, status) = change.guard("next.pem", &with_memory);
+    assert_eq!((status, &found["decision"]), (1, &json!("refuse")), "{found}");
+    assert!(found["hosts"][0]["not_before"].is_string(), "{found}");
 }
 
 #[test]
