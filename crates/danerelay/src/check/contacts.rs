@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dane::{
     PkixFailure, ReferenceIdentifiers, TlsaSet, Usage, VerifyFailure, WebPki, openssl_cipher_name,
@@ -13,6 +13,7 @@ use delivery::route::{Candidate, Route, RouteHost};
 use mail::Domain;
 use policy::decision::{Action, Requirement};
 use rustls::pki_types::{CertificateDer, UnixTime};
+use tokio::time::Instant;
 
 use super::deadline::{Cut, Deadline};
 use super::observation::{AddressSeen, IssuerSeen, KeySeen, OfferResult, VersionSeen, WebPkiSeen};

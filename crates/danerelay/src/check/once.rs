@@ -3,10 +3,10 @@
 
 use std::hash::{Hash, RandomState};
 use std::sync::Arc;
-use std::time::Instant;
 
 use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
+use tokio::time::Instant;
 
 /// What an ordinary value takes, in octets: it tells the map how many to expect.
 const ORDINARY: usize = 4096;
