@@ -4,7 +4,7 @@
 //! one beside it, with a checksum of the first: if somebody changes the copy, the server is asked for all of it again.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use https::{Url, Validators};
 use jiff::Timestamp;
 use policy::{Fetched, Missing};
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
 use crate::access::{self, Use};
 use crate::config::Config;
+use crate::state_file;
 
 /// The copies in a directory.
 #[derive(Debug, Clone)]
@@ -113,7 +113,7 @@ impl Copies {
 
     /// Replaces the copy by what the server gave; a reader sees the one or the other.
     pub(super) fn replace(&self, url: &str, text: &str, validators: &Validators) -> io::Result<()> {
-        write(&self.copy(url), text.as_bytes())?;
+        state_file::write(&self.copy(url), text.as_bytes())?;
         self.note(url, text, validators)
     }
 
@@ -127,13 +127,13 @@ impl Copies {
             checksum: crc32fast::hash(text.as_bytes()),
         };
         let _ = fs::remove_file(self.held_back(url));
-        write(&self.path(url, "json"), &serde_json::to_vec(&facts)?)
+        state_file::write(&self.path(url, "json"), &serde_json::to_vec(&facts)?)
     }
 
     /// Keeps what came and is not believed, for the administrator to look at.
     pub(super) fn hold_back(&self, url: &str, octets: &[u8]) -> io::Result<PathBuf> {
         let path = self.held_back(url);
-        write(&path, octets)?;
+        state_file::write(&path, octets)?;
         Ok(path)
     }
 
@@ -179,16 +179,6 @@ fn read(path: &Path) -> io::Result<Option<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(directory)?;
-    let mut file = NamedTempFile::new_in(directory)?;
-    file.write_all(octets)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }
 
 #[cfg(test)]
