@@ -23,6 +23,8 @@ mod tests;
 const ROWS: usize = 10;
 /// The most open incidents that are listed.
 const INCIDENTS: usize = 20;
+/// Which command shows all domains.
+const ALL_DOMAINS: &str = "danerelay report --by domain --json";
 
 /// What it is made of.
 pub(crate) struct Facts {
@@ -107,20 +109,14 @@ impl Facts {
                 incident.summary.clone(),
             ]
         });
-        section.table(
-            &[
-                Column::Short("Id"),
-                Column::Short("Since"),
-                Column::Numbers("Messages"),
-                Column::Short("First return"),
-                Column::Words("What"),
-            ],
-            rows.collect(),
-        );
-        let more = open.len().saturating_sub(INCIDENTS);
-        if more > 0 {
-            section.say(format_args!("And {more} more: danerelay incidents lists all."));
-        }
+        let columns = [
+            Column::Short("Id"),
+            Column::Short("Since"),
+            Column::Numbers("Messages"),
+            Column::Short("First return"),
+            Column::Words("What"),
+        ];
+        section.first_rows(&columns, rows.collect(), open.len() as u64, "danerelay incidents");
         section
     }
 
@@ -149,7 +145,10 @@ impl Facts {
         ]);
         section.table(&compared("", "Recipients"), rows);
         if self.figures.unreadable > 0 {
-            section.say("Some entries of the ledger cannot be read, and are missing.");
+            section.say(format_args!(
+                "Part of the ledger cannot be read, and is missing here: {}.",
+                counted(self.figures.unreadable, "entry", "entries")
+            ));
         }
         if let Some(domains) = now.traffic.domains.filter(|domains| *domains > 0) {
             section.say(format_args!(
@@ -201,7 +200,7 @@ impl Facts {
 
     fn domains(&self) -> [Section; 2] {
         let mut busiest = Section::new("Where most went");
-        busiest.table(
+        busiest.first_rows(
             &[
                 Column::Words("Domain"),
                 Column::Numbers("Recipients"),
@@ -210,18 +209,22 @@ impl Facts {
                 Column::Numbers("Content"),
             ],
             self.figures.busiest.iter().map(busy).collect(),
+            self.figures.outcomes.traffic.domains.unwrap_or_default(),
+            ALL_DOMAINS,
         );
         if self.figures.busiest.is_empty() {
             busiest.say("Nowhere.");
         }
         let mut waiting = Section::new("Where most had to wait");
-        waiting.table(
+        waiting.first_rows(
             &[
                 Column::Words("Domain"),
                 Column::Numbers("Attempts that failed"),
                 Column::Numbers("Delivered"),
             ],
             self.figures.waiting.iter().map(waited).collect(),
+            self.figures.waiting_domains,
+            ALL_DOMAINS,
         );
         if self.figures.waiting.is_empty() {
             waiting.say("Nowhere.");
@@ -256,13 +259,15 @@ impl Facts {
                 ago(destination.oldest, now),
             ]
         });
-        section.table(
+        section.first_rows(
             &[
                 Column::Words("Of those with most"),
                 Column::Numbers("Messages"),
                 Column::Numbers("Oldest"),
             ],
             rows.collect(),
+            queue.next_hops,
+            "danerelay queue summary",
         );
         section
     }
@@ -284,9 +289,11 @@ impl Facts {
                 format!("{url}: {}", without_addresses(&trouble.reason)),
             ]
         });
-        section.table(
+        section.first_rows(
             &[Column::Short("For"), Column::Words("List that is not up to date")],
             lists.collect(),
+            policy.lists.len() as u64,
+            "danerelay config check",
         );
         let mut ending: Vec<_> = policy.ending.iter().collect();
         ending.sort_by_key(|ending| ending.until);
@@ -296,12 +303,14 @@ impl Facts {
                 format!("{} ({}:{})", ending.exception, ending.file, ending.line),
             ]
         });
-        section.table(
+        section.first_rows(
             &[
                 Column::Short("Last day"),
                 Column::Words("Exception that ends soon"),
             ],
             ending.collect(),
+            policy.ending.len() as u64,
+            "danerelay danefail list",
         );
         let healed = policy.tests.healed.iter().take(ROWS).map(|healed| {
             vec![
@@ -309,9 +318,11 @@ impl Facts {
                 format!("{} {} ({})", healed.kind, healed.name, healed.place),
             ]
         });
-        section.table(
+        section.first_rows(
             &[Column::Short("Since"), Column::Words("Excepted, and well again")],
             healed.collect(),
+            policy.tests.healed.len() as u64,
+            "danerelay danefail recheck",
         );
         (!section.parts.is_empty()).then_some(section)
     }
@@ -396,7 +407,12 @@ fn causes(heading: &'static str, what: &'static str, causes: &[CauseCount]) -> O
         .map(|one| vec![one.cause.to_string(), grouped(one.deliveries)])
         .collect();
     let mut section = Section::new(heading);
-    section.table(&[Column::Words("Cause"), Column::Numbers(what)], rows);
+    section.first_rows(
+        &[Column::Words("Cause"), Column::Numbers(what)],
+        rows,
+        causes.len() as u64,
+        "danerelay report --by outcome",
+    );
     (!section.parts.is_empty()).then_some(section)
 }
 

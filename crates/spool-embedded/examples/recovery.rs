@@ -3,6 +3,8 @@
 //! `cargo run --release -p spool-embedded --example recovery [DIRECTORY [MESSAGES...]]`
 //!
 //! Each size is filled once, and then measured in a process of its own that is started with `--measure`.
+//! `--fill DIRECTORY MESSAGES` only makes such a queue, with as many incidents as fit, and leaves it: for
+//! `tests/bench/status_page.py`.
 #![allow(clippy::disallowed_types, reason = "the time that really passes is meant")]
 
 use std::error::Error;
@@ -15,14 +17,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mail::{BodyType, Envelope, MailParameters, Mailbox, QueueId, ReversePath};
-use spool::{Inspect, NewMessage, Running, Spool};
+use mail::sighting::{Evidence, Failing, Place, Spot, Trouble};
+use mail::{BodyType, Domain, Envelope, MailParameters, Mailbox, QueueId, ReversePath, Sighting};
+use spool::{Inspect, KeepIncidents, NewMessage, Running, Spool};
 use spool_embedded::{EmbeddedSpool, Options};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
 const SIZE: usize = 1024;
 const DESTINATIONS: u64 = 200_000;
+/// As many incidents as are kept.
+const INCIDENTS: u64 = 4096;
 const SESSIONS: u64 = 256;
 /// As many parts as the scheduler asks for at once.
 const PAGE: usize = 1000;
@@ -34,6 +39,12 @@ async fn main() -> Result<(), Failure> {
     if parent == "--measure" {
         let path = arguments.next().ok_or("a directory is missing")?;
         return measure(Path::new(&path)).await;
+    }
+    if parent == "--fill" {
+        let path = arguments.next().ok_or("a directory is missing")?;
+        let messages = arguments.next().ok_or("how many messages?")?.parse()?;
+        fill(Path::new(&path), messages).await?;
+        return fail(Path::new(&path)).await;
     }
     let mut sizes = arguments
         .map(|size| size.parse())
@@ -104,6 +115,27 @@ async fn commit(spool: &EmbeddedSpool, number: u64) -> Result<(), Failure> {
         created: Timestamp::now(),
     };
     spool.commit(incoming, message).await?;
+    Ok(())
+}
+
+/// Hosts of as many providers fail.
+async fn fail(path: &Path) -> Result<(), Failure> {
+    let spool = EmbeddedSpool::open(path, Options::default(), Arc::new(())).await?;
+    let now = Timestamp::now();
+    let failing = |number: u64| -> Result<Sighting, Failure> {
+        Ok(Sighting::Fails(Box::new(Failing {
+            spot: Spot {
+                place: Place::Host(Domain::parse(&format!("mx.provider-{number}.example"))?),
+                trouble: Trouble::NoMatchingTlsa,
+            },
+            domain: Some(Domain::parse(&format!("destination-{number}.example"))?),
+            evidence: Evidence::of_words(now, "no matching TLSA records"),
+            worked: None,
+        })))
+    };
+    let sightings = (0..INCIDENTS).map(failing).collect::<Result<_, _>>()?;
+    spool.note(sightings, now).await?;
+    spool.close().await?;
     Ok(())
 }
 

@@ -211,6 +211,9 @@ pub struct Summary {
     pub ages: Ages,
     /// The next hops with the most messages still to be delivered there, most first.
     pub destinations: Vec<DestinationCount>,
+    /// How many next hops there are in all.
+    #[serde(default)]
+    pub next_hops: u64,
     /// Why recipients wait that were tried: the results with the most messages, most first.
     #[serde(default)]
     pub reasons: Vec<ReasonCount>,

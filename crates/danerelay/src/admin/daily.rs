@@ -13,7 +13,7 @@ use super::looking::DESTINATIONS;
 use super::office::Office;
 use super::peer::Peer;
 use super::places::BrokenOff;
-use super::protocol::{DailyMail, DailyTo, Refusal, RefusalKind};
+use super::protocol::{DailyEnd, DailyMail, DailyTo, Refusal, RefusalKind};
 use super::reporting::in_turn;
 use crate::daily::Facts;
 
@@ -44,16 +44,21 @@ pub(super) async fn daily<S: Inspect + Ledger + Incidents + Spool>(
         Ok(facts) => facts,
         Err(error) => return answers.refuse(error.into()).await,
     };
+    let unreadable = facts.figures.unreadable;
     let letter = facts.letter();
     let Some(to) = to else {
-        return answers.end(&DailyMail::Text(letter.text)).await;
+        let end = DailyEnd::Text(letter.text);
+        return answers.end(&DailyMail { end, unreadable }).await;
     };
     let (by, selector) = (peer.to_string(), to.to_string());
     office.log(&Event::Admin(Admin::MailReport { by, selector }));
     match daily.post.mail(&letter.mail(&to, &daily.post.relay, now)).await {
         Ok(id) => {
-            let to = to.to_string();
-            answers.end(&DailyMail::Queued { to, id }).await
+            let end = DailyEnd::Queued {
+                to: to.to_string(),
+                id,
+            };
+            answers.end(&DailyMail { end, unreadable }).await
         }
         Err(error) => answers.refuse(error.into()).await,
     }

@@ -265,10 +265,19 @@ pub(crate) struct ReportSent {
     pub(crate) id: Option<QueueId>,
 }
 
+/// The daily mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DailyMail {
+    /// What became of it.
+    pub(crate) end: DailyEnd,
+    /// Entries of the ledger that cannot be read, and are missing in it.
+    pub(crate) unreadable: u64,
+}
+
 /// What became of the daily mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum DailyMail {
+pub(crate) enum DailyEnd {
     /// It is in the queue.
     Queued {
         /// For whom.

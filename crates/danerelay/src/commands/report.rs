@@ -44,14 +44,19 @@ pub(crate) fn run(arguments: &ReportArguments, named: Option<&Path>) -> Result<V
     } else {
         show_report(arguments, &config)?
     };
+    Ok(complete(unreadable))
+}
+
+/// Bad, with a word of it, if so many entries of the ledger cannot be read.
+fn complete(unreadable: u64) -> Verdict {
     match unreadable {
-        0 => return Ok(Verdict::Good),
+        0 => return Verdict::Good,
         1 => notice("1 entry of the ledger cannot be read, and is missing"),
         many => notice(&format!(
             "{many} entries of the ledger cannot be read, and are missing"
         )),
     }
-    Ok(Verdict::Bad)
+    Verdict::Bad
 }
 
 /// Returns how many entries of the ledger cannot be read.

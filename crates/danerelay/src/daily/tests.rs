@@ -66,6 +66,7 @@ fn queue() -> Summary {
         bytes: 3_000_000,
         oldest: Some(time("2026-11-27T23:15:00Z")),
         ages,
+        next_hops: 1,
         destinations: vec![DestinationCount {
             next_hop: "slow.example".to_owned(),
             messages: 2,
@@ -119,6 +120,7 @@ fn facts() -> Facts {
             before: outcomes(4_000),
             busiest: vec![row("big.example", 5_000, 0), row("small.example", 1_000, 18)],
             waiting: vec![row("small.example", 1_000, 18)],
+            waiting_domains: 1,
             unreadable: 0,
         },
         queue: queue(),
@@ -161,6 +163,7 @@ fn a_quiet_day_is_told_in_few_lines() {
             before: Outcomes::default(),
             busiest: Vec::new(),
             waiting: Vec::new(),
+            waiting_domains: 0,
             unreadable: 0,
         },
         queue: Summary::default(),
@@ -178,4 +181,29 @@ fn a_quiet_day_is_told_in_few_lines() {
     for heading in ["Policy", "TLS reports", "Why mail", "DANE failed"] {
         assert!(!text.contains(heading), "{heading}: {text}");
     }
+}
+
+/// What is cut says so, and where the rest is; what cannot be read is said as well.
+#[test]
+fn what_is_left_out_is_said() {
+    let mut many = facts();
+    many.figures.waiting_domains = 13;
+    many.figures.unreadable = 2;
+    many.queue.next_hops = 3;
+    let cause = many.figures.outcomes.returned[0].clone();
+    many.figures.outcomes.returned = vec![cause; 11];
+    let ending = many.policy.ending[0].clone();
+    many.policy.ending = vec![ending; 14];
+    let text = many.letter().text;
+    for words in [
+        "And 1\u{202f}232 more: danerelay report --by domain --json.",
+        "And 12 more: danerelay report --by domain --json.",
+        "And 1 more: danerelay report --by outcome.",
+        "And 2 more: danerelay queue summary.",
+        "And 4 more: danerelay danefail list.",
+        "Part of the ledger cannot be read, and is missing here: 2 entries.",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!facts().letter().text.contains("more: danerelay queue summary"));
 }

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use super::chart::Chart;
 use super::html::{Column, Escaped, Html, Kind};
+use super::words::grouped;
 
 /// The page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,6 +59,15 @@ impl Section {
     pub(crate) fn table(&mut self, columns: &[Column], rows: Vec<Vec<String>>) {
         if !rows.is_empty() {
             self.parts.push(Part::Table(columns.to_vec(), rows));
+        }
+    }
+
+    /// The first rows of so many, and which command shows the others.
+    pub(crate) fn first_rows(&mut self, columns: &[Column], rows: Vec<Vec<String>>, all: u64, command: &str) {
+        let more = all.saturating_sub(rows.len() as u64);
+        self.table(columns, rows);
+        if more > 0 {
+            self.say(format_args!("And {} more: {command}.", grouped(more)));
         }
     }
 }

@@ -11,7 +11,7 @@ use spool::Running;
 
 use crate::config::Loaded;
 use crate::wiring::policy::LoadedPolicy;
-use crate::wiring::resolver::{Plan, mode_word};
+use crate::wiring::resolver::Plan;
 
 /// At most this many warnings of one kind are logged each time the files are read.
 const TOLD: usize = 100;
@@ -53,7 +53,7 @@ pub(super) fn event(loaded: &Loaded, policy: &LoadedPolicy, plan: &Plan, address
     Event::Started(Box::new(Started {
         version: env!("CARGO_PKG_VERSION"),
         listen: listed(addresses),
-        dns: mode_word(plan.config.mode),
+        dns: plan.mode_word(),
         reason: plan.choice.reason.clone(),
         servers: listed(&plan.config.servers),
         spool: loaded.config.spool.path.display().to_string(),

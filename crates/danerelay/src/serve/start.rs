@@ -37,7 +37,6 @@ use crate::own_mail::Post;
 use crate::tlsrpt::Sender;
 use crate::wiring::descriptors::Descriptors;
 use crate::wiring::policy::{Files, LoadedPolicy};
-use crate::wiring::resolver::mode_word;
 use crate::wiring::stamps::Stamps;
 use crate::wiring::standing::Standing;
 use crate::wiring::{self, WiringError, clients, resolver, settings, tls, unvalidated};
@@ -161,7 +160,7 @@ pub(super) async fn start(
         .map(|socket| ((socket.listening, socket.encryption), socket.address))
         .unzip();
     let started = announce::event(&loaded, &policy, &plan, &addresses);
-    let dns = format!("DNS: {}, not tested yet", mode_word(plan.config.mode));
+    let dns = format!("DNS: {}, not tested yet", plan.mode_word());
     let status = Arc::new(Status::new(listed(&addresses), &dns));
 
     let (stop, stopped) = watch::channel(false);

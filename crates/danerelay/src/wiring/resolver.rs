@@ -26,6 +26,17 @@ pub(crate) struct Plan {
     pub(crate) system: Option<System>,
 }
 
+impl Plan {
+    /// Who validates, as far as it is known before the first self-test.
+    pub(crate) fn mode_word(&self) -> &'static str {
+        if self.choice.is_vouched_for {
+            "auto"
+        } else {
+            mode_word(self.config.mode)
+        }
+    }
+}
+
 /// Who validates, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Choice {

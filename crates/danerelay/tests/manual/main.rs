@@ -3,7 +3,7 @@
 //! * [`pages`]: the README and everything in `docs/`, and the blocks in them.
 //! * [`links`]: every page and every anchor that is linked to exists, and every page can be found.
 //! * [`snippets`]: every configuration and policy in it passes `danerelay config check`.
-//! * [`samples`]: what commands are shown to print is what they print.
+//! * [`samples`]: what commands are shown to print is what they print. [`lines`]: lines of the log are as it writes them.
 //! * [`moving`]: a spool can be moved and read as is said.
 //! * [`words`]: the page on troubleshooting has every value of `dane=`, every cause and every event.
 //!
@@ -19,6 +19,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod lines;
 mod links;
 mod moving;
 mod pages;

@@ -1,7 +1,7 @@
 //! What the manual shows commands to print is what they print.
 //!
 //! The blocks that begin with `$ danerelay` are run beside a demonstration and compared, but for ids, times, dates,
-//! ports, digests and line breaks. `[…]` stands for what a sample leaves out.
+//! durations, ports, digests and line breaks. `[…]` stands for what a sample leaves out.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,10 +17,12 @@ use crate::common::pem::pem;
 use crate::pages;
 
 /// The pages whose samples are of the demonstration. Others have tests of their own.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 8] = [
     "README.md",
+    "docs/check.md",
     "docs/commands.md",
     "docs/how-it-decides.md",
+    "docs/incidents.md",
     "docs/queue.md",
     "docs/report.md",
     "docs/troubleshooting.md",
@@ -68,8 +70,9 @@ fn samples_are_what_is_printed() {
         .issue(&["mx1.example.org"])
         .unwrap();
     fs::write(place.path().join("cert.pem"), pem(&certificate.chain()[0])).unwrap();
-    let samples: Vec<Sample> = PAGES.into_iter().flat_map(samples).collect();
-    assert!(samples.len() >= 8, "{samples:?}");
+    let mut samples: Vec<Sample> = PAGES.into_iter().flat_map(samples).collect();
+    samples.push(delivery_line());
+    assert!(samples.len() >= 11, "{samples:?}");
     for sample in samples {
         let printed = if sample.arguments == ["demo"] {
             tour.clone()
@@ -85,6 +88,16 @@ fn samples_are_what_is_printed() {
         );
     }
     demo.stop();
+}
+
+/// The line of the log that the page about it begins with: a part of what the tour prints.
+fn delivery_line() -> Sample {
+    let page = pages::page("docs/log.md");
+    let line = &page.blocks()[0].text;
+    Sample {
+        arguments: vec!["demo".to_owned()],
+        output: format!("{LEFT_OUT}{line}{LEFT_OUT}"),
+    }
 }
 
 fn print(arguments: &[String], configuration: &Path, place: &Path) -> String {
@@ -130,6 +143,8 @@ fn normalised(text: &str) -> String {
     for word in text.split_whitespace() {
         let word = match words.last().map(String::as_str) {
             Some("port") => "#".to_owned(),
+            // `1m 38s`.
+            Some(DURATION) if is_duration(word) => continue,
             _ => normalised_word(word),
         };
         words.push(word);
@@ -137,8 +152,25 @@ fn normalised(text: &str) -> String {
     words.join(" ")
 }
 
+/// What a duration becomes, whatever it is made of.
+const DURATION: &str = "#s";
+
+/// `38s`, or a part of a longer one.
+fn is_duration(word: &str) -> bool {
+    let number = word.trim_end_matches(['d', 'h', 'm', 's']);
+    number.len() + 1 == word.len() && number.parse::<u64>().is_ok()
+}
+
 fn normalised_word(word: &str) -> String {
-    let bare = word.trim_end_matches([',', ';', '.']);
+    if is_duration(word) {
+        return DURATION.to_owned();
+    }
+    if let Some((port, name)) = word.strip_prefix('_').and_then(|rest| rest.split_once('.'))
+        && port.parse::<u16>().is_ok()
+    {
+        return format!("_#.{name}");
+    }
+    let bare = word.trim_end_matches([',', ';', '.', ')']);
     let tail = &word[bare.len()..];
     for key in ["id=", "port=", "delay=", "delays=", "size=", "next="] {
         if bare.starts_with(key) {

@@ -29,6 +29,8 @@ pub struct Daily {
     pub busiest: Vec<DomainTraffic>,
     /// The domains with most attempts after which a recipient had to wait.
     pub waiting: Vec<DomainTraffic>,
+    /// How many domains there are at which a recipient had to wait.
+    pub waiting_domains: u64,
     /// Entries of the ledger that cannot be read, and are missing.
     pub unreadable: u64,
 }
@@ -58,6 +60,7 @@ pub async fn daily<L: Ledger>(ledger: &L, scope: Scope) -> Result<Daily, SpoolEr
         before,
         busiest: domains.busiest.first(),
         waiting: domains.waiting.first(),
+        waiting_domains: domains.all_waiting,
         unreadable: first.saturating_add(second).saturating_add(third),
     })
 }
@@ -83,6 +86,7 @@ async fn outcomes<L: Ledger>(
 /// All domains, as they are read.
 struct AllDomains {
     all: u64,
+    all_waiting: u64,
     busiest: Best<DomainTraffic>,
     waiting: Best<DomainTraffic>,
     /// The one that is being read.
@@ -93,6 +97,7 @@ impl Default for AllDomains {
     fn default() -> Self {
         Self {
             all: 0,
+            all_waiting: 0,
             busiest: Best::new(DOMAINS),
             waiting: Best::new(DOMAINS),
             traffic: Traffic::default(),
@@ -108,6 +113,7 @@ impl Collect for AllDomains {
     fn close(&mut self, domain: &DomainPart) {
         let traffic = std::mem::take(&mut self.traffic);
         self.all = self.all.saturating_add(u64::from(traffic.deliveries() > 0));
+        self.all_waiting = self.all_waiting.saturating_add(u64::from(traffic.deferred > 0));
         let row = || DomainTraffic {
             domain: domain.to_string(),
             traffic,

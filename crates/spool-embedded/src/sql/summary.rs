@@ -91,6 +91,7 @@ pub(crate) fn summary(
         states: counts.messages(),
         recipients: counts.states,
         ages: counts.ages,
+        next_hops: counts.hops.len() as u64,
         destinations: destinations(&view, busiest(counts.hops, most))?,
         reasons: reasons(busiest(counts.reasons, most)),
         unreadable,

@@ -72,6 +72,10 @@ fn text(summary: &Summary) -> String {
             printable(&destination.next_hop)
         );
     }
+    let more = summary.next_hops.saturating_sub(summary.destinations.len() as u64);
+    if more > 0 {
+        let _ = writeln!(text, "and {more} more");
+    }
     if !summary.reasons.is_empty() {
         let _ = writeln!(text, "\nmessages  recipients  reason");
     }
@@ -160,6 +164,7 @@ mod tests {
             },
             unreadable: Unreadable::default(),
             ages: of_age(&[1, 90, 3000]),
+            next_hops: 4,
             destinations: vec![DestinationCount {
                 next_hop: "a.example".to_owned(),
                 messages: 2,
@@ -183,6 +188,7 @@ mod tests {
         let tables = "\
 messages  recipients  oldest                next hop
        2           3  1970-01-01T00:00:00Z  a.example
+and 3 more
 
 messages  recipients  reason
        1           2  4.7.5 No matching TLSA RRs

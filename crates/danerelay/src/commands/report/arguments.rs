@@ -43,7 +43,7 @@ pub(crate) struct ReportArguments {
         long,
         value_name = "BY",
         default_value = "deliveries",
-        conflicts_with = "soft_fail"
+        conflicts_with_all = ["soft_fail", "page", "html"]
     )]
     sort: Sort,
 
@@ -72,7 +72,7 @@ pub(crate) struct ReportArguments {
     /// it instead.
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "",
         value_parser = mail_to, conflicts_with_all = ["days", "from", "to",
-        "per", "by", "internal", "compare_previous", "soft_fail", "page", "html", "json", "csv"])]
+        "per", "by", "sort", "internal", "compare_previous", "soft_fail", "page", "html", "json", "csv"])]
     pub(super) mail: Option<MailTo>,
 
     /// Print one JSON object, with all rows.
@@ -297,6 +297,9 @@ mod tests {
             &["--json", "--csv"],
             &["--page", "--per", "month"],
             &["--page", "--csv"],
+            &["--page", "--sort", "deliveries"],
+            &["--html", "page.html", "--sort", "domains"],
+            &["--mail", "--sort", "domains"],
             &["--mail", "--page"],
             &["--mail", "--days", "2"],
             &["--mail", "nobody"],

@@ -1,7 +1,8 @@
 //! `danerelay report --mail`.
 
 use super::arguments::MailTo;
-use crate::admin::protocol::{DailyMail, DailyTo, Request};
+use super::complete;
+use crate::admin::protocol::{DailyEnd, DailyMail, DailyTo, Request};
 use crate::commands::client::Client;
 use crate::commands::output::write;
 use crate::config::Config;
@@ -17,9 +18,10 @@ pub(super) fn run(config: &Config, to: &MailTo) -> Result<Verdict, Failure> {
     };
     let mut client = Client::connect(config)?;
     client.ask(&Request::Daily { to })?;
-    match client.end()? {
-        DailyMail::Text(text) => write(&text)?,
-        DailyMail::Queued { to, id } => write(&format!("mailed to {to} as {id}\n"))?,
+    let DailyMail { end, unreadable } = client.end()?;
+    match end {
+        DailyEnd::Text(text) => write(&text)?,
+        DailyEnd::Queued { to, id } => write(&format!("mailed to {to} as {id}\n"))?,
     }
-    Ok(Verdict::Good)
+    Ok(complete(unreadable))
 }
