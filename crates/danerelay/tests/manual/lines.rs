@@ -15,7 +15,10 @@ const ALICE: &str = "alice (uid 1000, pid 4711)";
 fn lines_of_the_log_are_as_it_writes_them() {
     let shown = [
         ("docs/log.md", vec![step()]),
-        ("docs/queue.md", destinations().into_iter().chain(acts()).collect()),
+        (
+            "docs/queue.md",
+            destinations().into_iter().chain(acts()).collect(),
+        ),
     ];
     for (path, events) in shown {
         let page = pages::page(path);

@@ -72,7 +72,9 @@ fn text(summary: &Summary) -> String {
             printable(&destination.next_hop)
         );
     }
-    let more = summary.next_hops.saturating_sub(summary.destinations.len() as u64);
+    let more = summary
+        .next_hops
+        .saturating_sub(summary.destinations.len() as u64);
     if more > 0 {
         let _ = writeln!(text, "and {more} more");
     }
