@@ -36,6 +36,11 @@ pub(crate) fn later(time: Timestamp, duration: Duration) -> Timestamp {
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
+/// `time` minus `duration`, limited to the beginning of time.
+pub(crate) fn earlier(time: Timestamp, duration: Duration) -> Timestamp {
+    time.checked_sub(duration).unwrap_or(Timestamp::MIN)
+}
+
 /// The time from one to the other; zero if the second comes first.
 pub(crate) fn since(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
@@ -48,6 +53,23 @@ pub(crate) struct Millis(i64);
 impl Millis {
     /// The end of time.
     pub(crate) const NEVER: Self = Self(i64::MAX);
+
+    /// The beginning of time.
+    pub(crate) const BEGINNING: Self = Self(i64::MIN);
+
+    pub(crate) fn since_1970(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    pub(crate) fn in_millis(self) -> i64 {
+        self.0
+    }
+
+    /// This much earlier, limited to the beginning of time.
+    pub(crate) fn minus(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
 
     /// This much later, limited to the end of time.
     pub(crate) fn plus(self, duration: Duration) -> Self {

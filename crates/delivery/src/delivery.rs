@@ -1,6 +1,7 @@
 //! The steps for one due message: lease, route, attempt, settlement, report. `shown`: what the attempt shows about its
-//! destination.
+//! destination. `overdue`: what comes of a message that has waited for its turn for long.
 
+mod overdue;
 mod shown;
 
 use std::num::NonZeroU32;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use mail::{DomainPart, Event, EventLog, NextHop, QueueId, event};
 use mta_sts::Policies;
 use policy::Policy;
-use spool::{Lease, Leasing, Outcomes, Pending, Settlement, Spool, SpoolError};
+use spool::{Lease, Leasing, Outcomes, Pending, Settled as Recorded, Settlement, Spool, SpoolError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -83,24 +84,31 @@ pub(crate) struct Left {
     pub(crate) deferred: Option<Pending>,
     /// What else is to be delivered, each part at its time.
     pub(crate) pending: Vec<Pending>,
-    /// What could not be done now.
-    pub(crate) again: Vec<Again>,
+    /// Why the job itself is to be done again.
+    pub(crate) job: Option<JobAgain>,
+    /// Why a report on the message is to be made later.
+    pub(crate) report: Option<ReportAgain>,
     /// Whether the reason is that the message's stored envelope is damaged.
     pub(crate) damaged: bool,
 }
 
-/// What is to be tried again.
+/// Why a job is to be done again, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// The delivery, when the spool may be working again.
-    Deliver,
-    /// The delivery, when the other holder of the lease may have released it.
+pub(crate) enum JobAgain {
+    /// The spool may be working again by then.
+    Trouble,
+    /// The other holder of the lease may have released it by then.
     Taken,
-    /// The delivery, in the next free place at the destination.
+    /// In the next free place at the destination.
     Refused,
-    /// The report on the message, when the spool may be working again.
-    Report,
-    /// The report on the message, when more recipients may be late.
+}
+
+/// Why a report is to be made later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReportAgain {
+    /// The spool may be working again by then.
+    Trouble,
+    /// More recipients may be late by then.
     Gathered,
 }
 
@@ -225,7 +233,7 @@ impl<S: Spool> Delivery<S> {
                 drop(attempted.results);
                 self.spool.release(lease);
                 return Left {
-                    again: vec![Again::Refused],
+                    job: Some(JobAgain::Refused),
                     ..Left::default()
                 };
             }
@@ -311,13 +319,13 @@ impl<S: Spool> Delivery<S> {
             Ok(Leasing::Taken) => {
                 trace.tell(|| Step::Unsettled(Unsettled::Taken));
                 return Err(Left {
-                    again: vec![Again::Taken],
+                    job: Some(JobAgain::Taken),
                     ..Left::default()
                 });
             }
             Err(error) => {
                 trace.tell(|| Step::Unsettled(Unsettled::Spool(&error)));
-                return Err(self.trouble(job.id, Again::Deliver, &error));
+                return Err(self.job_trouble(job.id, &error));
             }
         };
         let leased = self.clock.now();
@@ -348,7 +356,7 @@ impl<S: Spool> Delivery<S> {
             match self.reporter.report(about, alone).await {
                 Ok(Telling::Nothing) => return left,
                 Ok(Telling::Later) => {
-                    left.again.push(Again::Gathered);
+                    left.report = Some(ReportAgain::Gathered);
                     return left;
                 }
                 Ok(Telling::Told(reported)) => {
@@ -358,9 +366,9 @@ impl<S: Spool> Delivery<S> {
                     }
                 }
                 Err(error) => {
-                    let trouble = self.trouble(about, Again::Report, &error);
-                    left.again.extend(trouble.again);
-                    left.damaged = trouble.damaged;
+                    self.tell_trouble(about, &error);
+                    left.report = Some(ReportAgain::Trouble);
+                    left.damaged = is_damage(&error);
                     return left;
                 }
             }
@@ -374,7 +382,16 @@ impl<S: Spool> Delivery<S> {
         results: Vec<RecipientResult<'_>>,
         began: Began,
     ) -> (Vec<Settlement>, Vec<Event>) {
-        let settler = Settler {
+        let settler = self.settler(lease);
+        // The same jitter for all of them, so that they stay together.
+        let jitter = rand::random_range(0.0..=1.0);
+        let results = results.into_iter();
+        let settled = results.map(|result| settler.settle(result, jitter)).collect();
+        written(lease, settled, &began)
+    }
+
+    fn settler<'a>(&'a self, lease: &'a Lease) -> Settler<'a> {
+        Settler {
             retry: &self.config.retry,
             delay_warning: self.config.delay_warning,
             created: lease.created,
@@ -382,17 +399,34 @@ impl<S: Spool> Delivery<S> {
             tag: lease.parameters.tls,
             size: lease.size,
             now: self.clock.now(),
-        };
-        // The same jitter for all of them, so that they stay together.
-        let jitter = rand::random_range(0.0..=1.0);
-        let results = results.into_iter();
-        let settled: Vec<Settled<'_>> = results.map(|result| settler.settle(result, jitter)).collect();
-        let events = settled.iter().flat_map(|one| lines(lease, one, &began)).collect();
-        let settlements = settled.into_iter().map(|one| one.settlement).collect();
-        (settlements, events)
+        }
     }
 
+    /// Records outcomes, and makes the report if there is something to report.
     async fn settle(&self, lease: Lease, outcomes: Outcomes, events: Vec<Event>, trace: &Trace) -> Left {
+        let id = lease.id;
+        let settled = match self.record(lease, outcomes, events, trace).await {
+            Ok(settled) => settled,
+            Err(left) => return left,
+        };
+        let left = if settled.report_due {
+            self.report(id, DelaysAlone::Gathered).await
+        } else {
+            Left::default()
+        };
+        Left {
+            deferred: settled.pending,
+            ..left
+        }
+    }
+
+    async fn record(
+        &self,
+        lease: Lease,
+        outcomes: Outcomes,
+        events: Vec<Event>,
+        trace: &Trace,
+    ) -> Result<Recorded, Left> {
         let id = lease.id;
         let (sightings, sessions) = (outcomes.sightings.clone(), outcomes.tls.clone());
         let settled = self.spool.settle(lease, outcomes, self.clock.now()).await;
@@ -405,29 +439,21 @@ impl<S: Spool> Delivery<S> {
             Err(error) => {
                 trace.tell(|| Step::Unsettled(Unsettled::Spool(&error)));
                 self.deliverer.remembered.unsee(&sightings);
-                return self.trouble(id, Again::Deliver, &error);
+                return Err(self.job_trouble(id, &error));
             }
         };
         trace.settled();
         if !sessions.is_empty() {
             self.sessions.seen(&sessions);
         }
-        let left = if settled.report_due {
-            self.report(id, DelaysAlone::Gathered).await
-        } else {
-            Left::default()
-        };
-        Left {
-            deferred: settled.pending,
-            ..left
-        }
+        Ok(settled)
     }
 
     /// The spool cannot lease a message or store an outcome: the message waits, and the administrator is told.
-    fn trouble(&self, id: QueueId, again: Again, error: &SpoolError) -> Left {
+    fn job_trouble(&self, id: QueueId, error: &SpoolError) -> Left {
         self.tell_trouble(id, error);
         Left {
-            again: vec![again],
+            job: Some(JobAgain::Trouble),
             damaged: is_damage(error),
             ..Left::default()
         }
@@ -441,6 +467,13 @@ impl<S: Spool> Delivery<S> {
             is_damaged: is_damage(error),
         }));
     }
+}
+
+/// What the spool is to record, and the lines of the log.
+fn written(lease: &Lease, settled: Vec<Settled<'_>>, began: &Began) -> (Vec<Settlement>, Vec<Event>) {
+    let events = settled.iter().flat_map(|one| lines(lease, one, began)).collect();
+    let settlements = settled.into_iter().map(|one| one.settlement).collect();
+    (settlements, events)
 }
 
 /// Why an attempt that settles nothing is made again.

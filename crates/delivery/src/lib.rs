@@ -48,6 +48,7 @@ use spool::Spool;
 use tokio::sync::watch;
 
 use crate::settle::reports::delays_gathered;
+use crate::when::Ages;
 use crate::when::scheduler::{Limits, Scheduler};
 
 pub use clock::{Clock, SystemClock};
@@ -77,6 +78,10 @@ pub fn start<S: Spool>(
         windows: config.windows(),
         longest_delay: config.retry.longest_delay(),
         delays_gathered: delays_gathered(config.delay_warning),
+        ages: Ages {
+            warning: config.delay_warning,
+            end: config.retry.max_age.min(config.retry.bounce_max_age),
+        },
     };
     let (spool, events) = (Arc::clone(&surroundings.spool), Arc::clone(&surroundings.events));
     let clock = Arc::clone(&surroundings.clock);

@@ -110,7 +110,8 @@ pub fn broken_rule(cause: &Cause, verdict: &DaneVerdict) -> Option<BrokenRule> {
             | OurFault::NotAsked
             | OurFault::NothingTried
             | OurFault::NoSocket
-            | OurFault::PolicyNotFetched,
+            | OurFault::PolicyNotFetched
+            | OurFault::NoTurn(_),
         )
         | Cause::Destination(_)
         | Cause::Connection(_)

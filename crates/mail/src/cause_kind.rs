@@ -217,6 +217,7 @@ impl From<&Cause> for CauseKind {
                 | OurFault::SourceAddress(_)
                 | OurFault::NoSocket
                 | OurFault::PolicyNotFetched
+                | OurFault::NoTurn(_)
                 | OurFault::NothingTried => Self::Ours,
             },
             Cause::Dns(_, failure) if failure.culprit.is_ours() => Self::OurResolver,

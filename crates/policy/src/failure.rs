@@ -103,7 +103,8 @@ impl Failure {
                 | OurFault::NothingTried
                 | OurFault::SourceAddress(_)
                 | OurFault::NoSocket
-                | OurFault::PolicyNotFetched,
+                | OurFault::PolicyNotFetched
+                | OurFault::NoTurn(_),
             )
             | Cause::Dns(Lookup::Mx | Lookup::Address, _)
             | Cause::Destination(NoWay::HostGone)

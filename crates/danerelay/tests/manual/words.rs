@@ -3,8 +3,8 @@
 use std::fs;
 
 use mail::cause::{
-    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, LoginFault, Lookup, NoWay,
-    OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
+    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Limit, LoginFault, Lookup,
+    NoWay,     OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
 };
 use mail::{
     CauseKind, Culprit, DaneVerdict, FailCause, FailedLookup, LookupFailure, ReplyCode, SkipReason, Stage,
@@ -241,7 +241,7 @@ fn demands() -> [Demand; 12] {
     ]
 }
 
-fn faults() -> [OurFault; 10] {
+fn faults() -> [OurFault; 12] {
     [
         OurFault::Content,
         OurFault::DamagedContent,
@@ -253,6 +253,8 @@ fn faults() -> [OurFault; 10] {
         OurFault::SourceAddress([192, 0, 2, 1].into()),
         OurFault::NoSocket,
         OurFault::PolicyNotFetched,
+        OurFault::NoTurn(Limit::Pace),
+        OurFault::NoTurn(Limit::Connections),
     ]
 }
 
@@ -269,8 +271,9 @@ fn group(cause: &Cause) -> (usize, usize) {
             | OurFault::NothingTried
             | OurFault::SourceAddress(_)
             | OurFault::NoSocket
-            | OurFault::PolicyNotFetched,
-        ) => (0, 10),
+            | OurFault::PolicyNotFetched
+            | OurFault::NoTurn(Limit::Pace | Limit::Connections),
+        ) => (0, 12),
         Cause::Dns(Lookup::Mx | Lookup::Address | Lookup::Tlsa, _) => (1, 7),
         Cause::Destination(
             NoWay::NullMx

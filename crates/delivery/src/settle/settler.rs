@@ -7,15 +7,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mail::{
     Action, Cause, CauseKind, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry,
-    LedgerKey, Notice, NotifyEvent, Outcome, ReversePath, Status, TlsTag,
+    LedgerKey, Notice, NotifyEvent, Outcome, ReplyCode, ReversePath, Status, TlsTag,
 };
+use policy::failure::Failure;
 use spool::{LeasedRecipient, Settlement};
 
-use crate::attempt::{Ending, RecipientResult};
-use crate::clock::since;
+use crate::attempt::{Ending, HostRecord, RecipientResult};
+use crate::clock::{earlier, since};
 use crate::config::RetrySchedule;
 use crate::failure::shortened;
 use crate::transaction::SuccessReport;
+use crate::when::Term;
 
 /// What is needed to settle a message.
 pub(crate) struct Settler<'a> {
@@ -49,56 +51,13 @@ struct Conclusion {
 impl Settler<'_> {
     /// Decides the outcome for a recipient. `jitter` is in 0..=1.
     pub(crate) fn settle<'a>(&self, result: RecipientResult<'a>, jitter: f64) -> Settled<'a> {
-        let recipient = result.recipient;
-        let concluded = self.conclude(&result, jitter);
-        let news = concluded
-            .news
-            .filter(|(event, _)| self.is_told(recipient, *event));
-        let notice = news.map(|(_, action)| Notice {
-            action,
-            remote_mta: result.record.remote_mta(),
-            verdict: concluded.verdict.clone(),
-            cause: concluded.cause.clone(),
-            tlsa_base: result.record.base().cloned(),
-            last_attempt: self.now,
-        });
-        let waits = concluded.next_attempt.is_some();
-        let settlement = Settlement {
-            recipient: recipient.index,
-            host: result.record.decided(),
-            next_attempt: concluded.next_attempt,
-            notice,
-            entry: self.entry(&concluded, &result),
-            outcome: concluded.outcome,
-            verdict: concluded.verdict,
-            held_up: result.record.held_up.clone().filter(|_| waits),
-        };
-        Settled { result, settlement }
-    }
-
-    fn conclude(&self, result: &RecipientResult<'_>, jitter: f64) -> Conclusion {
-        let recipient = result.recipient;
         let (failure, reply_code) = match &result.ending {
             Ending::Sent {
                 reply,
                 success_report,
             } => {
-                return Conclusion {
-                    outcome: Outcome {
-                        status: Status::Sent,
-                        reply_code: Some(reply.code),
-                        enhanced: reply.enhanced().unwrap_or(EnhancedStatus::new(2, 0, 0)),
-                        reason: shortened(reply).into(),
-                    },
-                    verdict: result.record.verdict(),
-                    cause: None,
-                    next_attempt: None,
-                    // A next hop that supports the extension has been told what the sender asked for (RFC 3461 §5.2.2).
-                    news: match success_report {
-                        SuccessReport::TheirAffair => None,
-                        SuccessReport::Ours => Some((NotifyEvent::Success, Action::Relayed)),
-                    },
-                };
+                let concluded = sent(reply, *success_report, result.record.verdict());
+                return self.settled(result, concluded);
             }
             // Without a connection the reply was one to other mail: the host is left alone.
             Ending::Failed(failure) if result.record.connection.is_none() => (failure, None),
@@ -106,12 +65,60 @@ impl Settler<'_> {
             // The reply was one to other mail.
             Ending::NotTried(failure) => (failure, None),
         };
+        let term = self.term(result.recipient);
+        let attempts = result.recipient.attempts.saturating_add(1);
+        let next_attempt = self.retry.next_attempt(attempts, self.now, term, jitter);
+        let concluded = self.unsent(result.recipient, (failure, reply_code), (term, next_attempt));
+        self.settled(result, concluded)
+    }
+
+    /// Decides it for a recipient that was not tried, because it waits for its turn: it is given up, or its sender is told that
+    /// it is late; otherwise there is nothing to record. `steady` is for how long the clock could be trusted.
+    pub(crate) fn settle_waiting<'a>(
+        &self,
+        recipient: &'a LeasedRecipient,
+        (failure, record): (&Arc<Failure>, &Arc<HostRecord>),
+        steady: Duration,
+    ) -> Option<Settled<'a>> {
+        let term = self.term(recipient);
+        let waits_since = recipient.due.max(earlier(self.now, steady));
+        let age = since(term.accepted, self.now);
+        let expiry = self.retry.outwaits(term, recipient.attempts, waits_since);
+        let next_attempt = if self.now >= expiry {
+            None
+        } else if self.is_late(recipient, age)
+            && self.is_told(recipient, NotifyEvent::Delay)
+        {
+            // It keeps its place.
+            Some(recipient.due)
+        } else {
+            return None;
+        };
+        let term = Term { expiry, ..term };
+        let concluded = self.unsent(recipient, (failure, None), (term, next_attempt));
+        let result = RecipientResult {
+            recipient,
+            ending: Ending::NotTried(Arc::clone(failure)),
+            record: Arc::clone(record),
+        };
+        Some(self.settled(result, concluded))
+    }
+
+    fn term(&self, recipient: &LeasedRecipient) -> Term {
+        let attempts = recipient.attempts;
         let term = self
             .retry
-            .term(self.created, self.reverse_path, recipient.attempts, self.now);
-        let term = self.retry.term_of(self.tag, term);
-        let attempts = recipient.attempts.saturating_add(1);
-        let next_attempt = self.retry.next_attempt(attempts, self.now, term, jitter);
+            .term(self.created, self.reverse_path, attempts, self.now);
+        self.retry.term_of(self.tag, term)
+    }
+
+    /// What it means that a recipient's mail was not sent: without a next attempt it is given up.
+    fn unsent(
+        &self,
+        recipient: &LeasedRecipient,
+        (failure, reply_code): (&Failure, Option<ReplyCode>),
+        (term, next_attempt): (Term, Option<Timestamp>),
+    ) -> Conclusion {
         let (status, next_attempt, news) = match next_attempt {
             _ if failure.is_permanent() => (
                 Status::Bounced,
@@ -143,6 +150,34 @@ impl Settler<'_> {
             next_attempt,
             news,
         }
+    }
+
+    fn settled<'a>(&self, result: RecipientResult<'a>, concluded: Conclusion) -> Settled<'a> {
+        let recipient = result.recipient;
+        let entry = self.entry(&concluded, &result);
+        let news = concluded
+            .news
+            .filter(|(event, _)| self.is_told(recipient, *event));
+        let notice = news.map(|(_, action)| Notice {
+            action,
+            remote_mta: result.record.remote_mta(),
+            verdict: concluded.verdict.clone(),
+            cause: concluded.cause,
+            tlsa_base: result.record.base().cloned(),
+            last_attempt: self.now,
+        });
+        let waits = concluded.next_attempt.is_some();
+        let settlement = Settlement {
+            recipient: recipient.index,
+            host: result.record.decided(),
+            next_attempt: concluded.next_attempt,
+            notice,
+            entry,
+            outcome: concluded.outcome,
+            verdict: concluded.verdict,
+            held_up: result.record.held_up.clone().filter(|_| waits),
+        };
+        Settled { result, settlement }
     }
 
     /// Whether to tell the sender, for the first time, that a recipient is delayed.
@@ -189,5 +224,25 @@ impl Settler<'_> {
             },
             octets: if status.is_final() { self.size } else { 0 },
         }
+    }
+}
+
+/// The next hop took the message.
+fn sent(reply: &smtp::Reply, report: SuccessReport, verdict: DaneVerdict) -> Conclusion {
+    Conclusion {
+        outcome: Outcome {
+            status: Status::Sent,
+            reply_code: Some(reply.code),
+            enhanced: reply.enhanced().unwrap_or(EnhancedStatus::new(2, 0, 0)),
+            reason: shortened(reply).into(),
+        },
+        verdict,
+        cause: None,
+        next_attempt: None,
+        // A next hop that supports the extension has been told what the sender asked for (RFC 3461 §5.2.2).
+        news: match report {
+            SuccessReport::TheirAffair => None,
+            SuccessReport::Ours => Some((NotifyEvent::Success, Action::Relayed)),
+        },
     }
 }

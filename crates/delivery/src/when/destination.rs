@@ -12,10 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::QueueId;
+use mail::cause::Limit;
 use mail::event::delivery::{DestinationHeldUp, HeldUp};
 use tokio::time::Instant;
 
 use super::job::{Course, Share, Shown, Suspension};
+use super::overdue::Look;
 use super::standing::Glimpse;
 use super::summary::Summary;
 use super::waiting::{Entry, Id, Waiting};
@@ -281,6 +283,30 @@ impl Destination {
                 None => Wake::Never,
             },
         }
+    }
+
+    /// The messages that a look finds to have waited for their turn for long. What waits for a destination that fails has no
+    /// turn to wait for: it is deferred at once.
+    pub(super) fn overdue(&self, look: &Look) -> impl Iterator<Item = Id> {
+        let standing = self.standing.as_deref();
+        let is_failing = standing.is_some_and(|standing| standing.window.is_failing());
+        let more = standing.map(|standing| [&standing.held_up, &standing.rising]);
+        let sets = std::iter::once(&self.waiting).chain(more.into_iter().flatten());
+        let sets = sets.filter(move |set| !is_failing && set.first().is_some_and(|first| first <= look.now()));
+        sets.flat_map(|set| set.overdue(look))
+    }
+
+    /// Takes out what has waited for its turn for long, if it still waits; and says what for. It counts as in progress from now
+    /// on.
+    pub(super) fn take_overdue(&mut self, id: Id, share: Share, now: Now) -> Option<(Entry, Limit)> {
+        let is_due = |set: &Waiting| set.wake_of(id).is_some_and(|wake| wake <= now.clock);
+        let set = self.sets().find(|set| is_due(set))?;
+        let entry = set.take(id)?;
+        set.shrink();
+        let standing = self.standing(now.awake);
+        standing.deferring += 1;
+        let is_paced = !share.interval.is_zero() || standing.next > now.awake && !standing.is_crowded;
+        Some((entry, if is_paced { Limit::Pace } else { Limit::Connections }))
     }
 
     /// What it does next; an attempt or a deferral counts as in progress from now on.

@@ -2,13 +2,15 @@
 //!
 //! [`scheduler`]: the one task that starts deliveries and reports; [`handle`]: how others speak to it. `schedule`: all destinations, and whose turn it is;
 //! `destination`: one of them, what waits for it and how it does; `waiting`: the entries of one destination; `job`: what
-//! is to be done, and what it shows about its destination. `untold`: when each sender is to be told; `retry`: when a
+//! is to be done, and what it shows about its destination. `overdue`: what waits for its turn for too
+//! long; `untold`: when each sender is to be told; `retry`: when a
 //! recipient is tried again, and when it is given up. `standing`: how destinations do, for people to look at;
 //! `summary`: what the log is told of one that is held up.
 
 mod destination;
 pub mod handle;
 mod job;
+mod overdue;
 mod retry;
 mod schedule;
 pub mod scheduler;
@@ -18,4 +20,6 @@ mod untold;
 mod waiting;
 
 pub(crate) use self::job::{Course, Job, Share, Shown, Suspension, Turn};
+pub(crate) use self::overdue::Ages;
+pub(crate) use self::retry::Term;
 pub use self::standing::{DestinationStanding, Standings};

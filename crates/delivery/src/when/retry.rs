@@ -82,6 +82,14 @@ impl RetrySchedule {
         term.expiry.max(later(now, needed.saturating_sub(spent)))
     }
 
+    /// When a message is given up that waits for its turn: at the end of its term, but only after it has waited for at least as
+    /// long as the attempts would have taken that it lacks, and the one that it waits for. `since`: when it began to wait.
+    pub(crate) fn outwaits(&self, term: Term, attempts: u32, since: Timestamp) -> Timestamp {
+        let needed = self.time_of(term.least_attempts.max(attempts.saturating_add(1)));
+        let missing = needed.saturating_sub(self.time_of(attempts));
+        term.expiry.max(later(since, missing))
+    }
+
     /// The time that this many attempts take, each with the delay after it.
     fn time_of(&self, attempts: u32) -> Duration {
         let listed: Duration = self
@@ -270,6 +278,22 @@ mod tests {
         );
         assert_eq!(gives_up(at(0), 2, days(9)), days(9));
         assert_eq!(gives_up(days(9), 0, at(0)), days(5));
+    }
+
+    #[test]
+    fn who_waits_for_a_turn_has_the_time_of_the_attempts_it_lacks() {
+        let schedule = schedule();
+        let outwaits = |attempts, since| {
+            let term = schedule.term(at(0), &sender(), attempts, since);
+            schedule.outwaits(term, attempts, since)
+        };
+        let days = |days: u64| at(days * 24 * 60 * MINUTE);
+        let after = |minutes| later(days(9), Duration::from_mins(minutes));
+        assert_eq!(outwaits(0, at(0)), days(5));
+        // The clock was wrong until then, or the message was held.
+        assert_eq!(outwaits(0, days(9)), after(15));
+        assert_eq!(outwaits(1, days(9)), after(10));
+        assert_eq!(outwaits(7, days(9)), after(10));
     }
 
     #[test]

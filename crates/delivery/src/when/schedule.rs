@@ -7,13 +7,15 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use mail::NextHop;
+use mail::cause::Limit;
 use mail::event::delivery::DestinationHeldUp;
-use mail::{NextHop, QueueId};
 use spool::Pending;
 use tokio::time::Instant;
 
 use super::destination::{Destination, Next, Now, Put, Wake};
 use super::job::{Course, Job, Share, Shown, Suspension};
+use super::overdue::Overdue;
 use super::retry::JITTER;
 use super::standing::{Glimpse, Standings};
 use super::summary;
@@ -41,6 +43,8 @@ pub(super) struct Schedule {
     ready: VecDeque<Arc<NextHop>>,
     /// When the log is told of destinations that are held up.
     summaries: VecDeque<(Instant, Arc<NextHop>)>,
+    /// What has waited for its turn for long.
+    overdue: Overdue,
     shares: Shares,
     /// No destination gets more places than this while others wait.
     fair: usize,
@@ -81,13 +85,18 @@ fn keep(busiest: &mut Vec<(Glimpse<'_>, &Arc<NextHop>)>, most: usize) {
 }
 
 impl Schedule {
-    pub(super) fn new(shares: Shares, connections: usize, longest: Duration) -> Self {
+    pub(super) fn new(
+        shares: Shares,
+        (connections, longest): (usize, Duration),
+        overdue: Overdue,
+    ) -> Self {
         let mut schedule = Self {
             destinations: HashMap::new(),
             times: BTreeSet::new(),
             later: BTreeSet::new(),
             ready: VecDeque::new(),
             summaries: VecDeque::new(),
+            overdue,
             shares,
             fair: 0,
             longest,
@@ -248,11 +257,7 @@ impl Schedule {
         self.tell_of(next_hop, now);
         self.place(next_hop, now);
         self.make_ready_if_due(next_hop, now);
-        let job = Job {
-            id: QueueId::from_bytes(entry.id),
-            next_hop: Arc::clone(next_hop),
-            due: entry.due,
-        };
+        let job = entry.of(Arc::clone(next_hop));
         Some(match suspended {
             None => Due::Attempt(job),
             Some(suspension) => Due::Defer(job, suspension),
@@ -270,6 +275,30 @@ impl Schedule {
             self.times.remove(&(*at, Arc::clone(next_hop)));
             self.make_ready(Arc::clone(next_hop));
         }
+    }
+
+    /// Looks for what has waited for its turn for long, if it is time for that.
+    pub(super) fn look_for_overdue(&mut self, now: Now) {
+        let Some(look) = self.overdue.begin(now) else {
+            return;
+        };
+        for (next_hop, known) in &self.destinations {
+            self.overdue.add(next_hop, known.destination.overdue(&look));
+        }
+    }
+
+    /// What has waited for its turn for long, and what for; its destination has one more in progress.
+    pub(super) fn next_overdue(&mut self, now: Now) -> Option<(Job, Limit)> {
+        while let Some((next_hop, id)) = self.overdue.take() {
+            let share = (self.shares)(&next_hop);
+            let known = self.destinations.get_mut(&next_hop);
+            let taken = known.and_then(|known| known.destination.take_overdue(id, share, now));
+            if let Some((entry, limit)) = taken {
+                self.place(&next_hop, now);
+                return Some((entry.of(next_hop), limit));
+            }
+        }
+        None
     }
 
     /// A turn has ended with an attempt.

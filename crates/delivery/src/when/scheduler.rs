@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mail::cause::Limit;
 use mail::event::delivery::ClockWentBack;
 use mail::event::fault::Fault;
 use mail::{Event, EventLog, QueueId, event};
@@ -23,16 +24,19 @@ use tokio::time::Instant;
 use super::destination::{Now, Put};
 use super::handle::{Message, SchedulerHandle};
 use super::job::{Course, Job, Suspension, Turn, TurnEnded};
+use super::overdue::{Ages, Overdue};
 use super::schedule::{Due, STEP, Schedule, Shares};
 use super::standing::Standings;
 use super::untold::Untold;
 use crate::clock::{Clock, Millis};
 use crate::config::Windows;
-use crate::delivery::{Again, Delivery, Left};
+use crate::delivery::{Delivery, JobAgain, Left, ReportAgain};
 use crate::settle::reports::DelaysAlone;
 
 /// The longest sleep: this is how soon a jump of the clock is noticed.
 const NAP: Duration = Duration::from_secs(30);
+/// A clock that is kept right makes no larger step ahead.
+const JUMP: Duration = Duration::from_mins(1);
 /// How long to wait after an error of the spool before trying again.
 const SPOOL_TROUBLE: Duration = Duration::from_secs(30);
 /// The maximum number of messages in one page of the scan at start.
@@ -44,6 +48,9 @@ const PAGES: usize = 2;
 const BATCH: usize = 10_000;
 /// Deliveries in progress per connection that may be open: those without a connection are doing look-ups.
 const LOOKING_UP: usize = 4;
+/// Messages that are looked at simultaneously because they have waited for their turn for long: as many as one commit of the
+/// spool takes together.
+const OVERDUE: usize = 50;
 
 /// What the scan at start found.
 enum Found {
@@ -59,6 +66,8 @@ pub(crate) struct Limits {
     pub(crate) longest_delay: Duration,
     /// How long a delay warning waits for others of the same message.
     pub(crate) delays_gathered: Duration,
+    /// The ages at which something happens to mail.
+    pub(crate) ages: Ages,
 }
 
 pub(crate) struct Scheduler<S> {
@@ -77,11 +86,15 @@ pub(crate) struct Scheduler<S> {
     last_turn: u64,
     /// The present time when the clock last was what it should be by then, or ahead of that.
     right: Now,
+    /// Since when the clock has not jumped ahead: a machine that slept makes all mail look old.
+    steady: Instant,
     untold: Untold,
     /// How long messages with a damaged envelope wait; doubled after each attempt. They can be neither tried nor given
     /// up.
     damaged: HashMap<QueueId, Duration>,
     running: JoinSet<Left>,
+    /// How many of the running tasks are about mail that has waited for its turn for long.
+    overdue: usize,
     /// What each running task does.
     tasks: HashMap<Id, Task>,
 }
@@ -92,6 +105,8 @@ enum Task {
     Deliver(Job, u64),
     /// Without an attempt.
     Defer(Job),
+    /// Only if it has waited for its turn for too long.
+    Overdue(Job),
     Report(QueueId),
 }
 
@@ -124,8 +139,11 @@ impl<S: Spool> Scheduler<S> {
             found,
             schedule: Schedule::new(
                 shares(Arc::clone(&delivery)),
-                limits.windows.connections,
-                limits.longest_delay.max(SPOOL_TROUBLE),
+                (
+                    limits.windows.connections,
+                    limits.longest_delay.max(SPOOL_TROUBLE),
+                ),
+                Overdue::new(limits.ages, right.awake),
             ),
             delivery,
             ended_turns,
@@ -133,9 +151,11 @@ impl<S: Spool> Scheduler<S> {
             turns: HashMap::new(),
             last_turn: 0,
             right,
+            steady: right.awake,
             untold: Untold::default(),
             damaged: HashMap::new(),
             running: JoinSet::new(),
+            overdue: 0,
             tasks: HashMap::new(),
         };
         (scheduler, SchedulerHandle(outbox))
@@ -224,7 +244,7 @@ impl<S: Spool> Scheduler<S> {
         }
     }
 
-    /// After the clock went back, moves up entries that are now too far ahead.
+    /// After the clock went back, moves up entries that are now too far ahead; and notices when it jumped ahead.
     fn mind_the_clock(&mut self, now: Now) {
         let should_be = self.right.clock.plus(now.awake - self.right.awake);
         if now.clock.plus(STEP) < should_be {
@@ -235,6 +255,8 @@ impl<S: Spool> Scheduler<S> {
             }
         } else if now.clock < should_be {
             return;
+        } else if now.clock > should_be.plus(JUMP) {
+            self.steady = now.awake;
         }
         self.right = now;
     }
@@ -261,6 +283,16 @@ impl<S: Spool> Scheduler<S> {
             && let Some(id) = self.untold.take_due(now.awake)
         {
             self.start_report(id);
+        }
+        // Before that it is not known what is due.
+        if self.found.is_closed() && self.found.is_empty() {
+            self.schedule.look_for_overdue(now);
+        }
+        while self.has_room()
+            && self.overdue < OVERDUE
+            && let Some((job, limit)) = self.schedule.next_overdue(now)
+        {
+            self.start_overdue(job, limit, now);
         }
         while self.has_room()
             && let Some(due) = self.schedule.next(now)
@@ -301,6 +333,16 @@ impl<S: Spool> Scheduler<S> {
         self.tasks.insert(started.id(), Task::Defer(job));
     }
 
+    fn start_overdue(&mut self, job: Job, limit: Limit, now: Now) {
+        let (delivery, overdue) = (Arc::clone(&self.delivery), job.clone());
+        let steady = now.awake.saturating_duration_since(self.steady);
+        let started = self
+            .running
+            .spawn(async move { delivery.overdue(overdue, limit, steady).await });
+        self.tasks.insert(started.id(), Task::Overdue(job));
+        self.overdue += 1;
+    }
+
     fn start_report(&mut self, id: QueueId) {
         let delivery = Arc::clone(&self.delivery);
         let started = self
@@ -330,60 +372,81 @@ impl<S: Spool> Scheduler<S> {
             self.turn_ended(ended);
         }
         let message = match &task {
-            Task::Deliver(job, _) | Task::Defer(job) => job.id,
+            Task::Deliver(job, _) | Task::Defer(job) | Task::Overdue(job) => job.id,
             Task::Report(id) => *id,
         };
-        let mut left = match ended {
+        let left = match ended {
             Ok((_, left)) => left,
             Err(error) => self.fault(message, &error),
         };
-        let deferred = left.deferred.take();
-        self.take(Message::Schedule(std::mem::take(&mut left.pending)));
+        self.take(Message::Schedule(left.pending));
         let wait = self.wait(message, left.damaged);
-        if left.again.contains(&Again::Report) {
+        if let Some(again) = left.report {
+            let wait = match again {
+                ReportAgain::Trouble => wait,
+                ReportAgain::Gathered => self.limits.delays_gathered,
+            };
             self.untold.insert(Instant::now() + wait, message);
         }
-        if left.again.contains(&Again::Gathered) {
-            let at = Instant::now() + self.limits.delays_gathered;
-            self.untold.insert(at, message);
-        }
         let now = Now::by(&*self.clock);
-        let (job, number) = match task {
+        let job = match task {
             Task::Report(_) => return,
-            Task::Deliver(job, number) => (job, Some(number)),
-            Task::Defer(job) => (job, None),
+            Task::Deliver(job, number) => {
+                self.delivery_ended(&job, number, left.deferred, now);
+                job
+            }
+            Task::Defer(job) => {
+                self.deferral_ended(&job, left.deferred, Put::NotTried, now);
+                job
+            }
+            Task::Overdue(job) => {
+                self.overdue = self.overdue.saturating_sub(1);
+                self.deferral_ended(&job, left.deferred, Put::Own, now);
+                job
+            }
         };
-        let turn = number.map(|number| self.turns.remove(&number).and_then(|turn| turn.end));
-        // First of all, so that the destination is not forgotten with what it has shown.
-        if let Some(pending) = deferred {
-            let put = match turn {
-                Some(Some((_, put))) => put,
-                Some(None) => Put::Own,
-                None => Put::NotTried,
-            };
-            self.schedule.insert(pending, put, now);
+        if let Some(again) = left.job {
+            self.put_back(job, again, wait, now);
         }
-        match turn {
-            Some(Some((Course::Settle, _))) => self.schedule.settled(&job, now),
-            Some(Some((Course::Again, _))) => {}
-            Some(None) => self.schedule.turn_lost(&job, now),
-            None => self.schedule.deferral_ended(&job, now),
+    }
+
+    /// What is left is put back first, so that the destination is not forgotten with what it has shown.
+    fn delivery_ended(&mut self, job: &Job, number: u64, left: Option<Pending>, now: Now) {
+        let end = self.turns.remove(&number).and_then(|turn| turn.end);
+        if let Some(left) = left {
+            let put = end.map_or(Put::Own, |(_, put)| put);
+            self.schedule.insert(left, put, now);
         }
-        self.put_back(job, &left, now.clock.plus(wait), now);
+        match end {
+            Some((Course::Settle, _)) => self.schedule.settled(job, now),
+            Some((Course::Again, _)) => {}
+            None => self.schedule.turn_lost(job, now),
+        }
+    }
+
+    /// As [`Self::delivery_ended`], without an attempt.
+    fn deferral_ended(&mut self, job: &Job, left: Option<Pending>, put: Put, now: Now) {
+        if let Some(left) = left {
+            self.schedule.insert(left, put, now);
+        }
+        self.schedule.deferral_ended(job, now);
     }
 
     /// Puts back what could not be done.
-    fn put_back(&mut self, job: Job, left: &Left, wake: Millis, now: Now) {
-        if left.again.contains(&Again::Deliver) {
-            // Whatever its due time in the spool is by then.
-            let due = Millis::NEVER;
-            self.schedule.insert_again(&Job { due, ..job }, wake, now);
-        } else if left.again.contains(&Again::Taken) {
-            self.schedule.insert_again(&job, wake, now);
-        } else if left.again.contains(&Again::Refused) {
-            // Before what became due later.
-            let wake = job.due.min(now.clock);
-            self.schedule.insert_again(&job, wake, now);
+    fn put_back(&mut self, job: Job, again: JobAgain, wait: Duration, now: Now) {
+        let wake = now.clock.plus(wait);
+        match again {
+            JobAgain::Trouble => {
+                // Whatever its due time in the spool is by then.
+                let due = Millis::NEVER;
+                self.schedule.insert_again(&Job { due, ..job }, wake, now);
+            }
+            JobAgain::Taken => self.schedule.insert_again(&job, wake, now),
+            JobAgain::Refused => {
+                // Before what became due later.
+                let wake = job.due.min(now.clock);
+                self.schedule.insert_again(&job, wake, now);
+            }
         }
     }
 
@@ -407,7 +470,8 @@ impl<S: Spool> Scheduler<S> {
         let error = error.to_string();
         self.events.write(&Event::Fault(Fault::Delivery { id, error }));
         Left {
-            again: vec![Again::Deliver, Again::Report],
+            job: Some(JobAgain::Trouble),
+            report: Some(ReportAgain::Trouble),
             ..Left::default()
         }
     }

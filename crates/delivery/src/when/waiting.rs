@@ -2,11 +2,20 @@
 //! and one may have a million.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Included};
+use std::sync::Arc;
 
+use mail::{NextHop, QueueId};
+
+use super::job::Job;
+use super::overdue::Look;
 use crate::clock::Millis;
 
 /// A message: [`mail::QueueId::to_bytes`], which needs no alignment. Ordered by age.
 pub(super) type Id = [u8; 16];
+
+/// The last id there can be.
+const LAST: Id = [u8::MAX; 16];
 
 /// More entries than this are kept in trees.
 const FEW: usize = 32;
@@ -19,6 +28,17 @@ pub(super) struct Entry {
     pub(super) id: Id,
     /// The due time in the spool when the entry was made.
     pub(super) due: Millis,
+}
+
+impl Entry {
+    /// What is to be done at this destination.
+    pub(super) fn of(self, next_hop: Arc<NextHop>) -> Job {
+        Job {
+            id: QueueId::from_bytes(self.id),
+            next_hop,
+            due: self.due,
+        }
+    }
 }
 
 /// The entries of one destination, each message at most once.
@@ -76,6 +96,15 @@ impl Waiting {
         match self {
             Self::Few(few) => few.first().copied(),
             Self::Many(many) => many.by_time.last().and_then(|(_, id)| many.entry(*id)),
+        }
+    }
+
+    /// The messages that a look finds, the oldest first.
+    pub(super) fn overdue(&self, look: &Look) -> BTreeSet<Id> {
+        let found = |entry: &Entry| look.finds(entry).then_some(entry.id);
+        match self {
+            Self::Few(few) => few.iter().filter_map(found).collect(),
+            Self::Many(many) => many.candidates(look).filter_map(|entry| found(&entry)).collect(),
         }
     }
 
@@ -150,6 +179,17 @@ impl Many {
         Some(Entry { wake, id, due })
     }
 
+    /// What a look may find: what has come of an age, and what has become due.
+    fn candidates(&self, look: &Look) -> impl Iterator<Item = Entry> {
+        let (old, late) = look.ids();
+        let old = self.times.range(..old);
+        let late = late.map(|(first, after)| self.times.range(first..after));
+        let of_age = old.chain(late.into_iter().flatten()).map(|(id, _)| *id);
+        let due = (Excluded((look.last(), LAST)), Included((look.now(), LAST)));
+        let due = self.by_time.range(due).map(|(_, id)| *id);
+        of_age.chain(due).filter_map(|id| self.entry(id))
+    }
+
     fn take(&mut self, id: Id) -> Option<Entry> {
         let (wake, due) = self.times.remove(&id)?;
         self.by_time.remove(&(wake, id));
@@ -164,9 +204,13 @@ impl Many {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     use super::*;
-    use mail::QueueId;
+    use crate::when::destination::Now;
+    use crate::when::overdue::{Ages, Overdue};
     use std::time::Duration;
+    use tokio::time::Instant;
 
     fn at(seconds: u64) -> Millis {
         Millis::from(jiff::Timestamp::UNIX_EPOCH).plus(Duration::from_secs(seconds))
@@ -205,6 +249,51 @@ mod tests {
             entries.reverse();
             assert_eq!(taken, entries);
             assert!(waiting.is_empty() && waiting.first().is_none());
+        }
+    }
+
+    #[test]
+    fn few_and_many_are_the_same_to_a_look() {
+        let minutes = |minutes: u64| Duration::from_mins(minutes);
+        let now = Instant::now();
+        for count in [5, 32, 33, 600] {
+            let mut waiting = Waiting::default();
+            // Accepted a minute apart; due at once, except for every third, which is due after 20 minutes.
+            for minute in 0..count {
+                let accepted = at(60 * minute);
+                let wake = accepted.plus(minutes(if minute % 3 == 0 { 20 } else { 0 }));
+                let mut id = QueueId::generate().to_bytes();
+                let millis = accepted.in_millis().to_be_bytes();
+                id[..6].copy_from_slice(&millis[2..]);
+                waiting.insert(Entry { wake, id, due: wake });
+            }
+            let mut overdue = Overdue::new(
+                Ages {
+                    warning: Some(minutes(10)),
+                    end: minutes(60),
+                },
+                now,
+            );
+            let mut found = vec![0_u64; 600];
+            for minute in (5..900).step_by(5) {
+                let awake = now + minutes(minute);
+                let clock = at(60 * minute).plus(Duration::from_secs(30));
+                let look = overdue.begin(Now { clock, awake }).unwrap();
+                for id in waiting.overdue(&look) {
+                    let accepted = QueueId::from_bytes(id).time().as_second() / 60;
+                    let (accepted, age) = (accepted as usize, minute - accepted as u64);
+                    found[accepted] += 1;
+                    match found[accepted] {
+                        1 if accepted % 3 == 0 => assert!((20..25).contains(&age), "{age}"),
+                        1 => assert!((10..15).contains(&age), "{age}"),
+                        // From its end on it is found by every look.
+                        _ => assert!(age >= 60, "{age}"),
+                    }
+                }
+            }
+            let (these, none) = found.split_at(count as usize);
+            assert!(these.iter().all(|times| *times > 10), "{found:?}");
+            assert!(none.iter().all(|times| *times == 0));
         }
     }
 

@@ -35,5 +35,6 @@ mod stage_times;
 mod tls_counting;
 mod tls_policies;
 mod traces;
+mod turns;
 mod virtual_time;
 mod ways;

@@ -62,6 +62,18 @@ pub enum OurFault {
     NoSocket,
     /// The MTA-STS policy that the domain publishes was not fetched, because too many others are being fetched.
     PolicyNotFetched,
+    /// The message was not tried, because a limit of this relay did not give it its turn.
+    NoTurn(Limit),
+}
+
+/// A limit of this relay for which mail waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limit {
+    /// So many messages a minute.
+    Pace,
+    /// So many connections at the same time.
+    Connections,
 }
 
 /// What was looked up.

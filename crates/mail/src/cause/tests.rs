@@ -57,6 +57,7 @@ fn here_in_dns_and_by_policy() {
         ),
         (Cause::Ours(OurFault::NoSocket), "4.3.2 | - | - | -"),
         (Cause::Ours(OurFault::PolicyNotFetched), "4.3.2 | - | - | -"),
+        (Cause::Ours(OurFault::NoTurn(Limit::Pace)), "4.4.5 | - | - | -"),
         (
             dns(Lookup::Mx, LookupFailure::Bogus),
             "4.7.5 | - | MX lookup: bogus | dnssec-invalid",

@@ -33,7 +33,7 @@ impl Cause {
                 EnhancedStatus::new(4, 3, 5)
             }
             Self::Ours(OurFault::NoSocket | OurFault::PolicyNotFetched) => EnhancedStatus::new(4, 3, 2),
-            Self::Ours(OurFault::TooLate(_)) => EnhancedStatus::new(4, 4, 5),
+            Self::Ours(OurFault::TooLate(_) | OurFault::NoTurn(_)) => EnhancedStatus::new(4, 4, 5),
             Self::Ours(OurFault::NotAsked | OurFault::NothingTried) => EnhancedStatus::new(4, 4, 1),
             Self::Dns(_, failure) if failure.is_bogus() => EnhancedStatus::new(4, 7, 5),
             Self::Dns(..) => EnhancedStatus::new(4, 4, 3),
@@ -117,7 +117,8 @@ impl Cause {
                 | OurFault::NothingTried
                 | OurFault::SourceAddress(_)
                 | OurFault::NoSocket
-                | OurFault::PolicyNotFetched,
+                | OurFault::PolicyNotFetched
+                | OurFault::NoTurn(_),
             )
             | Self::Dns(..)
             | Self::Destination(_)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, LoginFault, Lookup, NoWay,
+    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Limit, LoginFault, Lookup, NoWay,
     OurFault, SmtpFault, TlsFault, Unproven,
 };
 use crate::stage::Stage;
@@ -61,6 +61,12 @@ impl fmt::Display for OurFault {
             Self::NoSocket => f.write_str("this machine has no socket left for a connection"),
             Self::PolicyNotFetched => f.write_str(
                 "the domain publishes an MTA-STS policy, and too many policies are being fetched at the moment",
+            ),
+            Self::NoTurn(Limit::Pace) => f.write_str(
+                "waiting for its turn: this relay sends only so many messages a minute there (messages_per_minute)",
+            ),
+            Self::NoTurn(Limit::Connections) => f.write_str(
+                "waiting for a free connection: this relay has as many connections as its limits allow",
             ),
         }
     }

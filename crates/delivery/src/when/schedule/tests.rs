@@ -10,7 +10,10 @@ use jiff::Timestamp;
 use mail::Stage;
 use mail::cause::{Cause, ConnectionFault};
 
+use mail::QueueId;
+
 use crate::when::job::Suspension;
+use crate::when::overdue::Ages;
 
 mod failing;
 mod paces;
@@ -66,8 +69,13 @@ impl Bench {
             clock: at(0).into(),
             awake: Instant::now(),
         };
+        let ages = Ages {
+            warning: Some(Duration::from_hours(4)),
+            end: Duration::from_hours(120),
+        };
+        let overdue = Overdue::new(ages, now.awake);
         Self {
-            schedule: Schedule::new(shares, 500, Duration::from_hours(4)),
+            schedule: Schedule::new(shares, (500, Duration::from_hours(4)), overdue),
             now,
             began: now,
         }

@@ -132,7 +132,7 @@ impl MemorySpool {
     /// Queues a message with one recipient, accepted at `created`.
     pub fn put(&self, sender: &str, recipient: &str, created: Timestamp) -> (QueueId, Vec<Pending>) {
         let stored = Stored {
-            id: QueueId::generate(),
+            id: made_at(created),
             created,
             reverse_path: ReversePath::parse(sender).unwrap(),
             recipient: Mailbox::parse(recipient).unwrap(),
@@ -248,6 +248,14 @@ impl MemorySpool {
     fn stored(&self) -> MutexGuard<'_, BTreeMap<QueueId, Stored>> {
         self.stored.lock()
     }
+}
+
+/// An id of this time.
+fn made_at(time: Timestamp) -> QueueId {
+    let mut id = QueueId::generate().to_bytes();
+    let millis = u64::try_from(time.as_millisecond()).unwrap().to_be_bytes();
+    id[..6].copy_from_slice(&millis[2..]);
+    QueueId::from_bytes(id)
 }
 
 impl Stored {

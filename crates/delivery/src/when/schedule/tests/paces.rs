@@ -92,3 +92,56 @@ fn a_destination_whose_host_is_crowded_comes_again_and_is_not_told_of_as_paced()
     bench.at(2 * MINUTE);
     assert!(bench.schedule.summary(bench.now).is_none());
 }
+
+/// The ids of what a test accepts are of the time at which it runs: the clock here is long before that, and nothing is old.
+#[test]
+fn what_waits_for_its_turn_is_looked_at_when_it_is_old_and_keeps_its_place() {
+    let mut bench = Bench::with(Share {
+        connections: 20,
+        interval: Duration::from_mins(1),
+    });
+    let accept = |bench: &mut Bench, second: u64| {
+        let mut id = QueueId::generate().to_bytes();
+        id[..6].copy_from_slice(&at(second).as_millisecond().to_be_bytes()[2..]);
+        let one = Pending {
+            id: QueueId::from_bytes(id),
+            ..pending("a.example", at(second))
+        };
+        bench.insert(&one);
+        one.id
+    };
+    let [tried, old, young] = [0, 60, 2 * HOUR].map(|second| accept(&mut bench, second));
+    let first = bench.attempt().unwrap();
+    assert_eq!(first.id, tried);
+    bench.end(&first, Shown::Works);
+    // The destination gets nothing more for a minute, which never ends here.
+    let moment = bench.now.awake + Duration::from_hours(200);
+    bench.insert(&pending("a.example", at(0)));
+    let job = {
+        bench.at(60);
+        bench.attempt().unwrap()
+    };
+    bench.schedule.turn_ended(&job, Shown::Early(moment), bench.now);
+    let looked = |bench: &mut Bench| {
+        bench.schedule.look_for_overdue(bench.now);
+        let next = || bench.schedule.next_overdue(bench.now);
+        std::iter::from_fn(next).collect::<Vec<(Job, Limit)>>()
+    };
+    bench.at(3 * HOUR);
+    assert!(looked(&mut bench).is_empty());
+    bench.at(4 * HOUR + 5 * MINUTE);
+    let [(job, Limit::Pace)] = &looked(&mut bench)[..] else {
+        panic!("one");
+    };
+    assert_eq!((job.id, job.due), (old, at(60).into()));
+    bench.insert(&Pending {
+        id: old,
+        ..pending("a.example", at(60))
+    });
+    bench.schedule.deferral_ended(job, bench.now);
+    bench.at(5 * HOUR);
+    assert!(looked(&mut bench).is_empty(), "once is enough");
+    bench.at(121 * HOUR);
+    let found: Vec<QueueId> = looked(&mut bench).iter().map(|(job, _)| job.id).collect();
+    assert_eq!(found, [old, young]);
+}

@@ -1,0 +1,132 @@
+//! Mail that waits for its turn until its sender is to be warned, or until it is given up.
+//!
+//! What is tried has its age looked at after each attempt. What only waits, because its destination is given so many
+//! messages a minute or so many connections and no more, is found here: every few minutes, all at once.
+//!
+//! The age is that of the message's id, which is within a moment that of its acceptance. So no message needs memory of its
+//! own for this, and a look costs no more than what it finds.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mail::NextHop;
+use tokio::time::Instant;
+
+use super::destination::Now;
+use super::waiting::{Entry, Id};
+use crate::clock::Millis;
+
+/// The time from one look to the next: short compared with the ages at which something happens.
+const EVERY: Duration = Duration::from_mins(5);
+/// An id is made a moment before its message is accepted.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// The ages at which something happens to mail.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ages {
+    /// The sender is warned.
+    pub(crate) warning: Option<Duration>,
+    /// The first age at which mail may be given up.
+    pub(crate) end: Duration,
+}
+
+/// What was found, and when to look again.
+#[derive(Debug)]
+pub(super) struct Overdue {
+    ages: Ages,
+    next: Instant,
+    /// When the last look was, by the clock.
+    last: Millis,
+    /// What was found and not taken up yet.
+    found: VecDeque<(Arc<NextHop>, Id)>,
+}
+
+/// One look: what was not due, or not old enough, at the last one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    ages: Ages,
+    last: Millis,
+    now: Millis,
+}
+
+impl Overdue {
+    pub(super) fn new(ages: Ages, now: Instant) -> Self {
+        Self {
+            ages,
+            next: now + EVERY,
+            last: Millis::BEGINNING,
+            found: VecDeque::new(),
+        }
+    }
+
+    /// Begins a look, if it is time for one and everything from the last one has been taken up.
+    pub(super) fn begin(&mut self, now: Now) -> Option<Look> {
+        if now.awake < self.next || !self.found.is_empty() {
+            return None;
+        }
+        self.next = now.awake + EVERY;
+        let last = std::mem::replace(&mut self.last, now.clock);
+        Some(Look {
+            ages: self.ages,
+            // After the clock went back nothing is found twice.
+            last: last.min(now.clock),
+            now: now.clock,
+        })
+    }
+
+    pub(super) fn add(&mut self, next_hop: &Arc<NextHop>, ids: impl Iterator<Item = Id>) {
+        self.found.extend(ids.map(|id| (Arc::clone(next_hop), id)));
+    }
+
+    /// What was found first and is still here.
+    pub(super) fn take(&mut self) -> Option<(Arc<NextHop>, Id)> {
+        self.found.pop_front()
+    }
+}
+
+impl Look {
+    /// By when all messages that it finds were due.
+    pub(super) fn now(&self) -> Millis {
+        self.now
+    }
+
+    /// Since when messages may have become due that it finds for the first time.
+    pub(super) fn last(&self) -> Millis {
+        self.last
+    }
+
+    /// The ids of the messages that have come of an age since the last look, or may be given up: before the first, and from
+    /// the second to the third.
+    pub(super) fn ids(&self) -> (Id, Option<(Id, Id)>) {
+        let late = self.ages.warning.map(|age| {
+            let age = age.saturating_add(MOMENT);
+            (first_id(self.last.minus(age)), first_id(self.now.minus(age).plus(MILLISECOND)))
+        });
+        (first_id(self.now.minus(self.ages.end)), late)
+    }
+
+    /// Whether it finds this.
+    pub(super) fn finds(&self, entry: &Entry) -> bool {
+        let accepted = accepted(entry.id).plus(MOMENT);
+        let is_late = self.ages.warning.is_some_and(|age| {
+            let late = accepted.plus(age).max(entry.wake);
+            self.last < late && late <= self.now
+        });
+        entry.wake <= self.now && (is_late || accepted.plus(self.ages.end) <= self.now)
+    }
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// When the message was accepted: the first 48 bits of its id.
+fn accepted(id: Id) -> Millis {
+    let millis = u128::from_be_bytes(id) >> 80;
+    Millis::since_1970(i64::try_from(millis).unwrap_or(i64::MAX))
+}
+
+/// The first id of this time.
+fn first_id(time: Millis) -> Id {
+    let millis = u128::try_from(time.in_millis()).unwrap_or_default();
+    (millis.min((1 << 48) - 1) << 80).to_be_bytes()
+}
