@@ -86,9 +86,7 @@ impl Settler<'_> {
         let expiry = self.retry.outwaits(term, recipient.attempts, waits_since);
         let next_attempt = if self.now >= expiry {
             None
-        } else if self.is_late(recipient, age)
-            && self.is_told(recipient, NotifyEvent::Delay)
-        {
+        } else if self.is_late(recipient, age) && self.is_told(recipient, NotifyEvent::Delay) {
             // It keeps its place.
             Some(recipient.due)
         } else {

@@ -292,7 +292,8 @@ impl Destination {
         let is_failing = standing.is_some_and(|standing| standing.window.is_failing());
         let more = standing.map(|standing| [&standing.held_up, &standing.rising]);
         let sets = std::iter::once(&self.waiting).chain(more.into_iter().flatten());
-        let sets = sets.filter(move |set| !is_failing && set.first().is_some_and(|first| first <= look.now()));
+        let sets =
+            sets.filter(move |set| !is_failing && set.first().is_some_and(|first| first <= look.now()));
         sets.flat_map(|set| set.overdue(look))
     }
 

@@ -101,7 +101,10 @@ impl Look {
     pub(super) fn ids(&self) -> (Id, Option<(Id, Id)>) {
         let late = self.ages.warning.map(|age| {
             let age = age.saturating_add(MOMENT);
-            (first_id(self.last.minus(age)), first_id(self.now.minus(age).plus(MILLISECOND)))
+            (
+                first_id(self.last.minus(age)),
+                first_id(self.now.minus(age).plus(MILLISECOND)),
+            )
         });
         (first_id(self.now.minus(self.ages.end)), late)
     }

@@ -85,11 +85,7 @@ fn keep(busiest: &mut Vec<(Glimpse<'_>, &Arc<NextHop>)>, most: usize) {
 }
 
 impl Schedule {
-    pub(super) fn new(
-        shares: Shares,
-        (connections, longest): (usize, Duration),
-        overdue: Overdue,
-    ) -> Self {
+    pub(super) fn new(shares: Shares, (connections, longest): (usize, Duration), overdue: Overdue) -> Self {
         let mut schedule = Self {
             destinations: HashMap::new(),
             times: BTreeSet::new(),

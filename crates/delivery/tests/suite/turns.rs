@@ -105,7 +105,10 @@ async fn who_waits_for_a_turn_is_late_and_expires_like_all_mail() {
         let Action::Delayed { will_retry_until } = action else {
             panic!("{action:?}");
         };
-        assert_eq!(will_retry_until.duration_since(created), SignedDuration::from_hours(12));
+        assert_eq!(
+            will_retry_until.duration_since(created),
+            SignedDuration::from_hours(12)
+        );
         assert!(age(late, created) < 4 * HOUR + 6 * MINUTE);
     }
     // The warnings go out, although the messages themselves are still due.
