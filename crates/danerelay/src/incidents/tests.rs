@@ -373,6 +373,21 @@ async fn a_web_server_that_says_nothing_keeps_neither_mail_nor_other_ways_waitin
 }
 
 /// However many there are: ten at once, then one each hour, with all that has come since.
+/// The object that the manual shows.
+fn documented() -> Value {
+    let page = include_str!("../../../../docs/incidents.md");
+    let (_, object) = page.split_once("```json\n").unwrap();
+    serde_json::from_str(object.split_once("```").unwrap().0).unwrap()
+}
+
+/// The fields of an object, and of the first of each kind within it.
+fn fields(notice: &Value) -> [Vec<String>; 4] {
+    let inner = [&notice["counts"], &notice["incidents"][0], &notice["more"][0]];
+    let names = |object: &Value| object.as_object().unwrap().keys().cloned().collect();
+    let [counts, incident, more] = inner.map(names);
+    [names(notice), counts, incident, more]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_incidents_are_told_together() {
     let mut scene = scene().await;
@@ -424,6 +439,7 @@ async fn many_incidents_are_told_together() {
             (&"closed".into(), &"mx.d39.example".into())
         );
         assert_eq!(notice["incidents"][0]["incident"]["kind"], "ours");
+        assert_eq!(fields(notice), fields(&documented()));
     }
     // Half of the time has passed for all of them.
     for hours in 60..70 {

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use mail::event::resolver::Finding;
+use report::incidents::Incident;
 use spool::Store;
 
 use crate::monitor::census::Census;
 use crate::monitor::sources::Monitor;
 use crate::pages::html::{Escaped, Html};
-use crate::pages::words::{ago, grouped, moment, octets};
+use crate::pages::words::{ago, counted, grouped, moment, octets};
 
 /// How good or bad something is; it is said in words as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,18 +60,7 @@ pub(super) fn write<S: Store>(to: &mut Html, monitor: &Monitor<S>, census: &Cens
         &oldest.map_or(String::new(), moment),
         Mood::Unknown,
     );
-    let open = census.incidents.found().map(Vec::len);
-    tile(
-        to,
-        "Open incidents",
-        &open.map_or("?".to_owned(), |open| open.to_string()),
-        "security failures that hold mail up",
-        match open {
-            None => Mood::Unknown,
-            Some(0) => Mood::Good,
-            Some(_) => Mood::Bad,
-        },
-    );
+    incidents(to, census.incidents.found().map(Vec::as_slice));
     resolver(to, monitor, now);
     let servers = census.standings.as_ref().map(|standings| standings.connections);
     tile(
@@ -85,6 +75,20 @@ pub(super) fn write<S: Store>(to: &mut Html, monitor: &Monitor<S>, census: &Cens
         Mood::Unknown,
     );
     to.raw("</dl>");
+}
+
+fn incidents(to: &mut Html, open: Option<&[Incident]>) {
+    let Some(open) = open else {
+        return tile(to, "Open incidents", "?", "", Mood::Unknown);
+    };
+    let (detail, mood) = if open.is_empty() {
+        ("no security failure is known".to_owned(), Mood::Good)
+    } else {
+        let holding = open.iter().filter(|incident| incident.messages > 0).count();
+        let holding = counted(holding as u64, "holds", "hold");
+        (format!("{holding} mail up"), Mood::Bad)
+    };
+    tile(to, "Open incidents", &grouped(open.len() as u64), &detail, mood);
 }
 
 fn resolver<S>(to: &mut Html, monitor: &Monitor<S>, now: Timestamp) {
