@@ -3,63 +3,8 @@
 use std::fmt;
 
 use dns::{Alias, Answer, Data, Lookup};
-use mail::{LookupFailure, Security};
+use mail::LookupStatus;
 use serde::{Deserialize, Serialize};
-
-/// How a look-up ended (RFC 4035 §4.3), with outages apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LookupStatus {
-    Secure,
-    Insecure,
-    Bogus,
-    Indeterminate,
-    Failed,
-}
-
-impl LookupStatus {
-    /// The word used in the table and in JSON.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Secure => "secure",
-            Self::Insecure => "insecure",
-            Self::Bogus => "bogus",
-            Self::Indeterminate => "indeterminate",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Whether nothing is known about the name: the look-up failed, or its security could not be determined.
-    pub(crate) fn is_undecided(self) -> bool {
-        match self {
-            Self::Secure | Self::Insecure | Self::Bogus => false,
-            Self::Indeterminate | Self::Failed => true,
-        }
-    }
-}
-
-impl From<Security> for LookupStatus {
-    fn from(security: Security) -> Self {
-        match security {
-            Security::Secure => Self::Secure,
-            Security::Insecure => Self::Insecure,
-        }
-    }
-}
-
-impl From<&LookupFailure> for LookupStatus {
-    fn from(failure: &LookupFailure) -> Self {
-        match failure {
-            LookupFailure::Bogus => Self::Bogus,
-            LookupFailure::Indeterminate => Self::Indeterminate,
-            LookupFailure::Servfail
-            | LookupFailure::Rcode(_)
-            | LookupFailure::Timeout
-            | LookupFailure::Malformed
-            | LookupFailure::AliasLoop => Self::Failed,
-        }
-    }
-}
 
 /// What exists at the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

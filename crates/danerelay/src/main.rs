@@ -54,6 +54,7 @@ mod tlsa_records;
 mod tlsrpt;
 mod wiring;
 
+use std::env;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -68,7 +69,10 @@ use failure::Failure;
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     // A daemon must end, whether or not anybody reads its last message.
     let patience = matches!(cli.command, Command::Serve).then_some(LAST_WORDS);
     let verdict = run(&cli).unwrap_or_else(|failure| {
@@ -78,6 +82,14 @@ fn main() -> ExitCode {
         failure.verdict()
     });
     verdict.into()
+}
+
+/// Says why the command line is wrong, or gives the help that it asks for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && commands::check::is_for_nagios(env::args_os()) {
+        return commands::check::refuse_for_nagios(error).into();
+    }
+    error.exit()
 }
 
 fn run(cli: &Cli) -> Result<Verdict, Failure> {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hickory_proto::rr::RecordType;
-use mail::{LookupFailure, Security};
+use mail::LookupStatus;
 
 use crate::NoAnswer;
 use crate::asked::{Asked, Found};
@@ -25,21 +25,6 @@ pub enum CountedType {
     Txt,
     /// Anything else.
     Other,
-}
-
-/// How a look-up ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CountedResult {
-    /// Validated, records or their absence.
-    Secure,
-    /// Provably unsigned.
-    Insecure,
-    /// Signatures are wrong.
-    Bogus,
-    /// What is needed to decide could not be had.
-    Indeterminate,
-    /// No answer.
-    Failed,
 }
 
 impl CountedType {
@@ -87,61 +72,21 @@ impl CountedType {
     }
 }
 
-impl CountedResult {
-    /// Each of them.
-    pub const ALL: [Self; 5] = [
-        Self::Secure,
-        Self::Insecure,
-        Self::Bogus,
-        Self::Indeterminate,
-        Self::Failed,
-    ];
-
-    /// The value of the label.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Secure => "secure",
-            Self::Insecure => "insecure",
-            Self::Bogus => "bogus",
-            Self::Indeterminate => "indeterminate",
-            Self::Failed => "failed",
-        }
-    }
-
-    fn of(answer: &Result<Found, NoAnswer>) -> Self {
-        match answer {
-            Ok(found) => match found.security() {
-                Security::Secure => Self::Secure,
-                Security::Insecure => Self::Insecure,
-            },
-            Err(failure) => match failure.cause {
-                LookupFailure::Bogus => Self::Bogus,
-                LookupFailure::Indeterminate => Self::Indeterminate,
-                LookupFailure::Servfail
-                | LookupFailure::Rcode(_)
-                | LookupFailure::Timeout
-                | LookupFailure::Malformed
-                | LookupFailure::AliasLoop => Self::Failed,
-            },
-        }
-    }
-}
-
 /// The number of look-ups that the servers were asked for, and of those that the cache answered.
 #[derive(Debug, Default)]
 pub struct LookupCounts {
-    asked: [[AtomicU64; CountedResult::ALL.len()]; CountedType::ALL.len()],
+    asked: [[AtomicU64; LookupStatus::ALL.len()]; CountedType::ALL.len()],
     cached: AtomicU64,
 }
 
 impl LookupCounts {
     /// Look-ups made, by what was asked for and how they ended.
-    pub fn asked(&self) -> impl Iterator<Item = (CountedType, CountedResult, u64)> {
+    pub fn asked(&self) -> impl Iterator<Item = (CountedType, LookupStatus, u64)> {
         CountedType::ALL
             .into_iter()
             .zip(&self.asked)
             .flat_map(|(asked, row)| {
-                let counts = CountedResult::ALL.into_iter().zip(row);
+                let counts = LookupStatus::ALL.into_iter().zip(row);
                 counts.map(move |(result, count)| (asked, result, count.load(Ordering::Relaxed)))
             })
     }
@@ -157,16 +102,23 @@ impl LookupCounts {
 
     pub(crate) fn count(&self, asked: &Asked, answer: &Result<Found, NoAnswer>) {
         let row = self.asked.get(CountedType::of(asked) as usize);
-        if let Some(count) = row.and_then(|row| row.get(CountedResult::of(answer) as usize)) {
+        if let Some(count) = row.and_then(|row| row.get(status(answer) as usize)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+fn status(answer: &Result<Found, NoAnswer>) -> LookupStatus {
+    match answer {
+        Ok(found) => found.security().into(),
+        Err(failure) => (&failure.cause).into(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use mail::Domain;
+    use mail::{Domain, LookupFailure};
 
     use super::*;
 
@@ -177,12 +129,12 @@ mod tests {
         counts.count(&asked, &Err(LookupFailure::Bogus.into()));
         counts.count_cached();
         let counted: Vec<_> = counts.asked().filter(|(_, _, count)| *count > 0).collect();
-        assert_eq!(counted, [(CountedType::Tlsa, CountedResult::Bogus, 1)]);
+        assert_eq!(counted, [(CountedType::Tlsa, LookupStatus::Bogus, 1)]);
         assert_eq!(counts.cached(), 1);
         for (position, one) in CountedType::ALL.into_iter().enumerate() {
             assert_eq!(one as usize, position);
         }
-        for (position, one) in CountedResult::ALL.into_iter().enumerate() {
+        for (position, one) in LookupStatus::ALL.into_iter().enumerate() {
             assert_eq!(one as usize, position);
         }
     }

@@ -71,7 +71,7 @@ pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord, Signed};
 pub use belief::Expected;
 pub use budget::Cost;
 pub use config::{Choice, Mode, Reason, ResolverConfig, ResolverError};
-pub use counts::{CountedResult, CountedType, LookupCounts};
+pub use counts::{CountedType, LookupCounts};
 pub use diagnosis::Diagnosis;
 pub use extended::ExtendedError;
 pub use failure::NoAnswer;

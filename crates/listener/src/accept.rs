@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use mail::event::client::{BeginFault, HandshakeFault};
 use mail::{Alarm, EventLog, Pace};
 use spool::{Accepted, Spool};
 use tokio::net::{TcpListener, TcpStream};
@@ -150,8 +151,8 @@ impl Arrived {
             match wire.proxied().await {
                 Ok(Some(address)) => client = Client::at(address),
                 Ok(None) => {}
-                Err(reason) => {
-                    let event = log::not_begun(self.peer, "PROXY", reason.to_owned());
+                Err(fault) => {
+                    let event = log::not_begun(self.peer, BeginFault::Proxy(fault));
                     return shared.log.write(&event);
                 }
             }
@@ -161,17 +162,19 @@ impl Arrived {
             return turn_away(&shared, client.address, excess, wire).await;
         }
         if self.encryption == Encryption::Implicit {
-            let Some(tls) = &config.tls else {
-                let reason = "there is no certificate any more".to_owned();
-                shared.log.write(&log::not_begun(client.address, "TLS", reason));
-                return;
+            let secured = match &config.tls {
+                Some(tls) => Box::pin(wire.secure(tls)).await,
+                None => Err(HandshakeFault::NoCertificate),
             };
-            match Box::pin(wire.secure(tls)).await {
+            match secured {
                 Ok((secured, facts)) => {
                     wire = secured;
                     client.tls = Some(facts);
                 }
-                Err(reason) => return shared.log.write(&log::not_begun(client.address, "TLS", reason)),
+                Err(fault) => {
+                    let event = log::not_begun(client.address, BeginFault::Tls(fault));
+                    return shared.log.write(&event);
+                }
             }
         }
         Connection::new(shared, client, counted, shutdown).run(wire).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mail::QueueId;
+use mail::event::client::BeginFault;
 use smtp::{Credentials, MailFrom};
 use spool::{Incoming, Spool, SpoolError};
 use tokio::sync::watch;
@@ -16,7 +17,7 @@ use crate::connections::{Counted, Standing};
 use crate::log::{self, Arrived};
 use crate::logins::Login;
 use crate::pace::{Pace, patience};
-use crate::session::{End, Finished, Renamed, Session, Step, Telling};
+use crate::session::{End, Finished, Renamed, Session, Stamp, Step, Telling};
 use crate::shared::{Shared, stopped};
 use crate::wire::{Broken, COMMAND_READ, CONTENT_READ, Wire};
 
@@ -145,8 +146,11 @@ impl<S: Spool> Connection<S> {
             Step::Open(transaction) => {
                 let place = self.place(&transaction.mail);
                 self.report(place.as_ref().err());
-                let birth = (QueueId::generate(), Timestamp::now());
-                Some(self.session.open(transaction, place, birth))
+                let stamp = Stamp {
+                    id: QueueId::generate(),
+                    at: Timestamp::now(),
+                };
+                Some(self.session.open(transaction, place, stamp))
             }
             // Boxed, so that idle connections do not carry the size of their state.
             Step::Store => {
@@ -171,11 +175,10 @@ impl<S: Spool> Connection<S> {
                 self.settle_standing();
                 Some(wire)
             }
-            Err(reason) => {
+            Err(fault) => {
                 let address = self.session.client().address;
-                self.shared
-                    .log
-                    .write(&log::not_begun(address, "STARTTLS", reason));
+                let event = log::not_begun(address, BeginFault::StartTls(fault));
+                self.shared.log.write(&event);
                 None
             }
         }

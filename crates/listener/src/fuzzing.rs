@@ -9,7 +9,7 @@ use mail::{Envelope, QueueId};
 use crate::client::Client;
 use crate::config::ListenerConfig;
 use crate::logins::Login;
-use crate::session::{Finished, Session, Step};
+use crate::session::{Finished, Session, Stamp, Step};
 
 /// The result of a session.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,8 +41,11 @@ pub fn play(settings: ListenerConfig, pieces: &[&[u8]]) -> Played {
             }
             Step::Begin(mail) => Some(session.begin(mail, Ok(()))),
             Step::Open(transaction) => {
-                let birth = (QueueId::from_bytes([0; 16]), Timestamp::UNIX_EPOCH);
-                Some(session.open(transaction, Ok(Vec::new()), birth))
+                let stamp = Stamp {
+                    id: QueueId::from_bytes([0; 16]),
+                    at: Timestamp::UNIX_EPOCH,
+                };
+                Some(session.open(transaction, Ok(Vec::new()), stamp))
             }
             Step::Store => {
                 if let Some((place, content)) = session.unstored() {

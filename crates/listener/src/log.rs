@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 
 use mail::event::Event;
-use mail::event::client::{Accepted, ConnectionRefused, ListenerTrouble, NotBegun};
+use mail::event::client::{Accepted, BeginFault, ConnectionRefused, ListenerTrouble, NotBegun};
 use mail::event::spool::Spool;
 use mail::{Over, ReversePath};
 use spool::SpoolError;
@@ -42,12 +42,8 @@ pub(crate) struct Arrived<'a> {
 }
 
 /// A handshake failed, or a proxy did not say whose connection it forwards.
-pub(crate) fn not_begun(client: IpAddr, command: &'static str, reason: String) -> Event {
-    Event::NotBegun(NotBegun {
-        client,
-        command,
-        reason,
-    })
+pub(crate) fn not_begun(client: IpAddr, fault: BeginFault) -> Event {
+    Event::NotBegun(NotBegun { client, fault })
 }
 
 /// The spool failed to store a message.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use mail::event::client::HandshakeFault;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
@@ -153,13 +154,13 @@ impl ClientCertVerifier for AnyKey {
     }
 }
 
-/// Why a handshake failed, as worded in the log.
-pub(crate) fn reason(error: &io::Error) -> String {
+/// Why a handshake failed.
+pub(crate) fn failed(error: &io::Error) -> HandshakeFault {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner {
+    HandshakeFault::Failed(match inner {
         Some(error) => error.to_string(),
         None => error.kind().to_string(),
-    }
+    })
 }

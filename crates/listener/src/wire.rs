@@ -7,13 +7,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use mail::event::client::{HandshakeFault, ProxyFault};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::server::TlsStream;
 
 use crate::proxy::{self, Header};
-use crate::tls::{ServerTls, TlsFacts, reason};
+use crate::tls::{ServerTls, TlsFacts, failed};
 
 /// How much is read at once while commands are expected: the memory taken by an idle connection.
 pub(crate) const COMMAND_READ: usize = 2048;
@@ -71,9 +72,8 @@ impl Wire {
         }
     }
 
-    /// Reads the header that a proxy sends first. Returns the client's address, if the header gives one, or why the
-    /// header is invalid.
-    pub(crate) async fn proxied(&mut self) -> Result<Option<IpAddr>, &'static str> {
+    /// Reads the header that a proxy sends first. Returns the client's address, if the header gives one.
+    pub(crate) async fn proxied(&mut self) -> Result<Option<IpAddr>, ProxyFault> {
         let deadline = Instant::now() + PROXY_HEADER;
         loop {
             match proxy::header(&self.input) {
@@ -86,26 +86,26 @@ impl Wire {
                     self.input.advance(length);
                     return Ok(Some(address));
                 }
-                Header::Invalid => return Err("no header of the PROXY protocol, version 2"),
+                Header::Invalid => return Err(ProxyFault::Invalid),
             }
             let room = proxy::LONGEST.saturating_sub(self.input.len());
             self.read(room, deadline).await.map_err(|broken| match broken {
-                Broken::Lost => "closed before the PROXY header was complete",
-                Broken::TimedOut => "the PROXY header takes too long",
+                Broken::Lost => ProxyFault::Closed,
+                Broken::TimedOut => ProxyFault::Late,
             })?;
         }
     }
 
     /// Starts TLS. Input received in plain text so far is discarded (RFC 3207 §4.2); any that still arrives is not a
-    /// valid handshake. Fails with a reason for the log.
-    pub(crate) async fn secure(self, tls: &ServerTls) -> Result<(Self, TlsFacts), String> {
+    /// valid handshake.
+    pub(crate) async fn secure(self, tls: &ServerTls) -> Result<(Self, TlsFacts), HandshakeFault> {
         let Stream::Plain(stream) = self.stream else {
-            return Err("TLS within TLS".to_owned());
+            return Err(HandshakeFault::Nested);
         };
         let shaken = timeout(HANDSHAKE, tls.accept(stream)).await;
         let stream = shaken
-            .map_err(|_| "the handshake takes too long".to_owned())?
-            .map_err(|error| reason(&error))?;
+            .map_err(|_| HandshakeFault::Late)?
+            .map_err(|error| failed(&error))?;
         let facts = TlsFacts::of(stream.get_ref().1);
         let secured = Self {
             input: BytesMut::new(),

@@ -63,7 +63,7 @@ pub use event::{Event, EventLog};
 pub use histogram::{Histogram, Observed};
 pub use ids::QueueId;
 pub use ledger::{AddressFamily, DaneResult, DeliverySecurity, LedgerEntry, LedgerKey};
-pub use lookup::{Culprit, FailedLookup, LookupFailure, Security};
+pub use lookup::{Culprit, FailedLookup, LookupFailure, LookupStatus, Security};
 pub use next_hop::{NextHop, NextHopError, NextHopProblem};
 pub use notice::{Action, Notice};
 pub use notification::{

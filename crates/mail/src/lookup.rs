@@ -152,3 +152,72 @@ impl fmt::Display for FailedLookup {
         }
     }
 }
+
+/// How a look-up ended (RFC 4035 §4.3), with outages apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LookupStatus {
+    /// Validated, records or their absence.
+    Secure,
+    /// Provably unsigned.
+    Insecure,
+    /// Signatures or proofs are invalid.
+    Bogus,
+    /// What is needed to decide could not be had.
+    Indeterminate,
+    /// No answer.
+    Failed,
+}
+
+impl LookupStatus {
+    /// Each of them.
+    pub const ALL: [Self; 5] = [
+        Self::Secure,
+        Self::Insecure,
+        Self::Bogus,
+        Self::Indeterminate,
+        Self::Failed,
+    ];
+
+    /// The word used in tables, JSON and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Secure => "secure",
+            Self::Insecure => "insecure",
+            Self::Bogus => "bogus",
+            Self::Indeterminate => "indeterminate",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether nothing is known about the name: the look-up failed, or its security could not be determined.
+    pub fn is_undecided(self) -> bool {
+        match self {
+            Self::Secure | Self::Insecure | Self::Bogus => false,
+            Self::Indeterminate | Self::Failed => true,
+        }
+    }
+}
+
+impl From<Security> for LookupStatus {
+    fn from(security: Security) -> Self {
+        match security {
+            Security::Secure => Self::Secure,
+            Security::Insecure => Self::Insecure,
+        }
+    }
+}
+
+impl From<&LookupFailure> for LookupStatus {
+    fn from(failure: &LookupFailure) -> Self {
+        match failure {
+            LookupFailure::Bogus => Self::Bogus,
+            LookupFailure::Indeterminate => Self::Indeterminate,
+            LookupFailure::Servfail
+            | LookupFailure::Rcode(_)
+            | LookupFailure::Timeout
+            | LookupFailure::Malformed
+            | LookupFailure::AliasLoop => Self::Failed,
+        }
+    }
+}

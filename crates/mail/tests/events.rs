@@ -8,7 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use mail::event::admin::{Admin, Done};
-use mail::event::client::{Accepted, ConnectionRefused, ListenerTrouble, NotBegun, Rejected};
+use mail::event::client::{
+    Accepted, BeginFault, ConnectionRefused, HandshakeFault, ListenerTrouble, NotBegun, Rejected,
+};
 use mail::event::delivery::{
     ClockWentBack, Delivery, DestinationHeldUp, HeldUp, ReportKind, ReportMade, Undeliverable,
 };
@@ -236,8 +238,7 @@ fn clients(all: &mut Vec<Event>) {
     })));
     all.push(Event::NotBegun(NotBegun {
         client: client(),
-        command: "STARTTLS",
-        reason: "not TLS".to_owned(),
+        fault: BeginFault::StartTls(HandshakeFault::Failed("not TLS".to_owned())),
     }));
     all.push(Event::ConnectionRefused(ConnectionRefused {
         client: client(),

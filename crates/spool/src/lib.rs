@@ -49,7 +49,7 @@ pub use incidents::{
 pub use incoming::Incoming;
 pub use ledger::{Ledger, Tally};
 pub use listing::{
-    Ages, Declared, DeclaredRecipient, DestinationCount, QueuedMessage, QueuedRecipient, ReasonCount,
+    Ages, Declared, DeclaredRecipient, DestinationCount, QueuedMessage, QueuedRecipient, Reason, ReasonCount,
     RecipientState, StateCounts, Summary, Unreadable, in_milliseconds,
 };
 pub use manage::{Acted, Action, Inspect, Manage, Selected};

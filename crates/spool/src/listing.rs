@@ -75,6 +75,33 @@ pub struct QueuedRecipient {
     pub reason: Option<String>,
 }
 
+/// The reason for the last attempt's result, by whose words it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason<'a> {
+    /// The server's reply, with its codes.
+    Reply(&'a str),
+    /// Our own words.
+    Ours(&'a str),
+}
+
+impl QueuedRecipient {
+    /// The reason for the last attempt's result.
+    pub fn result_reason(&self) -> Option<Reason<'_>> {
+        let text = self.reason.as_deref()?;
+        // A refusal without a code was a reply to other mail, about which we say more.
+        let is_reply = self.reply_code.is_some()
+            && match self.cause {
+                None => self.state == RecipientState::Sent,
+                Some(cause) => matches!(cause, CauseKind::RefusedForNow | CauseKind::RefusedForGood),
+            };
+        Some(if is_reply {
+            Reason::Reply(text)
+        } else {
+            Reason::Ours(text)
+        })
+    }
+}
+
 /// Messages that were skipped, because their stored data cannot be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use mail::{DomainPart, Mailbox, QueueId};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use settings_file::Interval;
-use spool::{QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState, Selected};
+use spool::{QueuedMessage, QueuedRecipient, Reason, RecipientIndex, RecipientState, Selected};
 
 /// The selectors given: all of them must match. Some look at messages, and then apply to all of their recipients;
 /// `recipient`, `recipient_domain` and `reason` look at each recipient.
@@ -254,24 +254,26 @@ pub(crate) fn result(recipient: &QueuedRecipient) -> String {
 /// server's reply, it already contains the codes.
 pub(crate) fn told(recipient: &QueuedRecipient) -> String {
     let code = recipient.reply_code.map(|code| code.to_string());
-    let has_codes = match (&recipient.reason, &code) {
-        (Some(reason), Some(code)) => reason.starts_with(code.as_str()),
-        (None, _) | (_, None) => false,
+    let codes = || [code, recipient.enhanced.clone()].into_iter().flatten();
+    let (mut words, reason): (Vec<String>, _) = match recipient.result_reason() {
+        Some(Reason::Reply(reply)) => (Vec::new(), Some(reply)),
+        Some(Reason::Ours(reason)) => (codes().collect(), Some(reason)),
+        None => (codes().collect(), None),
     };
-    let codes = [code, recipient.enhanced.clone()].into_iter().flatten();
-    let mut words: Vec<String> = codes.filter(|_| !has_codes).collect();
-    match (&recipient.dane, &recipient.reason) {
+    match (&recipient.dane, reason) {
         (Some(dane), Some(_)) => words.push(format!("{dane}:")),
         (Some(dane), None) => words.push(dane.clone()),
         (None, _) => {}
     }
-    words.extend(recipient.reason.clone());
+    words.extend(reason.map(str::to_owned));
     words.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use mail::CauseKind;
+
     use super::*;
 
     fn recipient(index: u32, address: &str, state: RecipientState, reason: &str) -> QueuedRecipient {
@@ -354,6 +356,10 @@ mod tests {
             dane: dane.map(str::to_owned),
             ..recipient(0, "a@b.example", RecipientState::Deferred, reason)
         };
+        let refused = |recipient| QueuedRecipient {
+            cause: Some(CauseKind::RefusedForNow),
+            ..recipient
+        };
         let queue = [
             with(
                 None,
@@ -367,8 +373,8 @@ mod tests {
                 Some("Fail (MX lookup: bogus)"),
                 "the MX look-up failed: bogus: the signature of a.nl MX expired",
             ),
-            with(Some(450), "4.0.0", None, "450 later"),
-            with(Some(451), "4.7.5", None, "451 4.7.5 not to you"),
+            refused(with(Some(450), "4.0.0", None, "450 later")),
+            refused(with(Some(451), "4.7.5", None, "451 4.7.5 not to you")),
         ];
         let found = |text: &str| {
             let numbered = queue.iter().enumerate();

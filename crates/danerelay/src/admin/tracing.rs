@@ -117,6 +117,8 @@ async fn follow(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), BrokenOff> {
     let Performed { acts, due } = performed;
+    // So that it is known, whatever comes in between.
+    answers.line(&Line::<Nothing, Nothing>::Progress(acts)).await?;
     let mut waiting: BTreeSet<String> = due.iter().map(ToString::to_string).collect();
     let end = Instant::now() + LONGEST;
     let mut stopped = pin!(async {

@@ -13,7 +13,6 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at, sleep};
 
 use super::examiner::Examiner;
-use super::findings::Wanted;
 use super::report::Report;
 use super::verdict::Verdict;
 
@@ -38,8 +37,6 @@ pub(crate) struct Examiners {
 /// How the domains are checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Terms {
-    /// By when certificates and signatures must not have expired, in days.
-    pub(crate) days: u16,
     /// How many may begin in a second.
     pub(crate) rate: NonZeroU16,
     /// The names with which our resolver is tested, and how often.
@@ -72,8 +69,27 @@ pub(crate) trait Audience {
 pub(crate) struct Ended {
     /// Domains whose check broke off by a fault of this program.
     pub(crate) lost: Vec<Domain>,
-    /// How many domains have no result, and why: our own resolver fails.
-    pub(crate) left: Option<(usize, Fault)>,
+    /// Why some domains have no result.
+    pub(crate) left: Option<Left>,
+}
+
+impl Ended {
+    /// After this time, before all were checked.
+    pub(crate) fn late(limit: Duration) -> Self {
+        Self {
+            lost: Vec::new(),
+            left: Some(Left::Time(limit)),
+        }
+    }
+}
+
+/// Why a run ended early.
+#[derive(Debug)]
+pub(crate) enum Left {
+    /// Our own resolver fails, and so many domains have no result.
+    Resolver(usize, Fault),
+    /// The time for the run is over.
+    Time(Duration),
 }
 
 /// Checks all of them. An error of the audience ends everything. What could not be told is tried once more when all others are
@@ -88,7 +104,7 @@ pub(crate) async fn check_all<A: Audience>(
     audience: &mut A,
 ) -> Result<Ended, A::Error> {
     if domains.len() <= IN_ORDER {
-        return in_order(&examiners.first, domains, terms, audience).await;
+        return in_order(&examiners.first, domains, audience).await;
     }
     let mut first = Round::new(&examiners.first, terms, domains, AT_ONCE);
     first.may_put_off = AGAIN;
@@ -106,12 +122,11 @@ pub(crate) async fn check_all<A: Audience>(
 async fn in_order<A: Audience>(
     examiner: &Arc<Examiner>,
     domains: Vec<Domain>,
-    terms: &Terms,
     audience: &mut A,
 ) -> Result<Ended, A::Error> {
     let mut ended = Ended::default();
     for domain in domains {
-        match tokio::spawn(look(Arc::clone(examiner), domain.clone(), terms.days)).await {
+        match tokio::spawn(look(Arc::clone(examiner), domain.clone())).await {
             Ok(report) => audience.report(report)?,
             // A panic has been logged.
             Err(_) => ended.lost.push(domain),
@@ -120,10 +135,9 @@ async fn in_order<A: Audience>(
     Ok(ended)
 }
 
-async fn look(examiner: Arc<Examiner>, domain: Domain, days: u16) -> Report {
+async fn look(examiner: Arc<Examiner>, domain: Domain) -> Report {
     let seen = examiner.examine(&domain).await;
-    let now = Timestamp::now();
-    Report::new(seen, Wanted { days, now })
+    Report::new(seen, Timestamp::now())
 }
 
 /// All domains once.
@@ -200,7 +214,7 @@ impl<'a> Round<'a> {
         let Some(domain) = self.waiting.pop_front() else {
             return;
         };
-        let look = look(Arc::clone(self.examiner), domain.clone(), self.terms.days);
+        let look = look(Arc::clone(self.examiner), domain.clone());
         let task = self.under_way.spawn(look);
         self.named.insert(task.id(), domain);
     }
@@ -267,7 +281,7 @@ impl<'a> Round<'a> {
         let left = self.waiting.len() + self.put_off.len();
         Ended {
             lost: self.named.into_values().collect(),
-            left: fault.map(|fault| (left, fault)),
+            left: fault.map(|fault| Left::Resolver(left, fault)),
         }
     }
 }
@@ -341,6 +355,7 @@ mod tests {
         let setup = Setup {
             connecting: Connecting::No,
             depth: Depth::Verdict,
+            days: 14,
             port: None,
             timeout: Duration::from_secs(3),
             limit: Duration::from_secs(30),
@@ -352,7 +367,6 @@ mod tests {
             again: examiner(),
         };
         let terms = Terms {
-            days: 14,
             rate: NonZeroU16::new(100).unwrap(),
             names: Names::default(),
             test_every: Duration::from_millis(200),
@@ -396,7 +410,9 @@ mod tests {
     #[tokio::test]
     async fn without_a_resolver_the_run_ends_and_says_how_much_is_left() {
         let (seen, ended) = run(true, Duration::ZERO).await;
-        let (left, _) = ended.left.unwrap();
+        let Some(Left::Resolver(left, _)) = ended.left else {
+            panic!("{ended:?}");
+        };
         assert_eq!(seen.told.len() + left, 60);
         assert!(left > 0);
     }

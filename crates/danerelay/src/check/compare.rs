@@ -136,7 +136,7 @@ impl Changes {
     /// What is said of those that are not compared.
     pub(crate) fn unlike_words(&self) -> String {
         format!(
-            "{} not compared: the earlier run had another port, was without connections, or looked more or less closely",
+            "{} not compared: the earlier run had another port or other --days, was without connections, or looked more or less closely",
             super::summary::domains(self.unlike)
         )
     }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::deadline::{Cut, Deadline};
 use super::observation::{AddressSeen, IssuerSeen, KeySeen, OfferResult, VersionSeen, WebPkiSeen};
 use super::offers::{Made, Offers};
-use super::once::{Good, Octets, Once};
+use super::once::{Good, Lasting, Octets, Once};
 use super::outcome::{Outcome, Standing};
 use super::turns::Turns;
 use super::ways::has_route;
@@ -66,14 +66,27 @@ struct Contact {
     made: Instant,
 }
 
+impl Octets for Key {
+    fn octets(&self) -> usize {
+        let names = self.tlsa.iter().map(|(base, _)| base.as_str().len());
+        let records = self.tlsa.iter().flat_map(|(_, records)| records);
+        let texts = records.chain(&self.names);
+        let texts = texts.map(|text| size_of::<String>() + text.len());
+        size_of::<Self>() + names.chain(texts).sum::<usize>()
+    }
+}
+
 impl Octets for Contact {
     /// In memory it takes about twice what it takes in writing.
     fn octets(&self) -> usize {
         let written = serde_json::to_vec(&self.seen).map_or(0, |json| json.len());
-        let chain: usize = self.chain.iter().map(|certificate| certificate.len()).sum();
-        size_of::<(Key, Self)>() + 2 * written + chain
+        let chain = self.chain.iter();
+        let chain = chain.map(|certificate| size_of_val(certificate) + certificate.len());
+        size_of::<Self>() + 2 * written + chain.sum::<usize>()
     }
+}
 
+impl Lasting for Contact {
     /// Another domain may have more time left.
     fn good(&self) -> Good {
         if self.seen.has_unexamined_offers() {

@@ -23,7 +23,7 @@ use super::observation::{
     AddressSeen, Depth, FailureKind, HostKind, HostSeen, Manner, MxKind, MxSeen, Observation, ParentSeen,
     StsSeen, TlsrptKind, TlsrptSeen, Unexamined, ZoneSeen,
 };
-use super::once::{Octets, Once};
+use super::once::{Lasting, Octets, Once};
 use super::outcome::Outcome;
 use super::plain::{self, preference, sts, tlsa};
 use super::zone::Asking;
@@ -38,6 +38,8 @@ pub(crate) struct Examiner {
     /// `None`: DNS alone.
     pub(super) contacts: Option<Contacts>,
     pub(super) depth: Depth,
+    /// Of what expires within so many days the findings warn.
+    pub(super) days: u16,
     /// For one domain as a whole.
     pub(super) limit: Duration,
     /// Where name servers listen: 53, except in tests.
@@ -62,7 +64,15 @@ pub(super) struct Surroundings {
 impl Octets for Surroundings {
     /// In memory it takes about twice what it takes in writing.
     fn octets(&self) -> usize {
-        size_of::<(Domain, Self)>() + 2 * serde_json::to_vec(self).map_or(0, |json| json.len())
+        size_of::<Self>() + 2 * serde_json::to_vec(self).map_or(0, |json| json.len())
+    }
+}
+
+impl Lasting for Surroundings {}
+
+impl Octets for Domain {
+    fn octets(&self) -> usize {
+        size_of::<Self>() + self.as_str().len()
     }
 }
 
@@ -129,6 +139,7 @@ impl Examiner {
             port: self.delivery.port,
             connected: self.contacts.is_some(),
             depth: self.depth,
+            days: self.days,
         }
     }
 

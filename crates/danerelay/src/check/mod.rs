@@ -40,7 +40,7 @@ mod verdict;
 mod ways;
 mod zone;
 
-pub(crate) use bulk::{Audience, Ended, Examiners, Terms, check_all};
+pub(crate) use bulk::{Audience, Ended, Examiners, Left, Terms, check_all};
 pub(crate) use compare::{Comparison, Past};
 pub(crate) use examiner::Examiner;
 pub(crate) use metrics::{Figures, write as metrics};

@@ -11,11 +11,14 @@ use tokio::time::Instant;
 /// What an ordinary value takes, in octets: it tells the map how many to expect.
 const ORDINARY: usize = 4096;
 
-/// What a value takes in memory.
+/// What a key or a value takes in memory.
 pub(super) trait Octets {
     /// In octets; rather too many than too few.
     fn octets(&self) -> usize;
+}
 
+/// How long a value is good.
+pub(super) trait Lasting: Octets {
     /// For whom and how long it is good.
     fn good(&self) -> Good {
         Good::Always
@@ -38,14 +41,14 @@ pub(super) struct Once<K, V>(Cache<K, Arc<V>, Scales, RandomState, DefaultLifecy
 #[derive(Clone)]
 struct Scales;
 
-impl<K, V: Octets> Weighter<K, Arc<V>> for Scales {
-    fn weight(&self, _: &K, value: &Arc<V>) -> u64 {
-        // A value of no weight would never be dropped.
-        value.octets().max(1) as u64
+impl<K: Octets, V: Octets> Weighter<K, Arc<V>> for Scales {
+    fn weight(&self, key: &K, value: &Arc<V>) -> u64 {
+        // What has no weight would never be dropped.
+        (key.octets() + value.octets()).max(1) as u64
     }
 }
 
-impl<K: Hash + Eq + Clone, V: Octets> Once<K, V> {
+impl<K: Hash + Eq + Clone + Octets, V: Lasting> Once<K, V> {
     pub(super) fn new(octets: usize) -> Self {
         let lifecycle = DefaultLifecycle::default();
         Self(Cache::with(
@@ -82,6 +85,12 @@ impl<K: Hash + Eq + Clone, V: Octets> Once<K, V> {
 mod tests {
     use super::*;
 
+    impl Octets for i32 {
+        fn octets(&self) -> usize {
+            24
+        }
+    }
+
     struct Weight(usize);
 
     impl Octets for Weight {
@@ -89,6 +98,8 @@ mod tests {
             self.0
         }
     }
+
+    impl Lasting for Weight {}
 
     #[tokio::test]
     async fn what_is_asked_for_again_is_made_once_and_the_rest_does_not_pile_up() {
@@ -116,10 +127,17 @@ mod tests {
         fn octets(&self) -> usize {
             1
         }
+    }
 
+    impl Lasting for Judged {
         fn good(&self) -> Good {
             self.0
         }
+    }
+
+    #[test]
+    fn a_key_weighs_as_well() {
+        assert_eq!(Scales.weight(&1, &Arc::new(Weight(1000))), 1024);
     }
 
     #[tokio::test]

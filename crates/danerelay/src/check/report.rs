@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::findings::{Finding, Severity, Wanted, findings};
+use super::findings::{Finding, Severity, findings};
 use super::observation::{
     Depth, HostSeen, Manner, MxKind, MxSeen, Observation, StsSeen, TlsrptSeen, Unexamined,
 };
@@ -57,9 +57,9 @@ pub(crate) struct Host {
 }
 
 impl Report {
-    /// Judges what was seen.
-    pub(crate) fn new(seen: Observation, wanted: Wanted) -> Self {
-        let (verdict, findings) = (verdict::of_domain(&seen), findings(&seen, wanted));
+    /// Judges what was seen, at this time.
+    pub(crate) fn new(seen: Observation, now: Timestamp) -> Self {
+        let (verdict, findings) = (verdict::of_domain(&seen), findings(&seen, now));
         let asked = Asked::of(seen.manner.connected);
         let hosts = seen.hosts.into_iter().map(|seen| Host {
             verdict: verdict::of_host(&seen, asked),

@@ -69,6 +69,7 @@ struct Line {
     port: u16,
     connected: bool,
     depth: Option<Depth>,
+    days: Option<u16>,
     mx: LineMx,
     hosts: Vec<LineHost>,
     findings: Vec<LineFinding>,
@@ -102,10 +103,11 @@ impl Row {
             is_missing: line.verdict == Verdict::NoMail && line.mx.kind != MxKind::NullMx,
             verdict: line.verdict,
             checked: line.checked,
-            manner: line.depth.map(|depth| Manner {
+            manner: line.depth.zip(line.days).map(|(depth, days)| Manner {
                 port: line.port,
                 connected: line.connected,
                 depth,
+                days,
             }),
             providers: line
                 .hosts

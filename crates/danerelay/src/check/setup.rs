@@ -39,6 +39,8 @@ pub(crate) enum Connecting {
 pub(crate) struct Setup {
     pub(crate) connecting: Connecting,
     pub(crate) depth: Depth,
+    /// Warn of what expires within so many days.
+    pub(crate) days: u16,
     /// Instead of the configured one.
     pub(crate) port: Option<u16>,
     /// The most that one step of a session may take.
@@ -63,6 +65,7 @@ impl Examiner {
             policies,
             contacts,
             depth: setup.depth,
+            days: setup.days,
             limit: setup.limit,
             name_server_port: DNS_PORT,
             direct: Semaphore::new(DIRECT),

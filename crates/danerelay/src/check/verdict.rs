@@ -1,11 +1,11 @@
 //! The verdict on a host and on a domain: from what was seen, without any look-up.
 
+use mail::LookupStatus;
 use serde::{Deserialize, Serialize};
 
 use super::observation::{AddressSeen, FailureKind, HostKind, HostSeen, MxKind, Observation};
 use super::outcome::{Outcome, Standing};
 use crate::explain::{AddressStatus, TlsaStatus};
-use crate::lookup_report::LookupStatus;
 
 /// Whether mail reaches a host or a domain securely. In the order of what counts for the domain: the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use dns::QuestionError;
+use mail::LookupStatus;
 use policy::Missing;
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use super::output::{self, printable};
 use crate::config;
 use crate::exit::Verdict;
 use crate::failure::Failure;
-use crate::lookup_report::{LookupReport, LookupStatus};
+use crate::lookup_report::LookupReport;
 use crate::wiring;
 
 /// What to look up, and how.

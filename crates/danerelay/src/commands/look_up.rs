@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use dns::Resolver;
 use policy::{Missing, Policy};
+use tokio::runtime::Builder;
 
 use crate::config;
 use crate::config::schema::{Config, Dns, DnsMode};
@@ -89,23 +90,18 @@ pub(super) fn resolver_of(options: &DnsOptions, named: Option<&Path>) -> Result<
 
 /// Runs a command's single task.
 pub(super) fn block_on<F: Future>(task: F) -> Result<F::Output, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(WiringError::System)?;
-    let output = runtime.block_on(task);
-    // Tasks still running no longer matter.
-    runtime.shutdown_background();
-    Ok(output)
+    block_on_runtime(Builder::new_current_thread(), task)
 }
 
 /// The same for work of which there is much.
 pub(super) fn block_on_all<F: Future>(task: F) -> Result<F::Output, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(WiringError::System)?;
+    block_on_runtime(Builder::new_multi_thread(), task)
+}
+
+fn block_on_runtime<F: Future>(mut runtime: Builder, task: F) -> Result<F::Output, Failure> {
+    let runtime = runtime.enable_all().build().map_err(WiringError::System)?;
     let output = runtime.block_on(task);
+    // Tasks still running no longer matter.
     runtime.shutdown_background();
     Ok(output)
 }

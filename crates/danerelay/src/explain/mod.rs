@@ -113,6 +113,7 @@ impl From<Destination> for String {
 }
 
 /// What is needed to explain.
+#[derive(Clone)]
 pub(crate) struct Explainer {
     pub(crate) resolver: Resolver,
     /// The names used to test the resolver.

@@ -1,6 +1,6 @@
 //! The complete answer, for people and for programs.
 
-use mail::{Cause, Domain, NextHop};
+use mail::{Cause, Domain, LookupStatus, NextHop};
 
 use policy::Policy;
 use policy::failure::{Failure, Finality};
@@ -14,7 +14,6 @@ use super::modes::{ModeReport, Would, obstacle};
 use super::remedy::{self, Remedy};
 use super::resolver::ResolverReport;
 use super::sts::StsReport;
-use crate::lookup_report::LookupStatus;
 
 /// What this relay would do, and why.
 #[derive(Debug, Clone, Serialize, Deserialize)]

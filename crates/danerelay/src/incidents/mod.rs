@@ -23,7 +23,7 @@ mod tests;
 mod watch;
 mod webhook;
 
-pub(crate) use board::Board;
+pub(crate) use board::{Board, OwnSide};
 pub(crate) use courier::Courier;
 pub(crate) use listening::Listening;
 pub(crate) use watch::Watch;

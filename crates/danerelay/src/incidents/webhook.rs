@@ -16,6 +16,7 @@ const BOUNDS: Bounds = Bounds {
 };
 
 /// Calls webhooks.
+#[derive(Clone)]
 pub(crate) struct Web {
     client: Client,
     resolver: Resolver,

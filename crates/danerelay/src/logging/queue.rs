@@ -29,10 +29,18 @@ struct State {
     /// The number of lines lost since the queue became full, all after those that wait.
     lost: u64,
     writer: Writer,
-    /// No more lines are accepted.
-    closed: bool,
-    /// All lines taken have been written or given up, and no more will be taken.
-    finished: bool,
+    phase: Phase,
+}
+
+/// What the queue does with lines.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Open,
+    /// No more lines are accepted; those that wait are still written.
+    Closed,
+    /// All lines have been written or given up.
+    Finished,
 }
 
 /// The state of the writing thread.
@@ -74,7 +82,7 @@ impl Queue {
     /// Appends a line; if there is no room, the line is only counted.
     pub(super) fn push(&self, line: &[u8]) -> Result<(), Closed> {
         let mut state = self.state.lock();
-        if state.closed {
+        if state.phase != Phase::Open {
             return Err(Closed);
         }
         // After a line was lost, all further lines are lost until this is reported, in their place.
@@ -117,10 +125,10 @@ impl Queue {
             let lost = std::mem::take(&mut state.lost);
             return Taken::Lines { lost };
         }
-        if !state.closed {
+        if state.phase == Phase::Open {
             return Taken::Nothing;
         }
-        state.finished = true;
+        state.phase = Phase::Finished;
         self.written.notify_all();
         Taken::Closed
     }
@@ -129,12 +137,16 @@ impl Queue {
     pub(super) fn pause(&self, pause: Duration) -> bool {
         let mut state = self.state.lock();
         let _ = self.filled.wait_for(&mut state, pause);
-        state.closed
+        state.phase != Phase::Open
     }
 
     /// Closes the queue: the lines in it are still written, then the thread ends.
     pub(super) fn close(&self) {
-        self.state.lock().closed = true;
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Closed;
+        }
+        drop(state);
         self.filled.notify_one();
     }
 
@@ -153,18 +165,20 @@ impl Queue {
 
     /// Whether it is closed, and its thread has ended.
     pub(super) fn is_finished(&self) -> bool {
-        self.state.lock().finished
+        self.state.lock().phase == Phase::Finished
     }
 }
 
 impl State {
     /// Whether the thread has nothing to do.
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.lost == 0 && !self.closed
+        self.waiting.is_empty() && self.lost == 0 && self.phase == Phase::Open
     }
 
     fn is_written(&self) -> bool {
-        self.waiting.is_empty() && self.lost == 0 && (self.writer != Writer::Busy || self.finished)
+        self.waiting.is_empty()
+            && self.lost == 0
+            && (self.writer != Writer::Busy || self.phase == Phase::Finished)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The daemon.
 //!
-//! 1. [`start`]: sets up the spool, the resolver, TLS and the policy with [`wiring`](crate::wiring), opens the
-//!    [`sockets`], those of [`passed`] first, and connects the parts: mail accepted by the listener goes to the
-//!    scheduler. [`announce`] logs this.
-//! 2. It runs until it gets a signal ([`signals`]). SIGHUP, or an administrator's command through the
+//! 1. [`open`] sets up the spool, the resolver, TLS and the policy with [`wiring`](crate::wiring), and opens the
+//!    [`sockets`], those of [`passed`] first. [`start`] starts the parts and connects them: mail accepted by the listener
+//!    goes to the scheduler. [`announce`] logs this.
+//! 2. The [`daemon`] runs until it gets a signal ([`signals`]). SIGHUP, or an administrator's command through the
 //!    [admin socket](crate::admin), leads to [`reload`], once new lists have been fetched ([`orders`], [`errand`]);
 //!    SIGTERM and SIGINT end it. Meanwhile [`watch`] monitors the resolver and runs its [`self_test`], and
 //!    [`unvalidated`] follows the dates of exceptions from DNSSEC. The policy is kept current: [`policy`] follows its
@@ -12,6 +12,7 @@
 //! 3. Each step is reported to systemd ([`notify`]). [`monitoring`] starts what others watch the daemon by.
 
 mod announce;
+mod daemon;
 mod ends;
 mod errand;
 mod error;
@@ -21,6 +22,7 @@ mod lists;
 mod lock_holder;
 mod monitoring;
 mod notify;
+mod open;
 mod orders;
 mod passed;
 mod policy;
@@ -58,10 +60,11 @@ use crate::ownership;
 use crate::surroundings;
 use crate::wiring::policy::{Files, LoadedPolicy};
 use crate::wiring::{self, WiringError};
+use daemon::Daemon;
 use errand::{Asker, Order, Wanted};
 pub(crate) use error::StartError;
+use open::Read;
 use signals::{Request, Signals};
-use start::Daemon;
 
 /// How long transactions in progress may take to finish.
 const GRACE: Duration = Duration::from_secs(30);
@@ -85,7 +88,11 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
         path: spool.clone(),
         cause,
     })?;
-    let (policy, not_fetched) = first_policy(&loaded)?;
+    let FirstPolicy {
+        policy,
+        files,
+        not_fetched,
+    } = first_policy(&loaded)?;
     let log = Logger::open(&loaded.config.log).map_err(|cause| StartError::Log {
         target: loaded.config.log.target.clone(),
         cause,
@@ -118,7 +125,15 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
         .map_err(WiringError::System)?;
     let ended: Result<Verdict, StartError> = runtime.block_on(async {
         let signals = Signals::new().map_err(WiringError::System)?;
-        let daemon = Box::pin(start::start(named, loaded, policy, (Arc::clone(&log), metrics))).await?;
+        let read = Read {
+            named: named.map(Path::to_owned),
+            loaded,
+            policy,
+            files,
+            log: Arc::clone(&log),
+            metrics,
+        };
+        let daemon = Box::pin(start::start(read)).await?;
         Ok(Box::pin(daemon.run(signals)).await)
     });
     // Tasks still running have had their time; what they leave undone is in the spool.
@@ -133,9 +148,16 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
     ended.map_err(Failure::from)
 }
 
-/// The policy to begin with, and which of its lists could not be fetched. A list of which there is no copy is fetched
-/// first: without a strict one the daemon does not start.
-fn first_policy(loaded: &config::Loaded) -> Result<((LoadedPolicy, Files), Vec<String>), Failure> {
+/// The policy to begin with.
+struct FirstPolicy {
+    policy: LoadedPolicy,
+    files: Files,
+    /// Which of its lists could not be fetched, and why.
+    not_fetched: Vec<String>,
+}
+
+/// Reads the policy. A list of which there is no copy is fetched first: without a strict one the daemon does not start.
+fn first_policy(loaded: &config::Loaded) -> Result<FirstPolicy, Failure> {
     let lists = wiring::policy::remote_lists(loaded);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -146,7 +168,11 @@ fn first_policy(loaded: &config::Loaded) -> Result<((LoadedPolicy, Files), Vec<S
     runtime.shutdown_background();
     let mut files = Files::default();
     match wiring::policy::load_noting(loaded, Missing::Refused, &mut files) {
-        Ok(policy) => Ok(((policy, files), failed)),
+        Ok(policy) => Ok(FirstPolicy {
+            policy,
+            files,
+            not_fetched: failed,
+        }),
         Err(error) => {
             for failure in failed {
                 logging::say(&format!("danerelay: {}\n", PrintableLines(&failure)), None);

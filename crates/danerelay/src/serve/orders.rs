@@ -9,11 +9,11 @@ use spool::Store;
 use tokio::time::Instant;
 
 use super::announce::warn;
+use super::daemon::Daemon;
 use super::errand::{Asker, Errand, Order, Wanted};
 use super::lists::{fetch_missing, missing};
 use super::notify;
 use super::policy::READING;
-use super::start::Daemon;
 use crate::admin::protocol::{Refusal, Reloaded};
 use crate::config::{self, Config};
 use crate::wiring::policy as policy_files;

@@ -13,10 +13,10 @@ use spool::Store;
 use tokio::time::Instant;
 
 use super::announce::{bounded, warn};
+use super::daemon::Daemon;
 use super::ends;
 use super::errand::{Asker, Order, Wanted};
 use super::healed;
-use super::start::Daemon;
 use super::watched::Watched;
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::Loaded;

@@ -11,8 +11,8 @@ use mail::event::{Event, EventLog};
 use spool::Store;
 
 use super::announce::{bounded, warn};
+use super::daemon::Daemon;
 use super::policy::{self, READING};
-use super::start::Daemon;
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::{self, Loaded};
 use crate::logging;

@@ -5,7 +5,7 @@
 
 use spool::Store;
 
-use super::start::Daemon;
+use super::daemon::Daemon;
 use crate::wiring::unvalidated::today;
 
 impl<S: Store> Daemon<S> {

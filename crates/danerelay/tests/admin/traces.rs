@@ -121,6 +121,32 @@ async fn what_cannot_be_traced_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_stops_has_said_what_was_retried() {
+    let scene = Scene::new().await;
+    greylist(&scene);
+    scene
+        .play_with("", |scene, mut relay| {
+            let id = deferred(&relay, &["someone@good.test"]);
+            scene
+                .receiver
+                .set_faults(vec![MailFault::Pause(Stage::Content, Duration::from_secs(3))]);
+            let mut watching = relay.command(&["queue", "retry", &id, "--trace"]);
+            let watching = watching.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut watching = watching.spawn().unwrap();
+            let mut shown = BufReader::new(watching.stdout.take().unwrap()).lines();
+            assert!(shown.any(|line| line.unwrap().contains("client       DATA")));
+            relay.stop();
+            let end = watching.wait_with_output().unwrap();
+            let said = String::from_utf8(end.stderr).unwrap();
+            assert!(
+                said.contains("retrying 1 recipient of 1 message, then broken off"),
+                "{said}"
+            );
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_next_hop_has_its_own_heading() {
     let scene = Scene::new().await;
     let plain = scene.world.domain("plain.test");

@@ -1,8 +1,8 @@
 //! Fields that are added to a header that lacks them, if the settings ask for it.
 
-use jiff::Timestamp;
-use mail::{Domain, QueueId};
+use mail::Domain;
 
+use super::arrival::Stamp;
 use super::header::HeaderScanner;
 use super::received;
 
@@ -14,11 +14,10 @@ pub(super) struct Additions {
 }
 
 impl Additions {
-    /// For a message with this id, received at this time by us.
-    pub(super) fn new((id, at): (QueueId, Timestamp), hostname: &Domain) -> Self {
+    pub(super) fn new(stamp: Stamp, hostname: &Domain) -> Self {
         Self {
-            date: received::date(at),
-            message_id: format!("{id}@{hostname}"),
+            date: received::date(stamp.at),
+            message_id: format!("{}@{hostname}", stamp.id),
         }
     }
 

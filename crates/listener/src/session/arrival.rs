@@ -20,6 +20,13 @@ pub(super) enum Rejection {
     Spool(SpoolError),
 }
 
+/// What a message gets from us when its content begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    pub(crate) id: QueueId,
+    pub(crate) at: Timestamp,
+}
+
 /// A message, from the reply to DATA until the end of data.
 #[derive(Debug)]
 pub(super) struct Arrival<P> {
@@ -46,17 +53,11 @@ pub(super) struct Arrival<P> {
 const MAILBOX_LINE: &[u8] = b"X-Mailbox-Line: ";
 
 impl<P> Arrival<P> {
-    /// A message without content so far, with this name and time, whose place is empty.
-    pub(super) fn new(
-        transaction: Transaction,
-        birth: (QueueId, Timestamp),
-        place: P,
-        limits: &Limits,
-    ) -> Self {
-        let (id, created) = birth;
+    /// A message without content so far, whose place is empty.
+    pub(super) fn new(transaction: Transaction, stamp: Stamp, place: P, limits: &Limits) -> Self {
         Self {
-            id,
-            created,
+            id: stamp.id,
+            created: stamp.at,
             transaction,
             decoder: DataDecoder::new(limits.message_size, limits.long_lines).with_lone_lf(limits.lone_lf),
             header: HeaderScanner::default(),
@@ -70,16 +71,11 @@ impl<P> Arrival<P> {
     }
 
     /// The same for a message that arrives in chunks.
-    pub(super) fn in_chunks(
-        transaction: Transaction,
-        birth: (QueueId, Timestamp),
-        place: P,
-        limits: &Limits,
-    ) -> Self {
+    pub(super) fn in_chunks(transaction: Transaction, stamp: Stamp, place: P, limits: &Limits) -> Self {
         Self {
             decoder: DataDecoder::for_chunks(limits.message_size, limits.long_lines)
                 .with_lone_lf(limits.lone_lf),
-            ..Self::new(transaction, birth, place, limits)
+            ..Self::new(transaction, stamp, place, limits)
         }
     }
 

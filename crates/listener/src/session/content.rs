@@ -1,13 +1,12 @@
 //! DATA and BDAT: receives content and gives one verdict on it.
 
 use bytes::{Buf, BytesMut};
-use jiff::Timestamp;
 use mail::{QueueId, ReversePath};
 use smtp::{Chunk, Refusal, Transaction};
 use spool::SpoolError;
 
 use super::additions::Additions;
-use super::arrival::{Arrival, Rejection};
+use super::arrival::{Arrival, Rejection, Stamp};
 use super::received::Received;
 use super::refusals::Subject;
 use super::step::{End, Step};
@@ -51,7 +50,7 @@ impl<P> Session<P> {
         &mut self,
         transaction: Transaction,
         place: Result<P, SpoolError>,
-        birth: (QueueId, Timestamp),
+        stamp: Stamp,
     ) -> Step<P> {
         let place = match (place, &self.reading) {
             (Ok(place), _) => place,
@@ -71,24 +70,24 @@ impl<P> Session<P> {
                 hello,
                 client: &self.client,
                 hostname: &self.config.hostname,
-                id: birth.0,
+                id: stamp.id,
                 smtputf8: transaction.mail.smtputf8,
                 recipients: &transaction.recipients,
-                at: birth.1,
+                at: stamp.at,
                 from: self.config.client_in_received,
             };
             received.to_field()
         });
         let (limits, is_chunk) = (&self.config.limits, matches!(self.reading, Reading::Chunk(_)));
         let mut arrival = if is_chunk {
-            Arrival::in_chunks(transaction, birth, place, limits)
+            Arrival::in_chunks(transaction, stamp, place, limits)
         } else {
-            Arrival::new(transaction, birth, place, limits)
+            Arrival::new(transaction, stamp, place, limits)
         };
         arrival.trace(&trace.unwrap_or_default());
         match self.config.missing_fields {
             MissingFields::Leave => {}
-            MissingFields::Add => arrival.add_missing(Additions::new(birth, &self.config.hostname)),
+            MissingFields::Add => arrival.add_missing(Additions::new(stamp, &self.config.hostname)),
         }
         self.arrival = Some(Box::new(arrival));
         if is_chunk {

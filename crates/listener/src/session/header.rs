@@ -63,13 +63,32 @@ pub(super) struct HeaderScanner {
     message_id: Option<Vec<u8>>,
     /// There was a Date field.
     date: bool,
-    /// A line of the header contained an octet above 127.
-    eight_bit: bool,
-    /// The current line contained one.
-    eight_bit_line: bool,
+    /// What the lines of the header consist of, so far.
+    octets: Octets,
+    /// What the current line consists of, so far.
+    line_octets: Octets,
     /// The body of the TLS-Required field, as far as it has arrived.
     tls_required: TlsRequired,
     place: Place,
+}
+
+/// What text consists of.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Octets {
+    #[default]
+    Ascii,
+    /// There are octets above 127.
+    EightBit,
+}
+
+impl Octets {
+    fn of(text: &[u8]) -> Self {
+        if text.is_ascii() {
+            Self::Ascii
+        } else {
+            Self::EightBit
+        }
+    }
 }
 
 /// What the fields TLS-Required say (RFC 8689 §3).
@@ -100,13 +119,13 @@ impl HeaderScanner {
         while self.place != Place::Body {
             let start = piece.len() - content.len();
             let Some(end) = memchr::memchr(b'\n', content) else {
-                self.eight_bit_line |= !content.is_ascii();
+                self.line_octets = self.line_octets.max(Octets::of(content));
                 self.gather(content);
                 return None;
             };
             let (line, rest) = content.split_at_checked(end + 1).unwrap_or((content, b""));
             content = rest;
-            self.eight_bit_line |= !line.is_ascii();
+            self.line_octets = self.line_octets.max(Octets::of(line));
             if self.line.is_empty() {
                 self.line(line);
             } else {
@@ -114,11 +133,11 @@ impl HeaderScanner {
                 let line = std::mem::take(&mut self.line);
                 self.line(&line);
             }
-            let eight_bit = std::mem::take(&mut self.eight_bit_line);
-            self.eight_bit |= eight_bit && self.place != Place::Body;
+            let octets = std::mem::take(&mut self.line_octets);
             if self.place == Place::Body {
                 return Some(start);
             }
+            self.octets = self.octets.max(octets);
         }
         None
     }
@@ -208,7 +227,7 @@ impl HeaderScanner {
 
     /// Whether the header needs no SMTPUTF8 (RFC 6532 §3).
     pub(super) fn is_ascii(&self) -> bool {
-        !self.eight_bit && !self.eight_bit_line
+        self.octets.max(self.line_octets) == Octets::Ascii
     }
 
     /// The message-id without its brackets, for the log.

@@ -29,6 +29,7 @@ use smtp::{Chunk, Exchange, Hello, Line, LineReader, Protocol, Refusal, Request,
 use spool::SpoolError;
 
 use self::arrival::Arrival;
+pub(crate) use self::arrival::Stamp;
 use self::refusals::{Refusals, Subject};
 pub(crate) use self::step::{End, Finished, Renamed, Step};
 use crate::client::Client;

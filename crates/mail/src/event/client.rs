@@ -129,10 +129,64 @@ impl Record for Rejected {
 pub struct NotBegun {
     /// The client.
     pub client: IpAddr,
-    /// What failed: `PROXY`, `TLS` or `STARTTLS`.
-    pub command: &'static str,
-    /// Why.
-    pub reason: String,
+    /// What failed.
+    pub fault: BeginFault,
+}
+
+/// Why a connection did not become a session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BeginFault {
+    /// `PROXY`: the header that a proxy sends first.
+    #[error(transparent)]
+    Proxy(ProxyFault),
+    /// `TLS`: the handshake at a port of implicit TLS.
+    #[error(transparent)]
+    Tls(HandshakeFault),
+    /// `STARTTLS`: the handshake within a session.
+    #[error(transparent)]
+    StartTls(HandshakeFault),
+}
+
+impl BeginFault {
+    /// What the log calls it.
+    fn command(&self) -> &'static str {
+        match self {
+            Self::Proxy(_) => "PROXY",
+            Self::Tls(_) => "TLS",
+            Self::StartTls(_) => "STARTTLS",
+        }
+    }
+}
+
+/// Why a proxy did not say whose connection it passes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProxyFault {
+    /// It begins with something else.
+    #[error("no header of the PROXY protocol, version 2")]
+    Invalid,
+    /// It is gone.
+    #[error("closed before the PROXY header was complete")]
+    Closed,
+    /// It took too long.
+    #[error("the PROXY header takes too long")]
+    Late,
+}
+
+/// Why there is no TLS with a client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandshakeFault {
+    /// Ours: a reload took the certificate away while the client connected.
+    #[error("there is no certificate any more")]
+    NoCertificate,
+    /// It is under way already.
+    #[error("TLS within TLS")]
+    Nested,
+    /// The client took too long.
+    #[error("the handshake takes too long")]
+    Late,
+    /// It failed, in the words of the TLS library or the system.
+    #[error("{0}")]
+    Failed(String),
 }
 
 impl Record for NotBegun {
@@ -150,8 +204,8 @@ impl Record for NotBegun {
 
     fn fields(&self, put: &mut Put<'_>) {
         put("client", Value::Word(&client(self.client)));
-        put("command", Value::Quoted(self.command));
-        put("reason", Value::Quoted(&self.reason));
+        put("command", Value::Quoted(self.fault.command()));
+        put("reason", Value::Quoted(&self.fault.to_string()));
     }
 }
 

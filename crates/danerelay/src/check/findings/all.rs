@@ -1,13 +1,15 @@
 //! All findings of an observation.
 
-use super::finding::{Finding, Wanted};
+use jiff::Timestamp;
+
+use super::finding::Finding;
 use super::gathered::Findings;
 use super::{host, mx, policies, records, session};
 use crate::check::observation::Observation;
 
-/// All findings, the gravest first; of equal ones those of the domain first.
-pub(crate) fn findings(seen: &Observation, wanted: Wanted) -> Vec<Finding> {
-    let mut report = Findings::new(seen, wanted);
+/// All findings at this time, the gravest first; of equal ones those of the domain first.
+pub(crate) fn findings(seen: &Observation, now: Timestamp) -> Vec<Finding> {
+    let mut report = Findings::new(seen, now);
     mx::judge(&mut report);
     for host in &seen.hosts {
         report.host = Some(host);

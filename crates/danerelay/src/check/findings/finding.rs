@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::code::{Code, Severity};
@@ -19,13 +18,4 @@ pub(crate) struct Finding {
     pub(crate) text: String,
     /// What to do.
     pub(crate) fix: Option<String>,
-}
-
-/// What is asked of the findings.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted {
-    /// By when certificates and signatures must not have expired, in days.
-    pub(crate) days: u16,
-    /// The time for which the findings are made.
-    pub(crate) now: Timestamp,
 }

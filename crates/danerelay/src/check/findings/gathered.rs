@@ -6,13 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
 
 use super::code::{Code, Severity};
-use super::finding::{Finding, Wanted};
+use super::finding::Finding;
 use crate::check::observation::{HostSeen, Observation, SignatureSeen};
 
 /// The findings as they are made.
 pub(super) struct Findings<'a> {
     pub(super) seen: &'a Observation,
-    pub(super) wanted: Wanted,
+    /// The time for which the findings are made.
+    pub(super) now: Timestamp,
     /// What those added from now on are about.
     pub(super) host: Option<&'a HostSeen>,
     pub(super) address: Option<IpAddr>,
@@ -20,10 +21,10 @@ pub(super) struct Findings<'a> {
 }
 
 impl<'a> Findings<'a> {
-    pub(super) fn new(seen: &'a Observation, wanted: Wanted) -> Self {
+    pub(super) fn new(seen: &'a Observation, now: Timestamp) -> Self {
         Self {
             seen,
-            wanted,
+            now,
             host: None,
             address: None,
             found: Vec::new(),
@@ -63,15 +64,15 @@ impl<'a> Findings<'a> {
     /// How many days a signature has left; `None` if there are more than enough. Zones are signed for days or for months, and
     /// signed again when about half of that is over: less than a quarter is late, however much it is.
     pub(super) fn days_of_signature(&self, signature: &SignatureSeen) -> Option<i64> {
-        let left = signature.until.duration_since(self.wanted.now);
+        let left = signature.until.duration_since(self.now);
         let whole = signature.until.duration_since(signature.from);
         self.days_left(signature.until).filter(|_| left < whole / 4)
     }
 
     /// How many days are left; `None` if there are more than enough.
     pub(super) fn days_left(&self, until: Timestamp) -> Option<i64> {
-        let left = until.duration_since(self.wanted.now);
-        let enough = SignedDuration::from_hours(24 * i64::from(self.wanted.days));
+        let left = until.duration_since(self.now);
+        let enough = SignedDuration::from_hours(24 * i64::from(self.seen.manner.days));
         (left < enough).then(|| left.as_hours().div_euclid(24))
     }
 }

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use mail::LookupStatus;
+
 use super::code::Code;
 use super::gathered::{Findings, whose};
 use super::mx;
 use crate::check::observation::{HostKind, HostSeen, ServerAnswer, ServerSaid, ZoneSeen};
 use crate::explain::{AddressStatus, StepType};
-use crate::lookup_report::{Found, LookupStatus};
+use crate::lookup_report::Found;
 
 pub(super) fn judge(report: &mut Findings<'_>, host: &HostSeen) {
     match host.kind {

@@ -17,7 +17,7 @@ mod session;
 
 pub(crate) use all::findings;
 pub(crate) use code::{Code, Severity};
-pub(crate) use finding::{Finding, Wanted};
+pub(crate) use finding::Finding;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,12 @@
 //! The domain and its MX records.
 
+use mail::LookupStatus;
+
 use super::code::Code;
 use super::gathered::{Findings, first_to_expire, in_days};
 use crate::check::observation::{HostKind, MxKind, ZoneSeen};
 use crate::explain::StepType;
-use crate::lookup_report::{Found, LookupStatus};
+use crate::lookup_report::Found;
 
 pub(super) fn judge(report: &mut Findings<'_>) {
     let seen = report.seen;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use mail::LookupStatus;
+
 use super::code::Code;
 use super::gathered::{Findings, first_to_expire, in_days, whose};
 use crate::check::marks::{Mark, mark};
 use crate::check::observation::{FailureKind, HostSeen, IssuerSeen, ParentSeen, RecordSeen, short};
 use crate::explain::{AddressStatus, CertificateReport, StepType, TlsaStatus};
-use crate::lookup_report::LookupStatus;
 use crate::tlsa_records;
 
 /// Between these a TTL is neither a burden nor a wait, in seconds.

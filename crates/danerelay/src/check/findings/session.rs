@@ -211,7 +211,7 @@ fn own_dates(report: &mut Findings<'_>, own: &CertificateReport, by_key: bool) {
     } else {
         "renew it"
     };
-    let is_over = own.not_after.is_some_and(|end| end <= report.wanted.now);
+    let is_over = own.not_after.is_some_and(|end| end <= report.now);
     match (is_over, report.seen.mta_sts.is_a_policy()) {
         (true, _) if by_key => report.add_with_fix(
             Code::CertificateExpired,
@@ -246,7 +246,7 @@ fn expiring(
     (why, fix): (&str, &str),
     code: Code,
 ) {
-    let Some(end) = certificate.not_after.filter(|end| *end > report.wanted.now) else {
+    let Some(end) = certificate.not_after.filter(|end| *end > report.now) else {
         return;
     };
     if let Some(days) = report.days_left(end) {

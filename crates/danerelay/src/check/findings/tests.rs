@@ -1,10 +1,11 @@
 //! Every finding once: what has to be seen for it, as the difference from a domain as it should be, and the verdict then.
 #![allow(clippy::unwrap_used)]
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::code::Code;
-use super::{Wanted, findings};
+use super::findings;
 use crate::check::observation::Observation;
 use crate::check::verdict::{Verdict, of_domain};
 
@@ -143,7 +144,7 @@ fn good() -> Value {
     json!({
         "domain": "own.example",
         "checked": "2026-11-15T00:00:00Z",
-        "manner": {"port": 25, "connected": true, "depth": "everything"},
+        "manner": {"port": 25, "connected": true, "depth": "everything", "days": 14},
         "mx": {"kind": "hosts", "lookup": lookup(&["10 mx.own.example"]),
             "zone": {"name": "own.example", "servers": [server("ns1"), server("ns2")]}, "signatures": [signature]},
         "hosts": [{
@@ -168,11 +169,8 @@ fn good() -> Value {
     })
 }
 
-fn wanted() -> Wanted {
-    Wanted {
-        days: 14,
-        now: "2026-11-15T00:00:00Z".parse().unwrap(),
-    }
+fn now() -> Timestamp {
+    "2026-11-15T00:00:00Z".parse().unwrap()
 }
 
 fn seen(differences: &[Difference]) -> Observation {
@@ -187,7 +185,7 @@ fn seen(differences: &[Difference]) -> Observation {
 fn each_finding_has_its_reason_and_its_verdict() {
     for (code, verdict, differences) in TABLE {
         let seen = seen(differences);
-        let found = findings(&seen, wanted());
+        let found = findings(&seen, now());
         let codes: Vec<String> = found.iter().map(|finding| finding.code.name()).collect();
         assert!(codes.contains(&(*code).to_owned()), "{code}: {codes:?}");
         assert_eq!(of_domain(&seen), *verdict, "{code}");
@@ -209,7 +207,7 @@ fn each_finding_has_its_reason_and_its_verdict() {
 
 #[test]
 fn a_domain_as_it_should_be_has_nothing_to_mend() {
-    let found = findings(&seen(&[]), wanted());
+    let found = findings(&seen(&[]), now());
     let codes: Vec<String> = found.iter().map(|finding| finding.code.name()).collect();
     assert_eq!(codes, ["rollover-issuer", "sts-absent"]);
 }
@@ -218,7 +216,7 @@ fn a_domain_as_it_should_be_has_nothing_to_mend() {
 #[test]
 fn each_name_server_is_told_apart() {
     let words = |difference: Difference| {
-        let found = findings(&seen(&[difference]), wanted());
+        let found = findings(&seen(&[difference]), now());
         let broken = found
             .iter()
             .find(|finding| finding.code == Code::NameServerBroken);
@@ -254,7 +252,7 @@ fn each_name_server_is_told_apart() {
 #[test]
 fn two_issuers_are_no_roll_over_and_a_stale_key_is_none_either() {
     let codes = |differences: &[Difference]| -> Vec<String> {
-        let found = findings(&seen(differences), wanted());
+        let found = findings(&seen(differences), now());
         found.iter().map(|finding| finding.code.name()).collect()
     };
     let two = codes(&[
@@ -274,7 +272,7 @@ fn in_testing_mode_nothing_of_mta_sts_is_an_error() {
             (STS, "\"testing\""),
             ("/mta_sts/not_allowed", "[\"mx.own.example\"]"),
         ]),
-        wanted(),
+        now(),
     );
     assert!(
         found
@@ -296,7 +294,7 @@ fn dates_count_where_somebody_looks_at_them() {
         "\"2026-11-17T00:00:00Z\"",
     );
     let code_of = |differences: &[Difference]| {
-        let found = findings(&seen(differences), wanted());
+        let found = findings(&seen(differences), now());
         found
             .iter()
             .find(|finding| matches!(finding.code, Code::CertificateExpires | Code::CertificateRenewal))

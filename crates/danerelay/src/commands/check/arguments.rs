@@ -61,7 +61,8 @@ pub(crate) struct CheckArguments {
     pub(super) timeout: Duration,
 
     /// How many seconds one domain may take with all its hosts, at most 3600; without it ten times --timeout. What
-    /// cannot be examined in time is named; hosts and MX records among it count as unreachable.
+    /// cannot be examined in time is named; hosts and MX records among it count as unreachable. With --nagios: how many
+    /// the whole run may take; without it 50.
     #[arg(long, value_name = "SECONDS", value_parser = deadline)]
     deadline: Option<Duration>,
 
@@ -91,11 +92,23 @@ pub(crate) struct CheckArguments {
     pub(super) dns: DnsOptions,
 }
 
+/// The time for a run with `--nagios`: Nagios ends plugins after 60 seconds (`service_check_timeout`).
+const RUN: Duration = Duration::from_secs(50);
+
 impl CheckArguments {
+    /// How long the run as a whole may take.
+    pub(super) fn limit_of_run(&self) -> Option<Duration> {
+        self.nagios.then(|| self.deadline.unwrap_or(RUN))
+    }
+
     /// How long one domain may take. A session has four steps, each of which may take the whole of `--timeout`; then there is time for
     /// the further handshakes with a server that answers within seconds. A slower one may need `--deadline`.
     pub(super) fn limit(&self) -> Duration {
-        self.deadline.unwrap_or(self.timeout.saturating_mul(10))
+        match self.limit_of_run() {
+            // The rest is for reporting what was found.
+            Some(limit) => limit * 9 / 10,
+            None => self.deadline.unwrap_or(self.timeout.saturating_mul(10)),
+        }
     }
 }
 

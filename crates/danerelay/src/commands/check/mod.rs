@@ -7,12 +7,14 @@ mod arguments;
 mod sink;
 mod sources;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dns::self_test::Fault;
 use dns::{Resolver, self_test};
+use tokio::time::timeout;
 
 use super::look_up::block_on_all;
 use super::output;
@@ -43,12 +45,39 @@ pub(crate) fn run(arguments: &CheckArguments, named: Option<&Path>) -> Result<Ve
     }
 }
 
+/// Whether a command line that could not be parsed is meant for a monitor.
+pub(crate) fn is_for_nagios(mut line: impl Iterator<Item = OsString>) -> bool {
+    line.any(|word| word == "check") && line.any(|word| word == "--nagios")
+}
+
+/// Says in a monitor's way what is wrong with the command line.
+pub(crate) fn refuse_for_nagios(error: &clap::Error) -> Verdict {
+    let words = error.to_string();
+    // The usage follows after a blank line.
+    let words: Vec<&str> = words
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(str::trim)
+        .collect();
+    let line = nagios_unknown(words.join(" ").trim_start_matches("error: "));
+    output::write(&line).map_or_else(|failure| failure.verdict(), |()| Verdict::Undecided)
+}
+
 fn check(arguments: &CheckArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let mut loaded = config::load(named)?;
     arguments.dns.apply(&mut loaded.config.dns);
     let mut sources = Sources::read(arguments, loaded.config.delivery.port.get())?;
     let mut sink = Sink::open(arguments, &mut sources)?;
-    match block_on_all(look(arguments, &loaded.config, sources, &mut sink))?? {
+    let looking = look(arguments, &loaded.config, sources, &mut sink);
+    let looked = block_on_all(async {
+        match arguments.limit_of_run() {
+            Some(limit) => timeout(limit, looking)
+                .await
+                .unwrap_or_else(|_| Ok(Ok(Ended::late(limit)))),
+            None => looking.await,
+        }
+    })?;
+    match looked? {
         Ok(ended) => sink.close(&ended),
         Err(fault) => {
             let words = format!("our own resolver fails, and nothing is checked by it: {fault}");
@@ -83,6 +112,7 @@ async fn look(
             Connecting::No
         },
         depth: manner.depth,
+        days: manner.days,
         port: Some(manner.port),
         timeout: arguments.timeout,
         limit: arguments.limit(),
@@ -92,7 +122,6 @@ async fn look(
         again: Arc::new(Examiner::new(config, resolver, setup)?),
     };
     let terms = Terms {
-        days: arguments.days,
         rate: arguments.rate,
         names,
         test_every: TEST_EVERY,

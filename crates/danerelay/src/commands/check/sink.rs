@@ -11,7 +11,7 @@ use super::arguments::CheckArguments;
 use super::sources::{Journal, Sources};
 use crate::check::paint::Paint;
 use crate::check::{
-    Audience, Comparison, Ended, Figures, Page, Report, Row, Run, State, Summary, Verdict as Of, Worst,
+    Audience, Comparison, Ended, Figures, Left, Page, Report, Row, Run, State, Summary, Verdict as Of, Worst,
     nagios_unknown, text,
 };
 use crate::commands::output;
@@ -154,15 +154,18 @@ impl<'a> Sink<'a> {
         for domain in &ended.lost {
             output::notice(&format!("{domain}: not checked, by a fault of this program"));
         }
-        if let Some((left, fault)) = &ended.left {
-            output::notice(&format!(
-                "our own resolver does not recover ({fault}); {left} domains have no result{}",
-                if arguments.resume.is_some() {
-                    ": the same command goes on"
-                } else {
-                    ""
+        if let Some(left) = &ended.left {
+            let words = match left {
+                Left::Resolver(count, fault) => {
+                    format!("our own resolver does not recover ({fault}); {count} domains have no result")
                 }
-            ));
+                Left::Time(limit) => format!("not all could be checked within {} s", limit.as_secs()),
+            };
+            let hint = arguments
+                .resume
+                .as_ref()
+                .map_or("", |_| ": the same command goes on");
+            output::notice(&format!("{words}{hint}"));
         }
         if let Some(path) = &arguments.openmetrics {
             output::replace_file(path, &crate::check::metrics(&self.figures))?;
@@ -222,7 +225,7 @@ impl Audience for Sink<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
     Nothing,
-    /// Our own resolver failed.
+    /// Our own resolver failed, or the time was over.
     Left,
     /// Lines of the list that are no domain.
     Skipped,

@@ -77,6 +77,7 @@ impl Sources {
             } else {
                 Depth::Everything
             },
+            days: arguments.days,
         };
         let (mut runs, mut comparison) = (Vec::new(), None);
         for file in &arguments.compare {

@@ -74,7 +74,9 @@ pub(super) fn retry(config: &Config, arguments: &RetryArguments) -> Result<Verdi
     if !trace {
         return run(config, Action::Retry, act);
     }
-    let acts = traced::retry(config, act.all_selectors(), act.json)?;
+    let mut sofar = Acts::default();
+    let acts = traced::retry(config, act.all_selectors(), act.json, &mut sofar)
+        .inspect_err(|_| tell_broken_off(Action::Retry, &sofar))?;
     conclude(Action::Retry, (acts, "retried"), act.json)
 }
 
@@ -84,15 +86,15 @@ pub(super) fn run(config: &Config, action: Action, arguments: &ActArguments) -> 
     let mut client = Client::connect(config)?;
     client.ask(&Request::act(action, selectors))?;
     let mut sofar = Acts::default();
-    let acts = follow(&mut client, &mut sofar).inspect_err(|_| {
-        if sofar.selected() > 0 {
-            notice(&format!(
-                "{}, then broken off",
-                told(action, verb(action), &sofar)
-            ));
-        }
-    })?;
+    let acts = follow(&mut client, &mut sofar).inspect_err(|_| tell_broken_off(action, &sofar))?;
     conclude(action, (acts, verb(action)), arguments.json)
+}
+
+/// Says what was done before the daemon broke off.
+fn tell_broken_off(action: Action, sofar: &Acts) {
+    if sofar.selected() > 0 {
+        notice(&format!("{}, then broken off", told(action, verb(action), sofar)));
+    }
 }
 
 /// Prints what was done, with this verb, and says what that means.

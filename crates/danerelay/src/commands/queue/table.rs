@@ -125,29 +125,53 @@ fn attempts(recipient: &QueuedRecipient) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mail::CauseKind;
     use spool::RecipientIndex;
 
     use super::*;
 
     #[test]
     fn a_reply_is_told_once() {
-        for (reply_code, enhanced, reason, told) in [
+        let refused = Some(CauseKind::RefusedForNow);
+        for (cause, reply_code, enhanced, reason, told) in [
             (
+                refused,
                 Some(451),
                 Some("4.3.0"),
                 Some("451 4.3.0 later"),
                 "451 4.3.0 later",
             ),
-            (Some(451), Some("4.3.0"), Some("451-4.3.0 a b"), "451-4.3.0 a b"),
-            (Some(451), Some("4.7.5"), Some("no match"), "451 4.7.5 no match"),
             (
+                refused,
+                Some(451),
+                Some("4.3.0"),
+                Some("451-4.3.0 a b"),
+                "451-4.3.0 a b",
+            ),
+            // The codes are somebody else's.
+            (
+                refused,
+                None,
+                Some("4.3.0"),
+                Some("451 4.3.0 later; tried a minute ago"),
+                "4.3.0 451 4.3.0 later; tried a minute ago",
+            ),
+            (
+                Some(CauseKind::StarttlsRefused),
+                Some(451),
+                Some("4.7.5"),
+                Some("451 is what it said"),
+                "451 4.7.5 451 is what it said",
+            ),
+            (
+                Some(CauseKind::TimedOut),
                 None,
                 Some("4.4.1"),
                 Some("451 is no code here"),
                 "4.4.1 451 is no code here",
             ),
-            (Some(250), None, None, "250"),
-            (None, None, None, ""),
+            (None, Some(250), None, None, "250"),
+            (None, None, None, None, ""),
         ] {
             let recipient = QueuedRecipient {
                 index: RecipientIndex(0),
@@ -156,7 +180,7 @@ mod tests {
                 next_hop: String::new(),
                 attempts: 1,
                 host: None,
-                cause: None,
+                cause,
                 next_attempt: None,
                 reply_code,
                 enhanced: enhanced.map(str::to_owned),

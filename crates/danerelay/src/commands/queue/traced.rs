@@ -13,8 +13,14 @@ use crate::commands::output::{notice, printable, write};
 use crate::config::Config;
 use crate::failure::Failure;
 
-/// Has the daemon try the message now, shows what happens, and returns for how many recipients that was.
-pub(super) fn retry(config: &Config, selectors: Selectors, is_json: bool) -> Result<Acts, Failure> {
+/// Has the daemon try the message now, shows what happens, and returns for how many recipients that was; if it is broken off,
+/// `sofar` has that.
+pub(super) fn retry(
+    config: &Config,
+    selectors: Selectors,
+    is_json: bool,
+    sofar: &mut Acts,
+) -> Result<Acts, Failure> {
     let mut client = Client::connect(config)?;
     client.ask(&Request::RetryTrace { selectors })?;
     let mut pages = Pages::default();
@@ -29,7 +35,11 @@ pub(super) fn retry(config: &Config, selectors: Selectors, is_json: bool) -> Res
         };
         let traced = match line {
             Line::Result(traced) => traced,
-            Line::Progress(_) | Line::Error(_) => continue,
+            Line::Progress(acts) => {
+                *sofar = acts;
+                continue;
+            }
+            Line::Error(_) => continue,
             Line::End(end) => {
                 write(&pages.rest())?;
                 tell_waiting(&end.waiting);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use dane::{Match, ReferenceIdentifiers, TlsaRecord, TlsaSet, Usage, VerifyFailure};
 use dns::NoAnswer;
-use mail::Domain;
+use mail::{Domain, LookupStatus};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use serde::Serialize;
 
@@ -21,7 +21,6 @@ use crate::commands::{output, values};
 use crate::config::units::DomainName;
 use crate::exit::Verdict;
 use crate::failure::Failure;
-use crate::lookup_report::LookupStatus;
 use crate::tlsa_records::{self, RecordReport};
 
 /// Used if no name is to be looked for; no certificate has it (RFC 6761 §6.4).

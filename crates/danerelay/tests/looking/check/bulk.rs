@@ -253,6 +253,9 @@ fn results_of_another_manner_are_not_taken_over_and_not_compared() {
     assert!(!unlike.stdout.contains("->"), "{}", unlike.stdout);
     let end = town.check(&["wrong.test", "--resume", &results]);
     assert_eq!(end.status, 1, "{}", end.stdout);
+    // Of another number of days other warnings are made.
+    let end = town.check(&["wrong.test", "--resume", &results, "--days", "30"]);
+    assert!(!end.stderr.contains("are taken from there"), "{}", end.stderr);
     // What is known of others is nobody's business now.
     let end = town.check(&["good.test", "--resume", &results]);
     assert_eq!(end.status, 0, "{}", end.stdout);
@@ -275,6 +278,66 @@ fn monitors_are_told_in_their_way_that_nothing_is_known() {
     let page = text_of(&town, "no/directory/page.html");
     let end = town.check(&["good.test", "--html", &page]);
     assert_eq!((end.status, end.stdout.as_str()), (1, ""), "{}", end.stderr);
+}
+
+#[test]
+fn monitors_are_told_of_a_wrong_command_line_and_of_the_end_of_the_time() {
+    let town = Town::new();
+    for (wrong, words) in [
+        (
+            &["good.test", "--bogus"][..],
+            "unexpected argument '--bogus' found",
+        ),
+        (&["not..a.domain"], "'not..a.domain' for '[DOMAIN]...'"),
+        (&[], "not provided: <DOMAIN>..."),
+    ] {
+        let end = town.check(&[wrong, &["--nagios"]].concat());
+        assert_eq!((end.status, end.stderr.as_str()), (3, ""), "{}", end.stdout);
+        assert!(end.stdout.starts_with("DANE UNKNOWN - "), "{}", end.stdout);
+        assert!(end.stdout.contains(words), "{}", end.stdout);
+        assert_eq!(end.stdout.lines().count(), 1, "{}", end.stdout);
+    }
+    // For people it is as with every command.
+    let end = town.check(&["good.test", "--bogus"]);
+    assert_eq!((end.status, end.stdout.as_str()), (2, ""), "{}", end.stderr);
+    assert!(end.stderr.contains("Usage: "), "{}", end.stderr);
+    let end = town.check(&["--nagios", "--help"]);
+    assert_eq!(end.status, 0, "{}", end.stderr);
+    // A resolver that never answers.
+    let all = Questions::Below(".".to_owned());
+    town.stage.world.break_dns(&all, DnsFault::Silence).unwrap();
+    let end = town.check(&["good.test", "--nagios", "--deadline", "1"]);
+    assert_eq!(
+        (end.status, end.stdout.as_str()),
+        (3, "DANE UNKNOWN - not all of the list could be checked\n"),
+        "{}",
+        end.stderr
+    );
+    assert!(
+        end.stderr.contains("not all could be checked within 1 s"),
+        "{}",
+        end.stderr
+    );
+}
+
+#[test]
+fn two_runs_do_not_write_to_the_same_results() {
+    let mut town = Town::new();
+    town.usual("good.test", 1, &[]);
+    let results = text_of(&town, "results.json");
+    let held = std::fs::File::create(&results).unwrap();
+    held.lock().unwrap();
+    let end = town.check(&["good.test", "--resume", &results]);
+    assert_eq!((end.status, end.stdout.as_str()), (1, ""), "{}", end.stderr);
+    assert!(
+        end.stderr.contains("another check writes to it"),
+        "{}",
+        end.stderr
+    );
+    assert_eq!(std::fs::read_to_string(&results).unwrap(), "");
+    held.unlock().unwrap();
+    let end = town.check(&["good.test", "--resume", &results]);
+    assert_eq!(end.status, 0, "{}", end.stderr);
 }
 
 /// Providers that have a host name for each of their customers.

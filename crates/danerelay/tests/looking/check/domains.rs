@@ -516,6 +516,26 @@ fn what_there_was_no_time_for_is_named_and_never_taken_for_an_absence() {
     );
 }
 
+#[test]
+fn hosts_do_not_wait_for_a_slow_mta_sts_policy() {
+    let mut town = Town::new();
+    town.usual("good.test", 1, &[]);
+    let policy = Questions::Below("_mta-sts.good.test".to_owned());
+    town.stage.world.break_dns(&policy, DnsFault::Silence).unwrap();
+    let end = town.check(&["good.test", "--json", "--no-connect", "--deadline", "2"]);
+    let seen = end.json();
+    assert_eq!(
+        seen["unexamined"]["what"],
+        json!(["the MTA-STS policy"]),
+        "{seen:#}"
+    );
+    assert_eq!(
+        (&seen["mta_sts"]["status"], &seen["hosts"][0]["tlsa"]["status"]),
+        (&json!("not-asked"), &json!("usable")),
+        "{seen:#}"
+    );
+}
+
 /// Tip G of internet.nl: a resolver that asks for as little as possible takes the denial of `_tcp.` for one of all below it.
 #[test]
 fn a_signed_denial_of_the_name_above_the_records_is_found() {
