@@ -37,6 +37,8 @@ mod exceptions;
 mod exit;
 mod explain;
 mod failure;
+#[cfg(test)]
+mod fixtures;
 mod incidents;
 mod json;
 mod lists;

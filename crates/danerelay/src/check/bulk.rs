@@ -291,12 +291,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use std::net::Ipv4Addr;
 
-    use dns::{Mode, ResolverConfig, Server, TrustAnchors};
     use testworld::dns::{DnsFault, Questions, World};
 
     use super::*;
     use crate::check::{Connecting, Depth, Setup};
     use crate::config::Config;
+    use crate::fixtures::resolver;
 
     /// Breaks DNS after the first reports, and mends it when it is told to pause.
     struct Saboteur {
@@ -342,16 +342,7 @@ mod tests {
     async fn run(is_lasting: bool, patience: Duration) -> (Saboteur, Ended) {
         let world = World::start_on(Ipv4Addr::LOCALHOST.into()).await.unwrap();
         world.domain("test").signed().add().unwrap();
-        let resolver = Resolver::new(ResolverConfig {
-            mode: Mode::Validate,
-            servers: vec![Server::Plain(world.address())],
-            trust_anchors: TrustAnchors::parse(&world.trust_anchor_ds().unwrap()).unwrap(),
-            domain_insecure: Vec::new(),
-            timeout: Duration::from_secs(3),
-            cache_entries: 1000,
-            sockets: 100,
-        })
-        .unwrap();
+        let resolver = resolver(&world);
         let setup = Setup {
             connecting: Connecting::No,
             depth: Depth::Verdict,

@@ -51,3 +51,77 @@ impl Mark {
         self != Self::Nothing
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::check::contacts::untried;
+    use crate::check::observation::{OfferResult, OfferSeen, VersionSeen};
+
+    const RECORD: &str = "2 1 1 29c8601c";
+
+    fn published(matches: Option<usize>, is_from_dns: bool) -> Vec<PublishedRecord> {
+        vec![PublishedRecord {
+            record: RECORD.to_owned(),
+            usable: true,
+            matches,
+            is_from_dns,
+        }]
+    }
+
+    /// What is said of the record if the server's first chain, and that of other keys, match it in this way.
+    fn words(first: Vec<PublishedRecord>, other: Option<usize>) -> Option<String> {
+        let record = RecordSeen {
+            record: RECORD.to_owned(),
+            usage: 2,
+            selector: 1,
+            matching_type: 1,
+            usable: true,
+            reason: None,
+            of_nothing: false,
+        };
+        let offer = OfferSeen {
+            published: published(other, false),
+            ..OfferSeen::without(VersionSeen::Tls12, None, OfferResult::Taken)
+        };
+        let address = AddressSeen {
+            published: first,
+            offers: vec![offer],
+            ..untried(IpAddr::from([192, 0, 2, 1]))
+        };
+        mark(&record, &address).map(Mark::words)
+    }
+
+    #[test]
+    fn issuers_are_called_issuers_whoever_sends_them() {
+        for (first, other, expected) in [
+            (
+                published(Some(0), false),
+                None,
+                Some("matches the server's certificate"),
+            ),
+            (
+                published(Some(2), false),
+                None,
+                Some("matches issuer 2 of the chain"),
+            ),
+            (
+                published(Some(1), true),
+                None,
+                Some("matches issuer 1, not sent: the record holds it"),
+            ),
+            // The issuer of another key is no certificate of a server.
+            (
+                published(None, false),
+                Some(1),
+                Some("matches what clients with other keys or versions get"),
+            ),
+            (published(None, false), None, Some("matches nothing shown")),
+            (Vec::new(), None, None),
+        ] {
+            assert_eq!(words(first, other).as_deref(), expected);
+        }
+    }
+}

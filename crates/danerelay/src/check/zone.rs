@@ -170,11 +170,11 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use std::net::Ipv4Addr;
 
-    use dns::{Mode, ResolverConfig, Server, TrustAnchors};
     use testworld::RecordType;
     use testworld::dns::{DnsFault, Questions, World};
 
     use super::*;
+    use crate::fixtures::resolver;
 
     /// Besides the name that every zone of the world has for its server, and that leads nowhere.
     #[tokio::test]
@@ -193,16 +193,7 @@ mod tests {
             .unwrap();
         world.set("ns1.zone.test", RecordType::A, &["127.0.0.1"]).unwrap();
         world.set("ns2.zone.test", RecordType::A, &["127.9.9.9"]).unwrap();
-        let resolver = Resolver::new(ResolverConfig {
-            mode: Mode::Validate,
-            servers: vec![Server::Plain(world.address())],
-            trust_anchors: TrustAnchors::parse(&world.trust_anchor_ds().unwrap()).unwrap(),
-            domain_insecure: Vec::new(),
-            timeout: Duration::from_secs(3),
-            cache_entries: 100,
-            sockets: 30,
-        })
-        .unwrap();
+        let resolver = resolver(&world);
         let places = Semaphore::new(4);
         let asking = Asking {
             resolver: &resolver,

@@ -28,13 +28,13 @@ const WIDTH: usize = 100;
 /// What to look at.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArguments {
-    /// Whose port 25 is tried: a domain, or in brackets a host without MX look-up, with a port if need be. Without this option the
-    /// route that the policy has for all mail, or gmail.com.
+    /// Whose port 25 is tried: a domain, or in brackets a host without MX look-up, with a port if need be. Without this option it
+    /// is the route that the policy has for all mail, or gmail.com.
     #[arg(long, value_name = "DOMAIN")]
     probe: Option<NextHop>,
 
-    /// Look at nothing, and send three messages through a relay with this configuration and policy in a private world: to a server
-    /// that does DANE, to one that does not, and to one whose TLSA record is wrong.
+    /// Instead of examining this machine, send three messages through a relay with this configuration and policy, on loopback and
+    /// with DNS of its own: to a server that does DANE, to one that does not, and to one whose TLSA record is wrong.
     #[arg(long, conflicts_with = "probe")]
     self_test: bool,
 

@@ -50,18 +50,18 @@ pub(crate) enum QueueCommand {
     /// Held recipients stay held.
     #[command(after_help = ACTING)]
     Retry(act::RetryArguments),
-    /// Keep recipients back until they are released.
+    /// Keep recipients in the queue, without delivery attempts, until they are released.
     ///
-    /// Nothing is sent to them and none of them is given up meanwhile, however old the message grows.
+    /// Nothing is sent to them meanwhile, and none of them is given up, however old the message becomes.
     #[command(after_help = ACTING)]
     Hold(act::ActArguments),
-    /// Let recipients go that are held, and try them now.
+    /// Release recipients that are held, and try them now.
     #[command(after_help = ACTING)]
     Release(act::ActArguments),
-    /// Take recipients out of the queue; a message goes with its last one.
+    /// Delete recipients from the queue; a message is deleted with its last one.
     ///
-    /// It asks nothing, cannot be undone, and nobody is told: neither sender nor recipient. A message that cannot be read
-    /// is deleted by its id, where no other selector is given.
+    /// There is no confirmation, it cannot be undone, and nobody is told: neither sender nor recipient. A message that cannot be
+    /// read can be deleted by its id, without any other selector.
     #[command(after_help = ACTING)]
     Delete(act::ActArguments),
     /// Write a message as it would be sent, an RFC 5322 file with CRLF.
@@ -79,8 +79,8 @@ pub(crate) enum QueueCommand {
 }
 
 const ACTING: &str = "\
-At least one selector is needed, and every one given must fit: --id, --sender and --older-than mean all recipients of a \
-message, --recipient, --recipient-domain and --reason only those that they fit. Recipients that are being delivered at this moment \
+At least one selector is needed, and all that are given must match: --id, --sender and --older-than mean all recipients of a \
+message, --recipient, --recipient-domain and --reason only those that match. Recipients that are being delivered at this moment \
 are left alone and counted. The relay must run, and logs who asked.
 
 Exit status:

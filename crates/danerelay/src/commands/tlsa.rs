@@ -40,16 +40,16 @@ pub(crate) enum TlsaCommand {
     /// Say whether a certificate chain satisfies TLSA records, by the same code that delivers.
     ///
     /// Prints which record matched at which depth (0 is the server's own certificate), or why none did. Records that
-    /// cannot be used with SMTP (RFC 7672 section 3.1) are counted and named, and are no errors. Where a record matches
-    /// and the server's key is such that no handshake can be signed with it, both are said, and that is not verified.
+    /// cannot be used with SMTP (RFC 7672 section 3.1) are counted and named, and are no errors. If a record matches but the
+    /// server's key cannot sign a TLS handshake, the chain counts as not verified, and both facts are printed.
     ///
     /// With --host it also says whether the chain can be installed there now; and if not, what has to be published first, and
-    /// for how many seconds to wait after that.
+    /// how many seconds to wait after that.
     ///
     /// Exit status: 0 verified; 1 not verified, bogus published records included; 2 bad input; 3 the published records
     /// could not be looked up.
     Verify(verify::VerifyArguments),
-    /// Print the steps of a key change with their times, in both schemes (RFC 7671 sections 8.1 and 8.4).
+    /// Print the steps of a key change and when to take them, for both rollover schemes (RFC 7671 sections 8.1 and 8.4).
     ///
     /// With current and next key, both keys' records are published for two TTLs before the change. With current key and issuer,
     /// the issuer's record stands beside that of the key, and carries the change. Nothing is changed by this command.
@@ -59,7 +59,7 @@ pub(crate) enum TlsaCommand {
     /// Refuse the deployment of a certificate that senders would refuse: for the hooks of certbot and acme.sh.
     ///
     /// Compares the chain with what is published for each --name at each --port, by the same code that delivers. Where it does not
-    /// match, prints what has to be published first and for how long to wait. Ports without TLSA records are no obstacle.
+    /// match, prints what has to be published first and how long to wait. Ports without TLSA records do not matter.
     ///
     /// Exit status: 0 install it; 1 senders would refuse it at one of the hosts at least; 2 bad input; 3 DNS did not say enough
     /// to decide.

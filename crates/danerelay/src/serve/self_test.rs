@@ -153,41 +153,15 @@ impl News {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use parking_lot::Mutex;
-
-    use dns::{ResolverConfig, TrustAnchors};
-    use mail::event::Record as _;
     use testworld::dns::{DnsFault, Questions, Role, World};
 
     use super::*;
-
-    #[derive(Default)]
-    struct Lines(Mutex<Vec<String>>);
-
-    impl EventLog for Lines {
-        fn write(&self, event: &Event) {
-            self.0
-                .lock()
-                .push(format!("{} {}", event.level(), event.to_text()));
-        }
-    }
-
-    fn config(world: &World, mode: Mode) -> ResolverConfig {
-        ResolverConfig {
-            mode,
-            servers: vec![world.address().into()],
-            trust_anchors: TrustAnchors::parse(&world.trust_anchor_ds().unwrap()).unwrap(),
-            domain_insecure: Vec::new(),
-            timeout: Duration::from_secs(5),
-            cache_entries: 100,
-            sockets: 256,
-        }
-    }
+    use crate::fixtures::{Lines, resolver_config};
 
     /// As `auto` sets it up if resolv.conf vouches for the server of the test world.
     fn auto(world: &World) -> (Tester, Arc<Status>) {
         let status = Arc::new(Status::new("listening".to_owned(), "not tested yet"));
-        let config = config(world, Mode::Validate);
+        let config = resolver_config(world);
         let tester = Tester {
             names: Names::default(),
             servers: config.servers.clone(),

@@ -211,48 +211,16 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use dns::{ResolverConfig, TrustAnchors};
-    use parking_lot::Mutex;
     use testworld::dns::{Role, World};
 
     use super::*;
+    use crate::fixtures::{Lines, resolver_config};
     use crate::wiring::resolver::Choice;
-
-    #[derive(Default)]
-    struct Lines(Mutex<Vec<String>>);
-
-    impl EventLog for Lines {
-        fn write(&self, event: &Event) {
-            self.0.lock().push(event.to_text());
-        }
-    }
-
-    impl Lines {
-        async fn wait_for(&self, text: &str) {
-            let begun = Instant::now();
-            while !self.0.lock().iter().any(|line| line.contains(text)) {
-                assert!(
-                    begun.elapsed() < Duration::from_secs(20),
-                    "{text}: {:?}",
-                    self.0.lock()
-                );
-                sleep(Duration::from_millis(10)).await;
-            }
-        }
-    }
 
     /// As `auto` sets it up if resolv.conf vouches for the server of the test world.
     fn vouched_for(world: &World) -> Plan {
         Plan {
-            config: ResolverConfig {
-                mode: Mode::Validate,
-                servers: vec![world.address().into()],
-                trust_anchors: TrustAnchors::parse(&world.trust_anchor_ds().unwrap()).unwrap(),
-                domain_insecure: Vec::new(),
-                timeout: Duration::from_secs(5),
-                cache_entries: 100,
-                sockets: 256,
-            },
+            config: resolver_config(world),
             choice: Choice {
                 mode: Mode::Validate,
                 reason: "vouched for".to_owned(),

@@ -8,7 +8,6 @@ use arc_swap::ArcSwap;
 use data_encoding::BASE64;
 use delivery::SessionWatch as _;
 use delivery::route::StsLookups;
-use dns::{Mode, Resolver, ResolverConfig, TrustAnchors};
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
 use mail::event::tlsrpt::{ReportEnd, TlsReport};
@@ -26,6 +25,7 @@ use tlsrpt::{Reporter, Signer};
 
 use super::{NotSent, Paces, Schedule, Sender, Signing, UnderWay};
 use crate::config::Config;
+use crate::fixtures::resolver;
 use crate::wiring::store;
 
 const DAY: Date = date(2026, 3, 1);
@@ -77,18 +77,8 @@ impl Play {
     }
 
     fn lookups(&self) -> Arc<StsLookups> {
-        let anchors = TrustAnchors::parse(&self.world.trust_anchor_ds().unwrap()).unwrap();
-        let resolver = Resolver::new(ResolverConfig {
-            mode: Mode::Validate,
-            servers: vec![self.world.address().into()],
-            trust_anchors: anchors,
-            domain_insecure: Vec::new(),
-            timeout: std::time::Duration::from_secs(5),
-            cache_entries: 1000,
-            sockets: 64,
-        });
         Arc::new(StsLookups {
-            resolver: resolver.unwrap(),
+            resolver: resolver(&self.world),
             ignored: Vec::new(),
         })
     }

@@ -2,9 +2,9 @@
 
 use mail::Domain;
 
-use super::arrival::Stamp;
 use super::header::HeaderScanner;
 use super::received;
+use super::stamp::Stamp;
 
 /// What is added: each field whole, with its line ending.
 #[derive(Debug)]

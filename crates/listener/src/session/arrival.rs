@@ -9,6 +9,7 @@ use spool::{NewMessage, SpoolError};
 use super::additions::Additions;
 use super::envelope::envelope;
 use super::header::{Beginning, HeaderScanner};
+use super::stamp::Stamp;
 use super::step::Finished;
 use crate::config::Limits;
 
@@ -18,13 +19,6 @@ pub(super) enum Rejection {
     Fault(ContentFault),
     Looping,
     Spool(SpoolError),
-}
-
-/// What a message gets from us when its content begins.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Stamp {
-    pub(crate) id: QueueId,
-    pub(crate) at: Timestamp,
 }
 
 /// A message, from the reply to DATA until the end of data.

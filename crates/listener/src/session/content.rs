@@ -6,9 +6,10 @@ use smtp::{Chunk, Refusal, Transaction};
 use spool::SpoolError;
 
 use super::additions::Additions;
-use super::arrival::{Arrival, Rejection, Stamp};
+use super::arrival::{Arrival, Rejection};
 use super::received::Received;
 use super::refusals::Subject;
+use super::stamp::Stamp;
 use super::step::{End, Step};
 use super::{Reading, Session, Swallowed, replies};
 use crate::config::MissingFields;

@@ -15,6 +15,7 @@ mod recipients;
 mod refusals;
 pub(crate) mod replies;
 mod security;
+mod stamp;
 mod step;
 mod transaction;
 
@@ -29,8 +30,8 @@ use smtp::{Chunk, Exchange, Hello, Line, LineReader, Protocol, Refusal, Request,
 use spool::SpoolError;
 
 use self::arrival::Arrival;
-pub(crate) use self::arrival::Stamp;
 use self::refusals::{Refusals, Subject};
+pub(crate) use self::stamp::Stamp;
 pub(crate) use self::step::{End, Finished, Renamed, Step};
 use crate::client::Client;
 use crate::config::ListenerConfig;

@@ -15,9 +15,9 @@ use crate::config::units::DomainName;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "options of the command line")]
 pub(crate) struct CheckArguments {
-    /// The domains, as in recipients' addresses. Of more than eight, with those of --file, the verdict and the finding that
-    /// matters most are printed. Of more than a hundred, each server is connected to once, and name servers are not asked one
-    /// by one.
+    /// The domains, as in recipients' addresses. For more than eight, those of --file included, one line each is printed: the
+    /// verdict and the finding that matters most. With more than a hundred, each server is connected to only once, and name
+    /// servers are not asked one by one.
     #[arg(value_name = "DOMAIN", required_unless_present = "file", value_parser = formed::<DomainName>)]
     pub(super) domains: Vec<Domain>,
 
@@ -25,21 +25,21 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "LIST")]
     pub(super) file: Option<PathBuf>,
 
-    /// Append the results to this file as lines of JSON, and do not check again what it has already of the same kind: after an
-    /// interruption the same command goes on where it ended.
+    /// Append the results to this file as lines of JSON, and skip the domains that it has results for, if they were made with
+    /// the same port, --no-connect and --days: after an interruption the same command continues where it stopped.
     #[arg(long, value_name = "FILE")]
     pub(super) resume: Option<PathBuf>,
 
-    /// Say what has changed since an earlier run, whose lines of JSON the file has. May be given more than once, the oldest
-    /// first: then --html shows all of them, and the last is compared.
+    /// Say what has changed since an earlier run, from the lines of JSON that it wrote to this file. May be given more than
+    /// once, the oldest first: the last run is compared, and --html shows all of them.
     #[arg(long, value_name = "OLD.json")]
     pub(super) compare: Vec<PathBuf>,
 
-    /// Also write one page for browsers.
+    /// Also write the results as one HTML page.
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
 
-    /// Also write figures for Prometheus, for its node exporter's textfile collector.
+    /// Also write metrics for the textfile collector of Prometheus' node exporter.
     #[arg(long, value_name = "FILE")]
     pub(super) openmetrics: Option<PathBuf>,
 
@@ -48,7 +48,7 @@ pub(crate) struct CheckArguments {
     #[arg(long, conflicts_with_all = ["json", "quiet"])]
     pub(super) nagios: bool,
 
-    /// Look at DNS alone, and connect to no host.
+    /// Look at DNS only, and connect to no mail server.
     #[arg(long)]
     pub(super) no_connect: bool,
 
@@ -60,22 +60,22 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(super) timeout: Duration,
 
-    /// How many seconds one domain may take with all its hosts, at most 3600; without it ten times --timeout. What
-    /// cannot be examined in time is named; hosts and MX records among it count as unreachable. With --nagios: how many
-    /// the whole run may take; without it 50.
+    /// How many seconds one domain may take with all its hosts, at most 3600; without it ten times --timeout. What cannot be
+    /// examined in time is named, and hosts or MX records that are missing for this reason count as unreachable. With --nagios
+    /// it is the limit of the whole run; without it 50.
     #[arg(long, value_name = "SECONDS", value_parser = deadline)]
     deadline: Option<Duration>,
 
-    /// Warn of certificates and signatures that expire within so many days; of signatures only once less than a quarter of
-    /// their time is left.
+    /// Warn of certificates and signatures that expire within this many days; of signatures only when less than a quarter of
+    /// their lifetime is left.
     #[arg(long, value_name = "N", default_value = "14", value_parser = days)]
     pub(super) days: u16,
 
-    /// How many domains may begin in a second, at most 1000, when there are many: each costs about ten questions to DNS.
+    /// How many domains are started in a second, at most 1000, when there are more than eight: each takes about ten DNS queries.
     #[arg(long, value_name = "N", default_value = "100", value_parser = rate)]
     pub(super) rate: NonZeroU16,
 
-    /// Exit with 0 although domains are insecure.
+    /// Exit with 0 even if domains are insecure.
     #[arg(long)]
     pub(super) allow_insecure: bool,
 

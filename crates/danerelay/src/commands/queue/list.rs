@@ -171,7 +171,7 @@ mod tests {
             next_hop: address.split_once('@').unwrap().1.to_owned(),
             attempts: 1,
             host: Some("mx1.xs4all.nl".to_owned()),
-            cause: None,
+            cause: Some(mail::CauseKind::TlsaNoMatch),
             next_attempt: (state == RecipientState::Deferred)
                 .then(|| "2026-11-22T10:00:00Z".parse().unwrap()),
             reply_code: Some(451),

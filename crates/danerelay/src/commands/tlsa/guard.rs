@@ -30,11 +30,11 @@ use crate::failure::Failure;
 /// What is to be deployed, and where.
 #[derive(Debug, Args)]
 pub(crate) struct GuardArguments {
-    /// A PEM file with the chain that is to be deployed, the server's own certificate first; fullchain.pem of a lineage.
+    /// A PEM file with the chain that is to be deployed, the server's own certificate first, such as certbot's fullchain.pem.
     #[arg(long, value_name = "FILE")]
     chain: PathBuf,
 
-    /// A host that will present it, which MX records name; may be given more than once.
+    /// A host that will present it, by the name in MX records; may be given more than once.
     #[arg(long = "name", value_name = "NAME", required = true, value_parser = values::formed::<DomainName>)]
     names: Vec<Domain>,
 
@@ -47,8 +47,8 @@ pub(crate) struct GuardArguments {
     #[arg(long = "domain", value_name = "DOMAIN", value_parser = values::formed::<DomainName>)]
     domains: Vec<Domain>,
 
-    /// Remember in this file since when each record has been seen, and refuse for twice the TTL after a change: until then
-    /// there are senders that still have the records of before.
+    /// Keep in this file when each published record was first seen, and refuse for twice the TTL after a change: until then,
+    /// senders may still have the old records in their caches.
     #[arg(long, value_name = "FILE")]
     memory: Option<PathBuf>,
 
