@@ -63,7 +63,7 @@ use crate::wiring::{self, WiringError};
 use daemon::Daemon;
 use errand::{Asker, Order, Wanted};
 pub(crate) use error::StartError;
-use open::Read;
+use open::Inputs;
 use signals::{Request, Signals};
 
 /// How long transactions in progress may take to finish.
@@ -125,7 +125,7 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
         .map_err(WiringError::System)?;
     let ended: Result<Verdict, StartError> = runtime.block_on(async {
         let signals = Signals::new().map_err(WiringError::System)?;
-        let read = Read {
+        let inputs = Inputs {
             named: named.map(Path::to_owned),
             loaded,
             policy,
@@ -133,7 +133,7 @@ pub(crate) fn run(named: Option<&Path>) -> Result<Verdict, Failure> {
             log: Arc::clone(&log),
             metrics,
         };
-        let daemon = Box::pin(start::start(read)).await?;
+        let daemon = Box::pin(start::start(inputs)).await?;
         Ok(Box::pin(daemon.run(signals)).await)
     });
     // Tasks still running have had their time; what they leave undone is in the spool.

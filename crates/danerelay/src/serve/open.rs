@@ -31,8 +31,8 @@ use crate::wiring::policy::{Files, LoadedPolicy};
 use crate::wiring::stamps::Stamps;
 use crate::wiring::{self, WiringError, clients, resolver, settings, tls, unvalidated};
 
-/// What was read before.
-pub(super) struct Read {
+/// What was read and opened before: the files and the log.
+pub(super) struct Inputs {
     /// The configuration file as named on the command line.
     pub(super) named: Option<PathBuf>,
     pub(super) loaded: Loaded,
@@ -79,16 +79,16 @@ pub(super) struct Opened<S> {
 }
 
 /// Opens everything.
-pub(super) async fn open(read: Read) -> Result<Opened<impl Store>, StartError> {
-    warn_of(&read);
-    let Read {
+pub(super) async fn open(inputs: Inputs) -> Result<Opened<impl Store>, StartError> {
+    warn_of(&inputs);
+    let Inputs {
         named,
         loaded,
         policy,
         files,
         log,
         metrics,
-    } = read;
+    } = inputs;
     let config = &loaded.config;
     let hostname = settings::hostname(config)?;
     let stamps = Stamps::of(clients::files(config));
@@ -147,11 +147,11 @@ pub(super) async fn open(read: Read) -> Result<Opened<impl Store>, StartError> {
 }
 
 /// Logs what is doubtful about what was read.
-fn warn_of(read: &Read) {
-    let log = &*read.log;
-    warn(&read.loaded.warnings, Subject::Config, log);
-    warn(&read.policy.warnings, Subject::Policy, log);
-    let shortages = Descriptors::of_this_process().shortages(&read.loaded.config);
+fn warn_of(inputs: &Inputs) {
+    let log = &*inputs.log;
+    warn(&inputs.loaded.warnings, Subject::Config, log);
+    warn(&inputs.policy.warnings, Subject::Policy, log);
+    let shortages = Descriptors::of_this_process().shortages(&inputs.loaded.config);
     warn(&shortages, Subject::Descriptors, log);
 }
 

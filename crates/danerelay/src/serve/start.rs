@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use super::announce;
 use super::daemon::{Daemon, Parts};
 use super::error::StartError;
-use super::open::{Opened, Read, open};
+use super::open::{Inputs, Opened, open};
 use super::watched::Keeping;
 use super::{keeping, monitoring, notify, tlsrpt};
 use crate::admin::{self, Daily, Door, ReloadOrder};
@@ -42,8 +42,8 @@ struct Delivering {
     keeping: Keeping,
 }
 
-/// What the relay says by itself: to administrators, and in reports to others.
-struct Telling<S> {
+/// What the relay reports by itself: incidents to administrators, and sessions to those whom they are about.
+struct Reporting<S> {
     /// How incidents stand.
     board: Board<S>,
     /// Who is told of them.
@@ -55,15 +55,15 @@ struct Telling<S> {
 }
 
 /// Opens everything and starts accepting mail.
-pub(super) async fn start(read: Read) -> Result<Daemon<impl Store>, StartError> {
-    let opened = open(read).await?;
+pub(super) async fn start(inputs: Inputs) -> Result<Daemon<impl Store>, StartError> {
+    let opened = open(inputs).await?;
     let (stop, stopped) = watch::channel(false);
     let delivering = deliver(&opened, &stopped)?;
-    let telling = tell(&opened, &delivering, &stopped)?;
-    let (admin, reloads) = administer(&opened, &delivering, &telling, &stopped).await;
+    let reporting = reporting(&opened, &delivering, &stopped)?;
+    let (admin, reloads) = administer(&opened, &delivering, &reporting, &stopped).await;
     let listener = Arc::new(listener(&opened, &delivering));
-    monitor(&opened, &delivering, &telling, &listener, &stopped).await;
-    let incidents = incidents(&opened, &delivering, telling, &stopped);
+    monitor(&opened, &delivering, &reporting, &listener, &stopped).await;
+    let incidents = incidents(&opened, &delivering, reporting, &stopped);
     let servers = opened.watch.rereading();
     tokio::spawn(opened.watch.run(stopped.clone()));
     if let Some(policies) = opened.mta_sts {
@@ -162,11 +162,11 @@ fn deliver<S: Store>(opened: &Opened<S>, stopped: &watch::Receiver<bool>) -> Res
 }
 
 /// Starts what sends TLS reports, and makes what incidents and mail of our own need.
-fn tell<S: Store>(
+fn reporting<S: Store>(
     opened: &Opened<S>,
     delivering: &Delivering,
     stopped: &watch::Receiver<bool>,
-) -> Result<Telling<S>, StartError> {
+) -> Result<Reporting<S>, StartError> {
     let (config, spool, scheduler) = (&opened.loaded.config, &opened.spool, &delivering.scheduler);
     let reports = tlsrpt::sender(
         config,
@@ -179,7 +179,7 @@ fn tell<S: Store>(
         tokio::spawn(tlsrpt::run(sender, settings, stopped.clone()));
     }
     let announced = scheduler.clone();
-    Ok(Telling {
+    Ok(Reporting {
         board: Board::new(Arc::clone(spool), &opened.own, config.delivery.max_age.0),
         told: Arc::new(ArcSwap::from_pointee(config.incidents.clone())),
         post: Arc::new(Post {
@@ -195,7 +195,7 @@ fn tell<S: Store>(
 async fn administer<S: Store>(
     opened: &Opened<S>,
     delivering: &Delivering,
-    telling: &Telling<S>,
+    reporting: &Reporting<S>,
     stopped: &watch::Receiver<bool>,
 ) -> (Option<JoinHandle<()>>, mpsc::Receiver<ReloadOrder>) {
     let config = &opened.loaded.config;
@@ -206,14 +206,14 @@ async fn administer<S: Store>(
     let surroundings = admin::Surroundings {
         spool: Arc::clone(&opened.spool),
         spool_path: config.spool.path.clone(),
-        board: telling.board.clone(),
+        board: reporting.board.clone(),
         daily: Daily {
-            post: Arc::clone(&telling.post),
-            told: Arc::clone(&telling.told),
+            post: Arc::clone(&reporting.post),
+            told: Arc::clone(&reporting.told),
             internal: config.report.internal_domains.clone(),
             metrics: Arc::clone(&opened.metrics),
         },
-        tlsrpt: telling.reports.clone(),
+        tlsrpt: reporting.reports.clone(),
         scheduler: delivering.scheduler.clone(),
         traces: Arc::clone(&delivering.traces),
         resolver: opened.resolver.clone(),
@@ -242,7 +242,7 @@ fn listener<S: Store>(opened: &Opened<S>, delivering: &Delivering) -> Listener<S
 async fn monitor<S: Store>(
     opened: &Opened<S>,
     delivering: &Delivering,
-    telling: &Telling<S>,
+    reporting: &Reporting<S>,
     listener: &Arc<Listener<S>>,
     stopped: &watch::Receiver<bool>,
 ) {
@@ -257,7 +257,7 @@ async fn monitor<S: Store>(
         spool: Arc::clone(&opened.spool),
         scheduler: delivering.scheduler.clone(),
         resolver: opened.resolver.clone(),
-        board: telling.board.clone(),
+        board: reporting.board.clone(),
         policy: Arc::clone(&opened.policy),
         standing: delivering.keeping.standing.clone(),
         clients: Box::new(move || clients.connections()),
@@ -276,18 +276,18 @@ struct Incidents {
 fn incidents<S: Store>(
     opened: &Opened<S>,
     delivering: &Delivering,
-    telling: Telling<S>,
+    reporting: Reporting<S>,
     stopped: &watch::Receiver<bool>,
 ) -> Incidents {
-    let (told, events) = (telling.told, &opened.events);
+    let (told, events) = (reporting.told, &opened.events);
     let courier = Courier::new(
         Arc::clone(&told),
         opened.web.clone(),
-        telling.post,
+        reporting.post,
         Arc::clone(events),
     );
     let watch = incidents::Watch::new(
-        (telling.board, delivering.keeping.standing.clone()),
+        (reporting.board, delivering.keeping.standing.clone()),
         courier,
         Arc::clone(events),
         opened.loaded.config.state_directory.join("notices"),
