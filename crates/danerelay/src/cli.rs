@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn there_is_a_manual_page_for_each_command_and_file() {
-        let pages = crate::commands::man::pages(super::Cli::command()).unwrap();
+        let pages = crate::commands::man::pages(super::Cli::command(), "2027-01-31").unwrap();
         let names: std::collections::BTreeSet<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names.len(), pages.len(), "each name once");
         for name in [
@@ -214,7 +214,18 @@ mod tests {
         ] {
             assert!(names.contains(name), "{name} in {names:?}");
         }
-        assert!(!names.contains("danerelay-serve.1"), "it is in section 8");
+        for (name, page) in &pages {
+            let text = std::str::from_utf8(page).unwrap().replace("\\-", "-").replace("\\fR", "").replace("\\fB", "");
+            assert!(text.contains("2027-01-31") && text.contains(".SH SEE ALSO"), "{name}");
+            assert!(!text.contains("Exit status:"), "{name}: it has a section");
+            // Every page that is named is there.
+            for word in text.split([' ', '\n', ',']) {
+                let named = word.strip_suffix(')').and_then(|word| word.split_once('('));
+                if let Some((page, section @ ("1" | "5" | "8"))) = named {
+                    assert!(names.contains(&*format!("{page}.{section}")), "{name}: {word}");
+                }
+            }
+        }
     }
 
     /// Implementation details that a user must never see.

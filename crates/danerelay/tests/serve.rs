@@ -129,7 +129,21 @@ fn systemd_is_told_of_each_step() {
         reloading.contains("RELOADING=1\n") && reloading.contains("MONOTONIC_USEC="),
         "{reloading}"
     );
-    assert!(told().contains("READY=1\n"));
+    let ready = told();
+    assert!(ready.contains("READY=1\n") && !ready.contains("refused"), "{ready}");
+    // A fault in the files, and its end.
+    let good = std::fs::read_to_string(relay.path("danerelay.toml")).unwrap();
+    for (text, is_refused) in [("version = 1\nunknown = 1\n", true), (&*good, false)] {
+        std::fs::write(relay.path("danerelay.toml"), text).unwrap();
+        relay.signal(Signal::HUP);
+        assert!(told().contains("RELOADING=1\n"));
+        let ready = told();
+        let refused = "; configuration refused: the earlier one is in force";
+        assert!(
+            ready.contains("READY=1\n") && ready.contains(refused) == is_refused,
+            "{ready}"
+        );
+    }
     relay.signal(Signal::TERM);
     assert!(told().contains("STOPPING=1\n"));
     assert_eq!(relay.wait().code(), Some(0));

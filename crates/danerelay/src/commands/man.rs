@@ -1,13 +1,16 @@
 //! `danerelay man` and `danerelay completions`: what packages ship, made of the same definitions as `--help`.
 
+mod page;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
-use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
+use jiff::Timestamp;
+use page::Page;
 
 use super::output;
 use crate::config;
@@ -16,9 +19,6 @@ use crate::failure::Failure;
 
 /// The policy file with its comments, which explains itself.
 const POLICY: &str = include_str!("../../../../config/policy.toml");
-
-/// The command whose page is in section 8.
-const DAEMON: &str = "serve";
 
 /// Where manual pages go.
 #[derive(Debug, Args)]
@@ -55,7 +55,7 @@ pub(crate) fn write(arguments: &ManArguments, line: clap::Command) -> Result<Ver
         cause,
     };
     fs::create_dir_all(directory).map_err(|error| failed(directory, error))?;
-    for (name, page) in pages(line).map_err(Failure::Output)? {
+    for (name, page) in pages(line, &date()).map_err(Failure::Output)? {
         let path = directory.join(name);
         fs::write(&path, page).map_err(|error| failed(&path, error))?;
     }
@@ -78,44 +78,39 @@ pub(crate) fn completions(
     Ok(Verdict::Good)
 }
 
-/// All pages with the names of their files.
-pub(crate) fn pages(line: clap::Command) -> io::Result<Vec<(String, Vec<u8>)>> {
+/// Today, or what a packager says so that the same sources make the same pages
+/// (<https://reproducible-builds.org/specs/source-date-epoch/>).
+fn date() -> String {
+    let said = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let said = said.and_then(|seconds| Timestamp::from_second(seconds.parse().ok()?).ok());
+    said.unwrap_or_else(Timestamp::now).strftime("%Y-%m-%d").to_string()
+}
+
+/// All pages of this date, with the names of their files.
+pub(crate) fn pages(line: clap::Command, date: &str) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut command = line.disable_help_subcommand(true);
     command.build();
     let mut pages = vec![
-        ("danerelay.toml.5".to_owned(), config::manual().into_bytes()),
-        ("danerelay-policy.toml.5".to_owned(), policy_page().into_bytes()),
+        ("danerelay.toml.5".to_owned(), config::manual(date).into_bytes()),
+        ("danerelay-policy.toml.5".to_owned(), policy_page(date).into_bytes()),
     ];
-    of_commands(&command, &mut pages)?;
+    of_commands(&Page::of(&command, None), date, &mut pages)?;
     Ok(pages)
 }
 
-fn of_commands(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
-    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
-    let (title, section) = if command.get_name() == DAEMON {
-        ("danerelay", "8")
-    } else {
-        (name, "1")
-    };
-    let man = Man::new(command.clone().display_name(title.to_owned()))
-        .title(title)
-        .section(section)
-        .manual("danerelay")
-        .source(concat!("danerelay ", env!("CARGO_PKG_VERSION")));
-    let mut page = Vec::new();
-    man.render(&mut page)?;
-    pages.push((format!("{title}.{section}"), page));
-    for inner in command.get_subcommands() {
-        of_commands(inner, pages)?;
+fn of_commands(page: &Page<'_>, date: &str, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    pages.push((page.file(), page.render(date)?));
+    for inner in page.command.get_subcommands() {
+        of_commands(&Page::of(inner, Some(page)), date, pages)?;
     }
     Ok(())
 }
 
-fn policy_page() -> String {
+fn policy_page(date: &str) -> String {
     let mut page = Roff::new();
-    page.control("TH", ["danerelay-policy.toml", "5", "", "danerelay", "danerelay"]);
+    page.control("TH", ["danerelay-policy.toml", "5", date, config::PAGE_SOURCE, "danerelay"]);
     page.control("SH", ["NAME"]);
-    page.text([roman("policy.toml - what danerelay demands of destinations")]);
+    page.text([roman("danerelay-policy.toml - what danerelay demands of destinations")]);
     page.control("SH", ["DESCRIPTION"]);
     page.text([
         roman("The file that `policy.file` names in danerelay.toml(5). A change takes effect by itself; "),
@@ -131,5 +126,5 @@ fn policy_page() -> String {
     page.control("fi", []);
     page.control("SH", ["SEE ALSO"]);
     page.text([roman("danerelay(1), danerelay.toml(5), danerelay-danefail(1)")]);
-    page.to_roff()
+    page.render()
 }

@@ -5,10 +5,13 @@ use clap_mangen::roff::{Inline, Roff, bold, roman};
 use super::key::{Change, Function, Key, Section, Setting};
 use super::schema::Config;
 
-/// The page.
-pub(crate) fn manual() -> String {
+/// Whose page it is.
+pub(crate) const PAGE_SOURCE: &str = concat!("danerelay ", env!("CARGO_PKG_VERSION"));
+
+/// The page of this date.
+pub(crate) fn manual(date: &str) -> String {
     let mut page = Roff::new();
-    page.control("TH", ["danerelay.toml", "5", "", "danerelay", "danerelay"]);
+    page.control("TH", ["danerelay.toml", "5", date, PAGE_SOURCE, "danerelay"]);
     page.control("SH", ["NAME"]);
     page.text([roman("danerelay.toml - the configuration of danerelay")]);
     page.control("SH", ["DESCRIPTION"]);
@@ -29,7 +32,7 @@ pub(crate) fn manual() -> String {
     ]);
     page.control("SH", ["SEE ALSO"]);
     page.text([roman("danerelay(1), danerelay-policy.toml(5), danerelay(8)")]);
-    page.to_roff()
+    page.render()
 }
 
 fn section(page: &mut Roff, section_of: &dyn Section) {

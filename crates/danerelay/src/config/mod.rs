@@ -33,9 +33,9 @@ mod validate;
 mod values;
 
 pub(crate) use key::waiting;
-pub(crate) use load::{ConfigError, load};
+pub(crate) use load::{ConfigError, DEFAULT_PATH, load};
 pub(crate) use loaded::Loaded;
-pub(crate) use manual::manual;
+pub(crate) use manual::{PAGE_SOURCE, manual};
 pub(crate) use schema::{Config, LogTarget};
 pub(crate) use template::{show, template};
 pub(crate) use values::Optional;

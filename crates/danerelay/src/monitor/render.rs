@@ -217,7 +217,7 @@ fn connections<S>(to: &mut Exposition, sources: &Sources<S>, census: &Census) {
     }
     let mut open = to.gauge(
         "smtp_connections",
-        "Open SMTP connections: with clients now, and with receiving servers when destinations were last looked at. Healthy: below limits.connections and delivery.connections. Alarm: at the limit for minutes; raise it, or look for who holds them.",
+        "Open SMTP connections: with clients now, and with receiving servers when destinations were last looked at. Healthy: below limits.connections and delivery.connections, which are the most. Trouble: at one of them for minutes; look for who holds them, or raise it.",
     );
     open.with(&[("side", "client")], (sources.clients)());
     if let Some(standings) = &census.standings {

@@ -17,10 +17,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::answers::answer;
-use super::places::Places;
+use super::places::{Asked, Places};
 use super::sources::Monitor;
 
-/// Connections at once; further ones are closed, or take the place of one of an address that has most.
+/// Connections at once; further ones take the place of another ([`Places::make_room`]), or are closed.
 const CONNECTIONS: usize = 32;
 /// How long a client may take to send the head of a request, and to wait with the next one.
 const HEAD: Duration = Duration::from_secs(10);
@@ -58,8 +58,9 @@ pub(crate) async fn serve<S: Store>(
         match accepted {
             Ok((stream, client)) => {
                 if places.make_room(client.ip()) {
-                    let connection = connections.spawn(attend(stream, Arc::clone(&monitor)));
-                    places.take(client.ip(), connection);
+                    let asked = Asked::default();
+                    let connection = connections.spawn(attend(stream, Arc::clone(&monitor), asked.clone()));
+                    places.take(client.ip(), connection, asked);
                 }
             }
             Err(_) => sleep(PAUSE).await,
@@ -68,8 +69,9 @@ pub(crate) async fn serve<S: Store>(
 }
 
 /// Serves one client.
-async fn attend<S: Store>(stream: TcpStream, monitor: Arc<Monitor<S>>) {
+async fn attend<S: Store>(stream: TcpStream, monitor: Arc<Monitor<S>>, asked: Asked) {
     let service = service_fn(move |request| {
+        asked.set();
         let monitor = Arc::clone(&monitor);
         async move { Ok::<_, Infallible>(answer(&request, &monitor)) }
     });

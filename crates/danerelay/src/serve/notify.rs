@@ -20,12 +20,23 @@ const WAITING: usize = 16;
 /// How long the shutdown waits until systemd has been told.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What `systemctl status` shows: where clients connect, and the state of the resolver.
+/// What `systemctl status` shows: where clients connect, the state of the resolver, and whether the files on disk are in
+/// force.
 pub(super) struct Status {
     listening: String,
     resolver: Mutex<String>,
+    refused: Mutex<Option<Files>>,
     /// `None` without systemd.
     way: Option<SyncSender<Message>>,
+}
+
+/// Files that are read again together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Files {
+    /// The policy and what it names.
+    Policy,
+    /// The configuration, and the policy with it.
+    Configuration,
 }
 
 /// A message, and who waits until it has been sent.
@@ -39,6 +50,7 @@ impl Status {
         Self {
             listening,
             resolver: Mutex::new(resolver.to_owned()),
+            refused: Mutex::default(),
             way: std::env::var_os("NOTIFY_SOCKET").and_then(|_| way()),
         }
     }
@@ -46,12 +58,31 @@ impl Status {
     pub(super) fn text(&self) -> String {
         let resolver = self.resolver.lock();
         // Some of this text comes from a name server.
-        Printable(&format!("{}; {resolver}", self.listening)).to_string()
+        let refused = match *self.refused.lock() {
+            None => "",
+            Some(Files::Policy) => "; policy refused: the earlier one is in force",
+            Some(Files::Configuration) => "; configuration refused: the earlier one is in force",
+        };
+        Printable(&format!("{}; {resolver}{refused}", self.listening)).to_string()
     }
 
     /// Shows the state of the resolver at once.
     pub(super) fn set_resolver(&self, words: &str) {
         words.clone_into(&mut self.resolver.lock());
+        self.say(&[NotifyState::Status(&self.text())], None);
+    }
+
+    /// Shows whether these files, just read, are in force.
+    pub(super) fn set_read<T, E>(&self, files: Files, outcome: &Result<T, E>) {
+        {
+            let mut refused = self.refused.lock();
+            match outcome {
+                // The policy alone does not mend what is wrong with the configuration.
+                Ok(_) if *refused <= Some(files) => *refused = None,
+                Ok(_) => {}
+                Err(_) => *refused = (*refused).max(Some(files)),
+            }
+        }
         self.say(&[NotifyState::Status(&self.text())], None);
     }
 

@@ -12,7 +12,7 @@ use super::announce::warn;
 use super::daemon::Daemon;
 use super::errand::{Asker, Errand, Order, Wanted};
 use super::lists::{fetch_missing, missing};
-use super::notify;
+use super::notify::{self, Files};
 use super::policy::READING;
 use crate::admin::protocol::{Refusal, Reloaded};
 use crate::config::{self, Config};
@@ -77,11 +77,11 @@ impl<S: Store> Daemon<S> {
     async fn carry_out(&mut self, orders: Vec<Order>) -> Option<Result<Reloaded, Refusal>> {
         let what = orders.iter().map(|order| order.what).max()?;
         let outcome = match what {
-            Wanted::Policy => self.reload_policy().await,
-            Wanted::Everything => self.reload().await,
-            Wanted::Refused => match self.reload().await {
+            Wanted::Policy => self.read_policy().await,
+            Wanted::Everything => self.read_everything().await,
+            Wanted::Refused => match self.read_everything().await {
                 // It is not the policy any more.
-                Err(_) if self.keeping.refused.is_none() => self.reload_policy().await,
+                Err(_) if self.keeping.refused.is_none() => self.read_policy().await,
                 outcome => outcome,
             },
         };
@@ -95,6 +95,18 @@ impl<S: Store> Daemon<S> {
             }
         }
         Some(outcome)
+    }
+
+    async fn read_everything(&mut self) -> Result<Reloaded, Refusal> {
+        let outcome = self.reload().await;
+        self.status.set_read(Files::Configuration, &outcome);
+        outcome
+    }
+
+    async fn read_policy(&mut self) -> Result<Reloaded, Refusal> {
+        let outcome = self.reload_policy().await;
+        self.status.set_read(Files::Policy, &outcome);
+        outcome
     }
 
     /// The lists of which there is no copy, with the configuration that they are fetched by: without a strict one the policy

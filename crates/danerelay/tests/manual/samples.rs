@@ -217,8 +217,11 @@ fn a_postfix_table_is_imported_as_shown() {
         .args(["danefail", "import", "tls_policy"])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), shown);
+    // What is weaker than in Postfix is named first, on standard error, and is the exit status.
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = [output.stderr, output.stdout].map(|octets| String::from_utf8(octets).unwrap());
+    let no_relay = "danerelay: no relay runs with this configuration; it takes effect when one starts\n";
+    assert_eq!(said.concat().replace(no_relay, ""), shown);
 }
 
 /// What the README quotes of the end of `tests/run` is what the script can print.

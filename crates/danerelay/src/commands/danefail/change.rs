@@ -1,6 +1,6 @@
 //! Adds and removes exceptions.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use jiff::civil::Date;
@@ -172,10 +172,14 @@ pub(super) fn add(arguments: &AddArguments, loaded: &Loaded) -> Result<Verdict, 
     if arguments.dnssec_off {
         (exception.dane, exception.without_dnssec) = (None, true);
     }
-    let is_changed = insert(loaded, vec![exception])?.changed > 0;
+    let inserted = insert(loaded, vec![exception])?;
     let taken_up = take_up(loaded)?;
     let changed = Changed {
-        done: if is_changed { "changed" } else { "added" },
+        done: match inserted {
+            Inserted { added: 1.., .. } => "added",
+            Inserted { changed: 1.., .. } => "changed",
+            Inserted { .. } => "unchanged",
+        },
         kind: kind.as_str(),
         names: names.to_string(),
         until: Some(arguments.terms.until),
@@ -185,11 +189,12 @@ pub(super) fn add(arguments: &AddArguments, loaded: &Loaded) -> Result<Verdict, 
     Ok(taken_up.verdict())
 }
 
-/// How many exceptions were new, and how many were there already.
+/// How many exceptions were new, how many others are on other terms now, and how many were there already.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Inserted {
     pub(super) added: usize,
     pub(super) changed: usize,
+    pub(super) unchanged: usize,
 }
 
 /// Adds exceptions, each in place of what is there for the same names; of several for the same names the last.
@@ -199,13 +204,28 @@ pub(super) fn insert(loaded: &Loaded, new: Vec<ListedException>) -> Result<Inser
 
 fn put(all: &mut Vec<ListedException>, new: Vec<ListedException>) -> Inserted {
     // Kind and names, as they are written.
-    let known: HashSet<String> = all.iter().map(ToString::to_string).collect();
     let new: BTreeMap<String, ListedException> = new.into_iter().map(|one| (one.to_string(), one)).collect();
-    let changed = new.keys().filter(|names| known.contains(*names)).count();
-    let added = new.len() - changed;
-    all.retain(|one| !new.contains_key(&one.to_string()));
+    let mut inserted = Inserted::default();
+    all.retain(|one| match new.get(&one.to_string()) {
+        None => true,
+        Some(other) => {
+            if is_on_the_same_terms(one, other) {
+                inserted.unchanged += 1;
+            } else {
+                inserted.changed += 1;
+            }
+            false
+        }
+    });
+    inserted.added = new.len().saturating_sub(inserted.changed + inserted.unchanged);
     all.extend(new.into_values());
-    Inserted { added, changed }
+    inserted
+}
+
+/// Wherever they are written.
+fn is_on_the_same_terms(one: &ListedException, other: &ListedException) -> bool {
+    let terms = |of: &ListedException| (of.dane, of.without_dnssec, of.override_strict, of.entry.until);
+    terms(one) == terms(other) && one.entry.reason == other.entry.reason
 }
 
 fn is_about(exception: &ListedException, kind: ExceptedKind, names: &Pattern) -> bool {
@@ -362,8 +382,14 @@ mod tests {
         };
         let mut all: Vec<_> = (0..30_000).map(|number| of(number, "old")).collect();
         let new = (20_000..50_000).map(|number| of(number, "new"));
-        let inserted = put(&mut all, new.chain([of(49_999, "last")]).collect());
-        assert_eq!((inserted.added, inserted.changed), (20_000, 10_000));
+        let again = of(3, "old");
+        let inserted = put(&mut all, new.chain([of(49_999, "last"), again]).collect());
+        let expected = Inserted {
+            added: 20_000,
+            changed: 10_000,
+            unchanged: 1,
+        };
+        assert_eq!(inserted, expected);
         assert_eq!(all.len(), 50_000);
         let last = all.iter().find(|one| one.names.to_string() == "d49999.example");
         assert_eq!(&*last.unwrap().entry.reason, "last");

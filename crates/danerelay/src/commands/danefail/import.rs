@@ -1,10 +1,13 @@
 //! Reads exceptions from other forms.
 
+mod imported;
+mod list;
+mod postfix;
+
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use policy::pattern::Pattern;
 use policy::{ExceptedKind, ListedException};
 use serde::Serialize;
 
@@ -21,7 +24,7 @@ pub(crate) struct ImportArguments {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Its form; by default a file in which a line has two words is a Postfix table.
+    /// Its form; by default a file in which a level of Postfix follows a name is a Postfix table.
     #[arg(long, value_enum)]
     form: Option<FileForm>,
 
@@ -46,23 +49,18 @@ enum FileForm {
     Postfix,
 }
 
-/// What a file says.
-#[derive(Debug, Default)]
-struct Imported {
-    /// Names, and the reason of each, if the file has one.
-    excepted: Vec<(Pattern, Option<String>)>,
-    /// Rules for the policy file.
-    rules: Vec<String>,
-    /// Lines that are not understood.
-    faults: Vec<String>,
-}
-
 /// The answer.
 #[derive(Debug, Serialize)]
 struct Answer {
     added: usize,
     changed: usize,
+    unchanged: usize,
+    /// Lines that are not understood.
     faults: Vec<String>,
+    /// What an entry demanded of a server, and what is imported does not.
+    weakened: Vec<String>,
+    /// Attributes that are not taken over, and do not weaken anything.
+    ignored: Vec<String>,
     /// For the policy file.
     rules: Vec<String>,
     in_force: bool,
@@ -73,9 +71,12 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
     let text = read(&arguments.file)?;
     let form = arguments.form.unwrap_or_else(|| FileForm::of(&text));
     let imported = match form {
-        FileForm::Danefail => danefail(&text),
-        FileForm::Postfix => postfix(&text),
+        FileForm::Danefail => list::read(&text),
+        FileForm::Postfix => postfix::read(&text),
     };
+    if arguments.form.is_none() && !imported.faults.is_empty() {
+        output::notice(form.assumed());
+    }
     let default = arguments.reason.clone().unwrap_or_else(|| {
         let shown = arguments.file.display();
         format!("imported from {shown}")
@@ -88,27 +89,30 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
             arguments.terms.exception(names, ExceptedKind::Domain, reason)
         })
         .collect();
-    let (Inserted { added, changed }, taken_up) = if exceptions.is_empty() {
+    let (inserted, taken_up) = if exceptions.is_empty() {
         (Inserted::default(), TakenUp::NoRelay)
     } else {
         (insert(loaded, exceptions)?, take_up(loaded)?)
     };
     let answer = Answer {
-        added,
-        changed,
+        added: inserted.added,
+        changed: inserted.changed,
+        unchanged: inserted.unchanged,
         faults: imported.faults,
+        weakened: imported.weakened,
+        ignored: imported.ignored,
         rules: imported.rules,
         in_force: taken_up == TakenUp::InForce,
     };
-    for fault in &answer.faults {
-        output::notice(fault);
+    for remark in answer.faults.iter().chain(&answer.weakened).chain(&answer.ignored) {
+        output::notice(remark);
     }
     if arguments.json {
         output::write_json(&answer)?;
     } else {
         output::write(&words(&answer))?;
     }
-    Ok(if answer.faults.is_empty() {
+    Ok(if answer.faults.is_empty() && answer.weakened.is_empty() {
         taken_up.verdict()
     } else {
         Verdict::Bad
@@ -116,7 +120,11 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
 }
 
 fn words(answer: &Answer) -> String {
-    let mut words = format!("added: {}, changed: {}\n", answer.added, answer.changed);
+    let mut words = format!("added: {}, changed: {}", answer.added, answer.changed);
+    if answer.unchanged > 0 {
+        words.push_str(&format!(", unchanged: {}", answer.unchanged));
+    }
+    words.push('\n');
     if !answer.rules.is_empty() {
         words.push_str("\nFor the policy file, where they say the rest of what the table says:\n");
         for rule in &answer.rules {
@@ -144,168 +152,35 @@ fn read(path: &PathBuf) -> Result<String, Failure> {
 
 impl FileForm {
     fn of(text: &str) -> Self {
-        let has_two_words = |line: &str| {
-            let line = line.split('#').next().unwrap_or_default();
-            line.split_whitespace().nth(1).is_some()
-        };
-        if text.lines().any(has_two_words) {
+        if text.lines().any(postfix::is_entry) {
             Self::Postfix
         } else {
             Self::Danefail
         }
     }
-}
 
-/// One domain a line. What stands behind it, or else in the comment before it, is the reason.
-fn danefail(text: &str) -> Imported {
-    let mut imported = Imported::default();
-    let (mut comment, mut is_new): (Vec<&str>, bool) = (Vec::new(), true);
-    for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
-        let (name, behind) = match line.split_once('#') {
-            Some((name, behind)) => (name.trim(), behind.trim_matches(['#', ' ', '\t', '-'])),
-            None => (line.trim(), ""),
-        };
-        if name.is_empty() {
-            if is_new && !behind.is_empty() {
-                comment.clear();
-            }
-            is_new = is_new && behind.is_empty();
-            if !behind.is_empty() {
-                comment.push(behind);
-            }
-            continue;
-        }
-        is_new = true;
-        match name.parse() {
-            Ok(pattern) => {
-                let reason = Some(behind).filter(|behind| !behind.is_empty());
-                let reason = reason.or(comment.first().copied()).map(str::to_owned);
-                imported.excepted.push((pattern, reason));
-            }
-            Err(error) => imported.faults.push(format!("line {number}: {error}")),
+    /// What is said when a file was taken for this form, and some of its lines do not fit.
+    const fn assumed(self) -> &'static str {
+        match self {
+            Self::Danefail => "read as a list of domains, one a line; for a table of Postfix: --form postfix",
+            Self::Postfix => "read as a table of Postfix, because some lines have one of its levels; for a list of domains: --form danefail",
         }
     }
-    imported
-}
-
-/// A table of Postfix: a next hop and its level (`postconf(5)`, `smtp_tls_policy_maps`). Lines that begin with blanks
-/// continue the one before.
-fn postfix(text: &str) -> Imported {
-    let mut imported = Imported::default();
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        if line.trim().is_empty() || line.trim_start().starts_with('#') {
-            continue;
-        }
-        match lines.last_mut() {
-            Some((_, before)) if line.starts_with([' ', '\t']) => before.push_str(line),
-            Some(_) | None => lines.push((number, line.to_owned())),
-        }
-    }
-    for (number, line) in lines {
-        if let Err(fault) = entry(&line, &mut imported) {
-            imported.faults.push(format!("line {number}: {fault}"));
-        }
-    }
-    imported
-}
-
-fn entry(line: &str, imported: &mut Imported) -> Result<(), String> {
-    let mut words = line.split_whitespace();
-    let (Some(name), Some(level)) = (words.next(), words.next()) else {
-        return Err("allowed: a domain and a level".to_owned());
-    };
-    if name.starts_with('[') || name.contains(':') {
-        return Err(format!(
-            "{name} is a next hop of its own: here rules are about the recipient's domain, and a [[domain]] with route is needed"
-        ));
-    }
-    let names: Pattern = name.parse().map_err(|error| format!("{name}: {error}"))?;
-    let mut rule = |keys: &str| {
-        let rule = format!("[[domain]]\nmatch = \"{names}\"\n{keys}");
-        imported.rules.push(rule);
-    };
-    let is_weaker = match level {
-        "none" => {
-            rule("tls = \"off\"\n");
-            true
-        }
-        "may" => true,
-        "encrypt" => {
-            rule("tls = \"encrypt\"\n");
-            true
-        }
-        "dane" => false,
-        "dane-only" => {
-            rule("dane = \"strict\"\n");
-            false
-        }
-        "verify" | "secure" => {
-            rule("tls = \"verify\"\n");
-            false
-        }
-        "fingerprint" => return Err(format!("{name}: there is no level fingerprint here")),
-        other => return Err(format!("{name}: {other:?} is no level of Postfix")),
-    };
-    if is_weaker {
-        imported
-            .excepted
-            .push((names, Some(format!("{level} in Postfix's smtp_tls_policy_maps"))));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shown(imported: &Imported) -> Vec<(String, &str)> {
-        let excepted = imported.excepted.iter();
-        excepted
-            .map(|(names, reason)| (names.to_string(), reason.as_deref().unwrap_or("-")))
-            .collect()
-    }
-
     #[test]
-    fn comments_of_a_list_are_its_reasons() {
-        let text = "# -----\n# DNS problems\n#\n## more\nA.example\nb.example # no denial\n\n## Sites at c\n# more\n\nc.example\nno name\n";
-        assert_eq!(FileForm::of("a.example # two words\n"), FileForm::Danefail);
-        let imported = danefail(text);
-        assert_eq!(
-            shown(&imported),
-            [
-                ("a.example".to_owned(), "DNS problems"),
-                ("b.example".to_owned(), "no denial"),
-                ("c.example".to_owned(), "Sites at c"),
-            ]
-        );
-        assert_eq!(imported.faults.len(), 1);
-        assert!(imported.faults.iter().all(|fault| fault.starts_with("line 12: ")));
-    }
-
-    #[test]
-    fn a_table_of_postfix_is_exceptions_and_rules() {
-        let text = "# policy\nweak.example may\n.below.example  none\nenc.example\n  encrypt ciphers=high\n\
-                    strict.example dane-only\nsure.example secure match=nexthop\ndane.example dane\n\
-                    [mx.example]:587 encrypt\nfinger.example fingerprint\nodd.example maybe\n";
-        assert_eq!(FileForm::of(text), FileForm::Postfix);
-        let imported = postfix(text);
-        let names: Vec<String> = shown(&imported).into_iter().map(|(names, _)| names).collect();
-        assert_eq!(names, ["weak.example", ".below.example", "enc.example"]);
-        assert_eq!(
-            imported.rules,
-            [
-                "[[domain]]\nmatch = \".below.example\"\ntls = \"off\"\n",
-                "[[domain]]\nmatch = \"enc.example\"\ntls = \"encrypt\"\n",
-                "[[domain]]\nmatch = \"strict.example\"\ndane = \"strict\"\n",
-                "[[domain]]\nmatch = \"sure.example\"\ntls = \"verify\"\n",
-            ]
-        );
-        let places: Vec<&str> = imported
-            .faults
-            .iter()
-            .filter_map(|fault| fault.split(':').next())
-            .collect();
-        assert_eq!(places, ["line 9", "line 10", "line 11"]);
+    fn only_a_level_makes_a_table_of_postfix() {
+        for (text, form) in [
+            ("a.example # may be\n", FileForm::Danefail),
+            ("a.example\nz.example broken\n", FileForm::Danefail),
+            ("# policy\na.example may\nz.example broken\n", FileForm::Postfix),
+            ("a.example\tsecure match=nexthop\n", FileForm::Postfix),
+        ] {
+            assert_eq!(FileForm::of(text), form, "{text}");
+        }
     }
 }

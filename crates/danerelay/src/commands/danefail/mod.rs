@@ -43,9 +43,10 @@ pub(crate) enum DanefailCommand {
     ///
     /// Of a list, the comments before a domain, or behind it, become its reason. Of a Postfix table, `none`, `may` and
     /// `encrypt` become exceptions with dane = "off"; what they and the other levels mean beside that is printed as rules
-    /// for the policy file. A long list is better named in the policy file, as a [[list]].
+    /// for the policy file. Where an entry of Postfix demands more of a server than its rule does, standard error says what.
+    /// A long list is better named in the policy file, as a [[list]].
     ///
-    /// Exit status: 0 done; 1 a line is not understood, and the others are added; 2 the file cannot be read or the
+    /// Exit status: 0 done; 1 a line is not understood, and the others are added, or a rule demands less than Postfix did; 2 the file cannot be read or the
     /// exceptions not be written, or the configuration is wrong.
     Import(import::ImportArguments),
     /// Test every exception, and name those that are no longer needed.

@@ -90,10 +90,8 @@ fn states(counts: &StateCounts) -> [(&'static str, u64); 5] {
         ("being delivered", counts.leased),
         ("to be tried again", counts.deferred),
         ("held", counts.held),
-        (
-            "done, report to be made",
-            counts.sent.saturating_add(counts.failed),
-        ),
+        // Of messages with other recipients that wait, or of which a report is still to be made.
+        ("done", counts.sent.saturating_add(counts.failed)),
     ]
 }
 
