@@ -156,6 +156,8 @@ fn the_check_mails_what_has_changed_and_reminds_once_a_day() {
     assert_eq!(alarm.after(1, "a.example broken\nb.example insecure"), None);
     assert_eq!(alarm.after(1, "a.example broken for 3 days"), broken);
     assert_eq!(alarm.after(1, "a.example broken for 4 days"), None);
+    assert_eq!(alarm.after(1, "a4.example broken for 4 days"), broken);
+    assert_eq!(alarm.after(1, "a.example broken for 4 days"), broken);
     let mailed = fs::File::options().append(true).open(alarm.0.path().join("mailed")).unwrap();
     let yesterday = SystemTime::now() - Duration::from_hours(24);
     mailed.set_modified(yesterday).unwrap();

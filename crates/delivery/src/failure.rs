@@ -6,11 +6,10 @@
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use dane::{PkixFailure, Refusal, VerifyCode, VerifyFailure};
-use mail::Stage;
+use mail::{Reason, Stage};
 use mail::cause::{
     Cause, ConnectionFault, DaneFlaw, LoginFault, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
 };
@@ -28,7 +27,7 @@ pub struct SessionFailure {
     /// Why.
     pub cause: Cause,
     /// In plain words, or the server's own text.
-    pub reason: Arc<str>,
+    pub reason: Reason,
     /// The value of `tlsvalid=`, if a check was made and failed.
     pub valid: Option<VerifyCode>,
 }
@@ -124,7 +123,7 @@ impl SessionFailure {
                 code: reply.code,
                 enhanced: reply.enhanced(),
             }),
-            reason: shortened(reply).into(),
+            reason: Reason::of_reply(shortened(reply)),
             valid: None,
         }
     }
@@ -133,7 +132,7 @@ impl SessionFailure {
     pub(crate) fn starttls_refused(reply: &Reply) -> Self {
         let cause = Cause::Tls(TlsFault::Refused(reply.code));
         Self {
-            reason: format!("{cause}: {}", shortened(reply)).into(),
+            reason: Reason::of_reply(shortened(reply)).below(&cause),
             valid: None,
             cause,
         }
@@ -144,7 +143,7 @@ impl SessionFailure {
         let (code, enhanced) = (reply.code, reply.enhanced());
         let cause = Cause::Login(LoginFault::Refused { code, enhanced });
         Self {
-            reason: format!("the server refused the login: {}", shortened(reply)).into(),
+            reason: Reason::of_reply(shortened(reply)).below("the server refused the login"),
             valid: None,
             cause,
         }
@@ -195,7 +194,7 @@ impl SessionFailure {
     /// The server refused because of this.
     pub(crate) fn because_of(self, cause: Cause) -> Self {
         Self {
-            reason: format!("{cause}; without TLS the server takes no mail: {}", self.reason).into(),
+            reason: self.reason.below(format_args!("{cause}; without TLS the server takes no mail")),
             cause,
             ..self
         }

@@ -14,7 +14,7 @@
 //! * [`cause`]: [`Cause`]: why mail was not delivered, and all that is said about it; [`tls_result`]: what TLS reports call
 //!   it.
 //! * [`status`]: [`EnhancedStatus`] and [`ReplyCode`] (RFC 3463, RFC 5321 §4.2).
-//! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient.
+//! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient; [`reason`]: [`Reason`]: in words, a server's or ours.
 //! * [`histogram`]: [`Histogram`]: times, counted for metrics.
 //! * [`notice`]: [`Notice`]: what the sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted; [`sighting`]:
 //!   [`Sighting`]: what incidents are made of; [`tls_results`]: [`TlsSession`]: what TLS reports count.
@@ -42,6 +42,7 @@ pub mod notice;
 pub mod notification;
 pub mod outcome;
 pub mod printable;
+pub mod reason;
 pub mod record;
 pub mod render;
 pub mod sighting;
@@ -70,6 +71,7 @@ pub use notification::{
     EnvelopeId, NotificationError, Notify, NotifyEvent, OriginalRecipient, Ret, encode_xtext,
 };
 pub use outcome::{Outcome, Status};
+pub use reason::Reason;
 pub use sighting::Sighting;
 pub use source::Source;
 pub use stage::Stage;

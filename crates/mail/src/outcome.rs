@@ -1,11 +1,10 @@
 //! How one attempt ended for one recipient.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EnhancedStatus, ReplyCode};
+use crate::{EnhancedStatus, Reason, ReplyCode};
 
 /// The log field `status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,5 +56,5 @@ pub struct Outcome {
     /// The enhanced status: the server's, or our own where it gave none.
     pub enhanced: EnhancedStatus,
     /// The server's reply, or our reason in plain words; shared by all recipients it applies to.
-    pub reason: Arc<str>,
+    pub reason: Reason,
 }

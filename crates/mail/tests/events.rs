@@ -29,7 +29,7 @@ use mail::event::tlsrpt::{NotCollected, ReportEnd, TlsReport, TlsReports};
 use mail::event::trace::{StepKind, TraceStep};
 use mail::record::Level;
 use mail::{
-    DaneVerdict, DeliverySecurity, Domain, Event, FailCause, Mailbox, Outcome, QueueId, ReplyCode,
+    DaneVerdict, DeliverySecurity, Domain, Event, FailCause, Mailbox, Outcome, QueueId, Reason, ReplyCode,
     ReversePath, Security, Status,
 };
 
@@ -58,7 +58,10 @@ fn outcome(status: Status, code: Option<u16>, enhanced: &str, reason: &str) -> O
         status,
         reply_code: code.map(|code| ReplyCode::new(code).unwrap()),
         enhanced: enhanced.parse().unwrap(),
-        reason: reason.into(),
+        reason: match code {
+            Some(_) => Reason::of_reply(reason),
+            None => reason.into(),
+        },
     }
 }
 

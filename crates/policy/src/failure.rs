@@ -1,9 +1,7 @@
 //! A failure: its cause, how far the host had got, and what follows from both for the message and the log.
 
-use std::sync::Arc;
-
 use mail::cause::{Cause, ConnectionFault, Demand, Lookup, NoWay, OurFault, SmtpFault, TlsFault};
-use mail::{DaneVerdict, EnhancedStatus, FailCause, SkipReason, Stage};
+use mail::{DaneVerdict, EnhancedStatus, FailCause, Reason, SkipReason, Stage};
 
 use crate::facts::MessageTls;
 use crate::requirement::Requirement;
@@ -16,7 +14,7 @@ pub struct Failure {
     /// How far the host had got.
     pub standing: Standing,
     /// In plain words, or the server's own text; shared by all recipients to whom it applies.
-    pub reason: Arc<str>,
+    pub reason: Reason,
 }
 
 /// How far a host had got when it failed.

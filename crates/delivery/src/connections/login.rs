@@ -42,7 +42,7 @@ async fn exchange(session: &mut ClearedSession, login: &Login) -> Result<(), Ses
 fn without_password(failure: SessionFailure, login: &Login) -> SessionFailure {
     let sent = Response::plain(login.user(), login.password());
     SessionFailure {
-        reason: sent.hide_in(&failure.reason).into(),
+        reason: failure.reason.edited(|text| sent.hide_in(text)),
         ..failure
     }
 }

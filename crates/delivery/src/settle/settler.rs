@@ -1,13 +1,12 @@
 //! From the result of an attempt for a recipient to what the spool stores, the ledger counts, the sender is told and
 //! the log says.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mail::{
     Action, Cause, CauseKind, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry,
-    LedgerKey, Notice, NotifyEvent, Outcome, ReplyCode, ReversePath, Status, TlsTag,
+    LedgerKey, Notice, NotifyEvent, Outcome, Reason, ReplyCode, ReversePath, Status, TlsTag,
 };
 use policy::failure::Failure;
 use spool::{LeasedRecipient, Settlement};
@@ -141,7 +140,7 @@ impl Settler<'_> {
                 status,
                 reply_code,
                 enhanced: failure.reported_status(),
-                reason: Arc::clone(&failure.reason),
+                reason: failure.reason.clone(),
             },
             verdict: failure.verdict(),
             cause: Some(failure.cause.clone()),
@@ -232,7 +231,7 @@ fn sent(reply: &smtp::Reply, report: SuccessReport, verdict: DaneVerdict) -> Con
             status: Status::Sent,
             reply_code: Some(reply.code),
             enhanced: reply.enhanced().unwrap_or(EnhancedStatus::new(2, 0, 0)),
-            reason: shortened(reply).into(),
+            reason: Reason::of_reply(shortened(reply)),
         },
         verdict,
         cause: None,

@@ -96,7 +96,8 @@ async fn a_refused_login_defers_and_is_our_own_fault() {
         let line = scene
             .expect("a@far.test", &[DEFERRED, VERIFIED, ("enhanced", enhanced)])
             .await;
-        assert_eq!(line["reply"], format!("the server refused the login: {refusal}"));
+        assert_eq!(line["reply"], refusal);
+        assert_eq!(line["reason"], "the server refused the login");
         assert!(
             line["tls"].starts_with("TLSv1.3:") && line["dsn"] == refusal[..3],
             "{line:?}"

@@ -108,7 +108,8 @@ impl Record for Delivery {
         put("status", Value::Word(outcome.status.as_str()));
         put("enhanced", Value::Word(&outcome.enhanced.to_string()));
         put("port", Value::Integer(self.port.into()));
-        let reply = outcome.reply_code.map(|_| &*outcome.reason);
+        // Without a code the reply was one to other mail, and is a part of our reason.
+        let reply = outcome.reply_code.and_then(|_| outcome.reason.reply());
         put("reply", Value::quoted(reply));
         put("mx", Value::word(self.mx.map(Security::as_str)));
         put("base", Value::word(self.base.as_ref().map(Domain::as_str)));
@@ -121,8 +122,12 @@ impl Record for Delivery {
         if let (None, Some(fail)) = (&self.tls, &self.tls_fail) {
             put("tlsfail", Value::Word(fail));
         }
-        if outcome.reply_code.is_none() {
-            put("reason", Value::Quoted(&outcome.reason));
+        let reason = match reply {
+            None => Some(&*outcome.reason),
+            Some(_) => outcome.reason.ours(),
+        };
+        if let Some(reason) = reason {
+            put("reason", Value::Quoted(reason));
         }
         if let Some(is_told) = self.report() {
             put("dsn_sent", yes_or_no(is_told));
