@@ -215,8 +215,15 @@ mod tests {
             assert!(names.contains(name), "{name} in {names:?}");
         }
         for (name, page) in &pages {
-            let text = std::str::from_utf8(page).unwrap().replace("\\-", "-").replace("\\fR", "").replace("\\fB", "");
-            assert!(text.contains("2027-01-31") && text.contains(".SH SEE ALSO"), "{name}");
+            let text = std::str::from_utf8(page)
+                .unwrap()
+                .replace("\\-", "-")
+                .replace("\\fR", "")
+                .replace("\\fB", "");
+            assert!(
+                text.contains("2027-01-31") && text.contains(".SH SEE ALSO"),
+                "{name}"
+            );
             assert!(!text.contains("Exit status:"), "{name}: it has a section");
             // Every page that is named is there.
             for word in text.split([' ', '\n', ',']) {

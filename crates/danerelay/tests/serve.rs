@@ -130,7 +130,10 @@ fn systemd_is_told_of_each_step() {
         "{reloading}"
     );
     let ready = told();
-    assert!(ready.contains("READY=1\n") && !ready.contains("refused"), "{ready}");
+    assert!(
+        ready.contains("READY=1\n") && !ready.contains("refused"),
+        "{ready}"
+    );
     // A fault in the files, and its end.
     let good = std::fs::read_to_string(relay.path("danerelay.toml")).unwrap();
     for (text, is_refused) in [("version = 1\nunknown = 1\n", true), (&*good, false)] {

@@ -111,7 +111,10 @@ impl Alarm {
     fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
         for (name, text) in [
-            ("systemctl", "case $3 in *InvocationID) echo 1;; *) cat \"$PLACE/status\";; esac"),
+            (
+                "systemctl",
+                "case $3 in *InvocationID) echo 1;; *) cat \"$PLACE/status\";; esac",
+            ),
             ("journalctl", "cat \"$PLACE/said\""),
             ("sendmail", "cat >\"$PLACE/mail\""),
         ] {
@@ -128,7 +131,10 @@ impl Alarm {
         fs::write(place.join("status"), status.to_string()).unwrap();
         fs::write(place.join("said"), said).unwrap();
         let paths = format!("{}:/usr/bin:/bin", place.display());
-        let program = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../systemd/danerelay-check-alarm"));
+        let program = Path::new(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../systemd/danerelay-check-alarm"
+        ));
         let end = Command::new(program)
             .env("PATH", paths)
             .env("PLACE", place)
@@ -148,7 +154,10 @@ impl Alarm {
 #[test]
 fn the_check_mails_what_has_changed_and_reminds_once_a_day() {
     let alarm = Alarm::new();
-    let (broken, still) = (Some("something is broken".to_owned()), Some("still broken".to_owned()));
+    let (broken, still) = (
+        Some("something is broken".to_owned()),
+        Some("still broken".to_owned()),
+    );
     assert_eq!(alarm.after(0, "all well"), None);
     assert_eq!(alarm.after(1, "a.example broken\nb.example insecure"), broken);
     assert_eq!(alarm.after(1, "b.example insecure\na.example broken"), None);
@@ -158,7 +167,10 @@ fn the_check_mails_what_has_changed_and_reminds_once_a_day() {
     assert_eq!(alarm.after(1, "a.example broken for 4 days"), None);
     assert_eq!(alarm.after(1, "a4.example broken for 4 days"), broken);
     assert_eq!(alarm.after(1, "a.example broken for 4 days"), broken);
-    let mailed = fs::File::options().append(true).open(alarm.0.path().join("mailed")).unwrap();
+    let mailed = fs::File::options()
+        .append(true)
+        .open(alarm.0.path().join("mailed"))
+        .unwrap();
     let yesterday = SystemTime::now() - Duration::from_hours(24);
     mailed.set_modified(yesterday).unwrap();
     assert_eq!(alarm.after(1, "a.example broken for 4 days"), still);

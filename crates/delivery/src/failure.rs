@@ -9,10 +9,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use dane::{PkixFailure, Refusal, VerifyCode, VerifyFailure};
-use mail::{Reason, Stage};
 use mail::cause::{
     Cause, ConnectionFault, DaneFlaw, LoginFault, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
 };
+use mail::{Reason, Stage};
 use policy::failure::{Failure, Standing};
 use smtp::seven_bit::Unconvertible;
 use smtp::{Reply, ReplyError};
@@ -194,7 +194,9 @@ impl SessionFailure {
     /// The server refused because of this.
     pub(crate) fn because_of(self, cause: Cause) -> Self {
         Self {
-            reason: self.reason.below(format_args!("{cause}; without TLS the server takes no mail")),
+            reason: self
+                .reason
+                .below(format_args!("{cause}; without TLS the server takes no mail")),
             cause,
             ..self
         }

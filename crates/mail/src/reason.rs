@@ -37,7 +37,10 @@ impl Reason {
     /// The same, with the reply changed, or all of it if there is none.
     #[must_use]
     pub fn edited(&self, edit: impl FnOnce(&str) -> String) -> Self {
-        let (ours, rest) = self.text.split_at_checked(self.reply.unwrap_or(0)).unwrap_or(("", &*self.text));
+        let (ours, rest) = self
+            .text
+            .split_at_checked(self.reply.unwrap_or(0))
+            .unwrap_or(("", &*self.text));
         Self {
             text: format!("{ours}{}", edit(rest)).into(),
             reply: self.reply,
@@ -97,7 +100,10 @@ mod tests {
     #[test]
     fn ours_and_the_servers_words_are_kept_apart() {
         let reply = Reason::of_reply("535 5.7.8 wrong: secret");
-        assert_eq!((reply.ours(), reply.reply()), (None, Some("535 5.7.8 wrong: secret")));
+        assert_eq!(
+            (reply.ours(), reply.reply()),
+            (None, Some("535 5.7.8 wrong: secret"))
+        );
         let both = reply.below("the login failed").below("no mail");
         assert_eq!(&*both, "no mail: the login failed: 535 5.7.8 wrong: secret");
         assert_eq!(both.ours(), Some("no mail: the login failed"));

@@ -83,7 +83,9 @@ pub(crate) fn completions(
 fn date() -> String {
     let said = std::env::var("SOURCE_DATE_EPOCH").ok();
     let said = said.and_then(|seconds| Timestamp::from_second(seconds.parse().ok()?).ok());
-    said.unwrap_or_else(Timestamp::now).strftime("%Y-%m-%d").to_string()
+    said.unwrap_or_else(Timestamp::now)
+        .strftime("%Y-%m-%d")
+        .to_string()
 }
 
 /// All pages of this date, with the names of their files.
@@ -92,7 +94,10 @@ pub(crate) fn pages(line: clap::Command, date: &str) -> io::Result<Vec<(String, 
     command.build();
     let mut pages = vec![
         ("danerelay.toml.5".to_owned(), config::manual(date).into_bytes()),
-        ("danerelay-policy.toml.5".to_owned(), policy_page(date).into_bytes()),
+        (
+            "danerelay-policy.toml.5".to_owned(),
+            policy_page(date).into_bytes(),
+        ),
     ];
     of_commands(&Page::of(&command, None), date, &mut pages)?;
     Ok(pages)
@@ -108,9 +113,20 @@ fn of_commands(page: &Page<'_>, date: &str, pages: &mut Vec<(String, Vec<u8>)>) 
 
 fn policy_page(date: &str) -> String {
     let mut page = Roff::new();
-    page.control("TH", ["danerelay-policy.toml", "5", date, config::PAGE_SOURCE, "danerelay"]);
+    page.control(
+        "TH",
+        [
+            "danerelay-policy.toml",
+            "5",
+            date,
+            config::PAGE_SOURCE,
+            "danerelay",
+        ],
+    );
     page.control("SH", ["NAME"]);
-    page.text([roman("danerelay-policy.toml - what danerelay demands of destinations")]);
+    page.text([roman(
+        "danerelay-policy.toml - what danerelay demands of destinations",
+    )]);
     page.control("SH", ["DESCRIPTION"]);
     page.text([
         roman("The file that `policy.file` names in danerelay.toml(5). A change takes effect by itself; "),

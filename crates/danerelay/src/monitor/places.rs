@@ -71,7 +71,11 @@ impl Places {
         }
         let client = Client::from(address);
         let count = |client| self.taken.iter().filter(|place| place.client == client).count();
-        let greedy = self.taken.iter().map(|place| place.client).max_by_key(|client| count(*client));
+        let greedy = self
+            .taken
+            .iter()
+            .map(|place| place.client)
+            .max_by_key(|client| count(*client));
         // One more at most would let two take it from each other by turns.
         let greedy = greedy.filter(|greedy| count(client) + 1 < count(*greedy));
         let left = self.taken.iter().position(|place| match greedy {

@@ -182,7 +182,8 @@ mod tests {
     fn the_names_of_strangers_break_anywhere() {
         let rules = || STYLE.split('}').filter_map(|rule| rule.rsplit_once('{'));
         assert!(rules().any(|(of, rule)| of.trim() == "body" && rule.contains("overflow-wrap:anywhere")));
-        let unbroken = rules().filter(|(_, rule)| rule.contains("nowrap") || rule.contains("overflow-wrap:normal"));
+        let unbroken =
+            rules().filter(|(_, rule)| rule.contains("nowrap") || rule.contains("overflow-wrap:normal"));
         let unbroken: Vec<&str> = unbroken.map(|(of, _)| of.trim()).collect();
         assert_eq!(unbroken, ["th", ".number", ".short"]);
     }

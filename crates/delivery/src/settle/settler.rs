@@ -1,6 +1,7 @@
 //! From the result of an attempt for a recipient to what the spool stores, the ledger counts, the sender is told and
 //! the log says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;

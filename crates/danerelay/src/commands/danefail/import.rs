@@ -104,7 +104,12 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
         rules: imported.rules,
         in_force: taken_up == TakenUp::InForce,
     };
-    for remark in answer.faults.iter().chain(&answer.weakened).chain(&answer.ignored) {
+    for remark in answer
+        .faults
+        .iter()
+        .chain(&answer.weakened)
+        .chain(&answer.ignored)
+    {
         output::notice(remark);
     }
     if arguments.json {
@@ -163,7 +168,9 @@ impl FileForm {
     const fn assumed(self) -> &'static str {
         match self {
             Self::Danefail => "read as a list of domains, one a line; for a table of Postfix: --form postfix",
-            Self::Postfix => "read as a table of Postfix, because some lines have one of its levels; for a list of domains: --form danefail",
+            Self::Postfix => {
+                "read as a table of Postfix, because some lines have one of its levels; for a list of domains: --form danefail"
+            }
         }
     }
 }

@@ -50,7 +50,11 @@ impl<'a> Page<'a> {
         let mut head = Roff::new();
         head.control("TH", [self.title, self.section, date, PAGE_SOURCE, "danerelay"]);
         head.control("SH", ["NAME"]);
-        let about = self.command.get_about().map(ToString::to_string).unwrap_or_default();
+        let about = self
+            .command
+            .get_about()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         head.text([roman(format!("{} - {about}", self.title))]);
         head.control("SH", ["SYNOPSIS"]);
         head.text(synopsis(self.command));
@@ -70,13 +74,21 @@ impl<'a> Page<'a> {
         self.see_also(&mut tail);
         // Each part would bring the definitions that stand at the head of a page.
         let definitions = Roff::new().render();
-        let parts = [head.render(), String::from_utf8_lossy(&options).into_owned(), tail.render()];
+        let parts = [
+            head.render(),
+            String::from_utf8_lossy(&options).into_owned(),
+            tail.render(),
+        ];
         let parts = parts.map(|part| part.replacen(&definitions, "", 1));
         Ok((definitions + &parts.concat()).into_bytes())
     }
 
     fn subcommands(&self, page: &mut Roff) {
-        let mut inner = self.command.get_subcommands().filter(|inner| !inner.is_hide_set()).peekable();
+        let mut inner = self
+            .command
+            .get_subcommands()
+            .filter(|inner| !inner.is_hide_set())
+            .peekable();
         if inner.peek().is_some() {
             page.control("SH", ["COMMANDS"]);
         }
@@ -196,16 +208,29 @@ fn synopsis(command: &Command) -> Vec<Inline> {
         .get_groups()
         .filter(|group| group.is_required_set())
         .map(|group| Group {
-            members: shown().filter(|argument| group.get_args().any(|id| id == argument.get_id())).collect(),
+            members: shown()
+                .filter(|argument| group.get_args().any(|id| id == argument.get_id()))
+                .collect(),
             is_multiple: group.clone().is_multiple(),
         })
         .filter(|group| !group.members.is_empty())
         .collect();
     let alone = |argument: &&Arg| {
-        let is_in = |group: &Group<'_>| group.members.iter().any(|member| member.get_id() == argument.get_id());
-        !groups.iter().any(is_in) && !matches!(argument.get_action(), ArgAction::Help | ArgAction::HelpLong | ArgAction::HelpShort)
+        let is_in = |group: &Group<'_>| {
+            group
+                .members
+                .iter()
+                .any(|member| member.get_id() == argument.get_id())
+        };
+        !groups.iter().any(is_in)
+            && !matches!(
+                argument.get_action(),
+                ArgAction::Help | ArgAction::HelpLong | ArgAction::HelpShort
+            )
     };
-    let (positional, options): (Vec<&Arg>, Vec<&Arg>) = shown().filter(alone).partition(|argument| argument.is_positional());
+    let (positional, options): (Vec<&Arg>, Vec<&Arg>) = shown()
+        .filter(alone)
+        .partition(|argument| argument.is_positional());
     for argument in &options {
         element(&mut line, argument);
     }

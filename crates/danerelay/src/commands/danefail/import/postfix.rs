@@ -90,7 +90,9 @@ fn entry(number: usize, line: &str, imported: &mut Imported) -> Result<(), Strin
         Level::Fingerprint => return Err(format!("{name}: there is no level fingerprint here")),
     };
     if !keys.is_empty() {
-        imported.rules.push(format!("[[domain]]\nmatch = \"{names}\"\n{keys}"));
+        imported
+            .rules
+            .push(format!("[[domain]]\nmatch = \"{names}\"\n{keys}"));
     }
     if matches!(level, Level::None | Level::May | Level::Encrypt) {
         let reason = format!("{word} in Postfix's smtp_tls_policy_maps");
@@ -106,7 +108,9 @@ fn entry(number: usize, line: &str, imported: &mut Imported) -> Result<(), Strin
     for attribute in words {
         match Attribute::of(attribute, level) {
             Attribute::Met => {}
-            Attribute::Weakened(why) => weakened(&format!("weaker than in Postfix: without {attribute}, {why}")),
+            Attribute::Weakened(why) => {
+                weakened(&format!("weaker than in Postfix: without {attribute}, {why}"))
+            }
             Attribute::Ignored => {
                 let ignored = format!("line {number}: {name}: {attribute} is not taken over");
                 imported.ignored.push(ignored);
@@ -137,7 +141,9 @@ impl Attribute {
             }
             // Said of the level already.
             "match" => Self::Met,
-            "tafile" if level.compares_names() => Self::Weakened("any authority that is trusted here may issue the certificate"),
+            "tafile" if level.compares_names() => {
+                Self::Weakened("any authority that is trusted here may issue the certificate")
+            }
             "protocols" if demands_tls_1_3(value) => Self::Weakened("TLS 1.2 is enough"),
             "protocols" => Self::Met,
             _ => Self::Ignored,
@@ -149,7 +155,11 @@ impl Attribute {
 fn demands_tls_1_3(protocols: &str) -> bool {
     let mut words = protocols.split([':', ',', ';']);
     protocols.eq_ignore_ascii_case("TLSv1.3")
-        || words.any(|word| [">=TLSv1.3", ">=0304", "!TLSv1.2"].iter().any(|more| word.eq_ignore_ascii_case(more)))
+        || words.any(|word| {
+            [">=TLSv1.3", ">=0304", "!TLSv1.2"]
+                .iter()
+                .any(|more| word.eq_ignore_ascii_case(more))
+        })
 }
 
 #[cfg(test)]
@@ -185,14 +195,25 @@ mod tests {
                     new.example encrypt protocols=>=TLSv1.3 servername=hostname\nlast.example encrypt protocols=TLSv1.3\n\
                     old.example encrypt protocols=TLSv1.2:TLSv1.3\nnone.example may tafile=/etc/x.pem\n";
         let imported = read(text);
-        assert_eq!(places(&imported.weakened), ["line 1", "line 1", "line 2", "line 4", "line 5"]);
+        assert_eq!(
+            places(&imported.weakened),
+            ["line 1", "line 1", "line 2", "line 4", "line 5"]
+        );
         assert_eq!(places(&imported.ignored), ["line 4", "line 7"]);
         assert!(imported.faults.is_empty());
         // The way out stands in the rule.
-        assert!(imported.rules.iter().any(|rule| rule.contains("bank.example") && rule.contains("\n# route = ")));
+        assert!(
+            imported
+                .rules
+                .iter()
+                .any(|rule| rule.contains("bank.example") && rule.contains("\n# route = "))
+        );
     }
 
     fn places(remarks: &[String]) -> Vec<&str> {
-        remarks.iter().filter_map(|remark| remark.split(':').next()).collect()
+        remarks
+            .iter()
+            .filter_map(|remark| remark.split(':').next())
+            .collect()
     }
 }
