@@ -225,10 +225,10 @@ mod tests {
                 "{name}"
             );
             assert!(!text.contains("Exit status:"), "{name}: it has a section");
-            // Every page that is named is there.
+            // Each of our pages that is named is there.
             for word in text.split([' ', '\n', ',']) {
                 let named = word.strip_suffix(')').and_then(|word| word.split_once('('));
-                if let Some((page, section @ ("1" | "5" | "8"))) = named {
+                if let Some((page, section)) = named.filter(|(page, _)| page.starts_with("danerelay")) {
                     assert!(names.contains(&*format!("{page}.{section}")), "{name}: {word}");
                 }
             }

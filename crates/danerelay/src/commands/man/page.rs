@@ -1,6 +1,7 @@
 //! One manual page of a command, made of the definitions that `--help` is made of.
 
 use std::io;
+use std::path::Path;
 
 use clap::{Arg, ArgAction, Command};
 use clap_mangen::Man;
@@ -186,7 +187,10 @@ fn files(page: &mut Roff) {
     page.control("SH", ["FILES"]);
     for (path, what) in [
         (DEFAULT_PATH.into(), "the configuration, if no other is named"),
-        (config.policy.file, "the policy"),
+        (
+            Path::new(DEFAULT_PATH).with_file_name(config.policy.file),
+            "the policy",
+        ),
         (config.spool.path, "the queue, the ledger and the incidents"),
         (
             config.state_directory,
