@@ -189,7 +189,7 @@ impl ClientConfigs {
     }
 }
 
-/// The name to connect to under DANE and MTA-STS, sent as SNI (RFC 7672 §8.1). Fails for names that cannot be used in SNI.
+/// The name to connect to where the WebPKI checks it, sent as SNI. Fails for names that cannot be used in SNI.
 pub fn server_name(host: &str) -> Result<ServerName<'static>, InvalidName> {
     let plain = host.strip_suffix('.').unwrap_or(host);
     match ServerName::try_from(plain) {
@@ -198,9 +198,11 @@ pub fn server_name(host: &str) -> Result<ServerName<'static>, InvalidName> {
     }
 }
 
-/// The name to connect to if nothing is authenticated. A host name that cannot be used in SNI is replaced by the peer's
-/// address, with which no SNI is sent (RFC 6066 §3): an odd name is no reason for clear text.
-pub fn opportunistic_server_name(host: &str, peer: IpAddr) -> ServerName<'static> {
+/// The name to connect to where rustls itself checks none: under DANE, where it is the TLSA base domain and the verifier knows
+/// which names count (RFC 7672 §3.1.1, §8.1), and if nothing is authenticated. A name that cannot be used in SNI, such as one
+/// with a label that begins with a hyphen, is replaced by the peer's address, with which no SNI is sent (RFC 6066 §3): an odd
+/// name is no reason for clear text, nor for a failure.
+pub fn server_name_or_address(host: &str, peer: IpAddr) -> ServerName<'static> {
     server_name(host).unwrap_or_else(|_| ServerName::IpAddress(peer.into()))
 }
 
@@ -215,11 +217,11 @@ mod tests {
             server_name("MX.example.nl.").unwrap(),
             ServerName::try_from("mx.example.nl").unwrap()
         );
-        for odd in ["192.0.2.1", "::1", "bücher.example", "a..b", "", "mx.1"] {
+        for odd in ["192.0.2.1", "::1", "bücher.example", "a..b", "", "mx.1", "-mx.example", "mx-.example"] {
             assert!(server_name(odd).is_err(), "{odd:?}");
             let peer = IpAddr::from([192, 0, 2, 1]);
             assert_eq!(
-                opportunistic_server_name(odd, peer),
+                server_name_or_address(odd, peer),
                 ServerName::IpAddress(peer.into())
             );
         }

@@ -87,8 +87,8 @@ mod verify;
 pub use chain::Match;
 pub use code::{VerifyCode, openssl_cipher_name};
 pub use config::{
-    ClientConfigs, Group, MinimumVersion, SetupError, UnknownGroup, opportunistic_server_name, provider,
-    server_name,
+    ClientConfigs, Group, MinimumVersion, SetupError, UnknownGroup, provider, server_name,
+    server_name_or_address,
 };
 pub use failure::{PkixFailure, Untrusted, VerifyFailure};
 pub use issuer::{is_issued_by, path_of};

@@ -30,6 +30,11 @@ impl ReferenceIdentifiers {
         })
     }
 
+    /// No name: nothing passes under DANE-TA(2). For a base domain that cannot occur in a certificate.
+    pub fn none() -> Self {
+        Self { names: Vec::new() }
+    }
+
     /// Adds another acceptable name: the next-hop domain and its expansion behind a secure MX.
     pub fn and(mut self, name: &str) -> Result<Self, InvalidName> {
         let name = canonical(name)?;

@@ -278,22 +278,26 @@ impl<S: Spool> Delivery<S> {
     /// Defers without an attempt, because the destination fails; and makes the report if there is something to report. Mail
     /// that is not concerned by why it fails is tried all the same: its connections are limited like all others.
     pub(crate) async fn defer(&self, job: Job, suspension: &Suspension) -> Left {
-        let trace = self.traces.watched(job.id, &job.next_hop);
+        let mut trace = self.traces.watched(job.id, &job.next_hop);
         let (lease, began) = match self.lease(&job, &trace).await {
             Ok(leased) => leased,
             Err(left) => return left,
         };
+        let is_tried = suspension.is_of_tls() && self.look_ups(&lease, began, &trace).are_waived();
+        if is_tried {
+            // The log has the traces of attempts, not of mail that is left alone.
+            let (traces, log) = (&self.traces, &self.events);
+            traces.log_rest(&mut trace, job.id, &job.next_hop, log);
+        }
         trace.tell(|| Step::Message(&lease));
-        if suspension.is_of_tls() {
+        if is_tried {
             let look_ups = self.look_ups(&lease, began, &trace);
-            if look_ups.are_waived() {
-                let attempted = self.deliverer.attempt(&lease, &look_ups).await;
-                if attempted.later.is_none() {
-                    let (outcomes, events) = self.attempted(&lease, attempted, began);
-                    return self.settle(lease, outcomes, events, &trace).await;
-                }
-                self.deliverer.remembered.unsee(&attempted.trail.sightings);
+            let attempted = self.deliverer.attempt(&lease, &look_ups).await;
+            if attempted.later.is_none() {
+                let (outcomes, events) = self.attempted(&lease, attempted, began);
+                return self.settle(lease, outcomes, events, &trace).await;
             }
+            self.deliverer.remembered.unsee(&attempted.trail.sightings);
         }
         trace.tell(|| Step::NotTried(&suspension.failure));
         let recipients = lease.recipients.iter();

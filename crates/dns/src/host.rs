@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dane::TlsaSet;
-use futures_util::future::join;
+use futures_util::future::{OptionFuture, join};
 use mail::{Domain, Security};
 
 use crate::asked::TlsaFound;
@@ -24,10 +24,20 @@ pub enum TlsaQuestion {
 pub enum AddressFamily {
     /// Both.
     Any,
-    /// A records only.
+    /// IPv4; AAAA records are asked for only if there are no A records.
     Ipv4,
-    /// AAAA records only.
+    /// IPv6; likewise.
     Ipv6,
+}
+
+impl AddressFamily {
+    fn has(self, address: IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Ipv4 => address.is_ipv4(),
+            Self::Ipv6 => address.is_ipv6(),
+        }
+    }
 }
 
 /// What is known about a host before any connection.
@@ -44,9 +54,9 @@ pub struct HostFindings {
 /// Each answer that was waited for, in the order of the questions. No decision depends on them: they are for people to read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Answers {
-    /// IPv6 addresses, if they are wanted.
+    /// IPv6 addresses, if they are wanted, or there are none of the family that is.
     pub ipv6: Option<Lookup<IpAddr>>,
-    /// IPv4 addresses, if they are wanted.
+    /// IPv4 addresses; likewise.
     pub ipv4: Option<Lookup<IpAddr>>,
     /// TLSA records, for each candidate for the base domain that was asked about.
     pub tlsa: Vec<(Domain, Lookup<dane::TlsaRecord>)>,
@@ -57,8 +67,10 @@ pub struct Answers {
 pub enum Addresses {
     /// Neither family has addresses, and at least one look-up failed.
     Unresolvable(NoAnswer),
-    /// There are no addresses. Secure only if the absence is secure for each family asked for.
+    /// There are no addresses of either family. Secure only if the absence is secure for both.
     Absent(Security),
+    /// There are none of the family that is wanted, but these of the other one.
+    OtherFamily(Vec<IpAddr>),
     /// At least one.
     Found {
         /// The two families alternate, IPv6 first, as long as both have some (RFC 8305 §4); each is in the order received.
@@ -112,10 +124,25 @@ pub async fn discover(
             let (ipv6, ipv4) = join(resolver.aaaa(host), resolver.a(host)).await;
             Answers::new(Some(ipv6), Some(ipv4))
         }
-        AddressFamily::Ipv4 => Answers::new(None, Some(resolver.a(host).await)),
-        AddressFamily::Ipv6 => Answers::new(Some(resolver.aaaa(host).await), None),
+        AddressFamily::Ipv4 => {
+            let ipv4 = resolver.a(host).await;
+            let ipv6 = is_absent(&ipv4).then_some(resolver.aaaa(host));
+            Answers::new(OptionFuture::from(ipv6).await, Some(ipv4))
+        }
+        AddressFamily::Ipv6 => {
+            let ipv6 = resolver.aaaa(host).await;
+            let ipv4 = is_absent(&ipv6).then_some(resolver.a(host));
+            Answers::new(Some(ipv6), OptionFuture::from(ipv4).await)
+        }
     };
-    let addresses = gather(host, &answers);
+    let addresses = match (gather(host, &answers), family) {
+        (Addresses::Found { addresses, .. }, AddressFamily::Ipv4 | AddressFamily::Ipv6)
+            if !addresses.iter().any(|address| family.has(*address)) =>
+        {
+            Addresses::OtherFamily(addresses)
+        }
+        (found, _) => found,
+    };
     let candidates = match question {
         TlsaQuestion::Ask => base_candidates(host, &addresses),
         TlsaQuestion::DoNotAsk => Vec::new(),
@@ -136,6 +163,11 @@ impl Answers {
             tlsa: Vec::new(),
         }
     }
+}
+
+/// Whether the host has no address of this family. Then the other one decides whether it has any.
+fn is_absent(answer: &Lookup<IpAddr>) -> bool {
+    answer.as_ref().is_ok_and(|answer| answer.records().is_empty())
 }
 
 /// Combines the families: if one failed, the other can still be used.

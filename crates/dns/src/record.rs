@@ -10,7 +10,9 @@ use crate::{Exchange, MxRecord};
 
 /// The absolute name of a domain: search lists never apply (RFC 5321 §5.1).
 pub(crate) fn to_name(domain: &Domain) -> Result<Name, LookupFailure> {
-    absolute(domain.as_str()).ok_or(LookupFailure::Malformed)
+    // A label of a domain may begin with a hyphen, which the library takes in the form of octets alone.
+    let labels = domain.as_str().split('.').map(str::as_bytes);
+    Name::from_labels(labels).map_err(|_| LookupFailure::Malformed)
 }
 
 /// The names that can be asked about; no others can be looked up anyway.
@@ -86,5 +88,20 @@ pub(crate) fn to_text(data: &RData) -> Result<Box<[u8]>, LookupFailure> {
     match data {
         RData::TXT(txt) => Ok(txt.txt_data.concat().into()),
         _ => Err(LookupFailure::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_domain_can_be_asked_about() {
+        for text in ["-mx.example", "mx-.example", "_25._tcp.mx.example", "a--b.1"] {
+            let name = to_name(&Domain::parse(text).unwrap()).unwrap();
+            assert!(name.is_fqdn(), "{text}");
+            assert_eq!(to_domain(&name).unwrap().as_str(), text);
+        }
     }
 }

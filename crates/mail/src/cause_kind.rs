@@ -261,7 +261,9 @@ impl From<&NoWay> for CauseKind {
             NoWay::NullMx => Self::NullMx,
             NoWay::NoSuchDomain(_) => Self::NoSuchDomain,
             NoWay::OwnMx => Self::OwnMx,
-            NoWay::NoAddresses | NoWay::IgnoredAddresses | NoWay::HostGone => Self::NoAddresses,
+            NoWay::NoAddresses | NoWay::IgnoredAddresses | NoWay::OtherFamily | NoWay::HostGone => {
+                Self::NoAddresses
+            }
         }
     }
 }

@@ -18,6 +18,11 @@ pub trait Record {
         None
     }
 
+    /// Whether it is a detail, lost before anything else if the log cannot be written.
+    fn is_lost_first(&self) -> bool {
+        false
+    }
+
     /// Passes the fields on in the order in which they are written.
     fn fields(&self, put: &mut Put<'_>);
 }

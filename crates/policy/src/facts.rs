@@ -144,6 +144,8 @@ pub enum Addresses {
     Absent(Security),
     /// D8a: all of them are addresses at which no stranger receives mail; decided as H2.
     Ignored(Security),
+    /// H2: there are none of the family that is used here, but some of the other one, or nobody knows.
+    OtherFamily,
     /// H3: insecure.
     Insecure,
     /// H5: insecure, but through an alias in a secure zone.

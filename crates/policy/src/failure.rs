@@ -105,7 +105,7 @@ impl Failure {
                 | OurFault::NoTurn(_),
             )
             | Cause::Dns(Lookup::Mx | Lookup::Address, _)
-            | Cause::Destination(NoWay::HostGone)
+            | Cause::Destination(NoWay::OtherFamily | NoWay::HostGone)
             | Cause::Connection(_)
             | Cause::Smtp(_) => Finality::Transient,
         }

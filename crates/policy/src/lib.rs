@@ -30,6 +30,7 @@ pub mod decision;
 mod exceptions;
 pub mod facts;
 pub mod failure;
+mod host_decision;
 pub mod list;
 pub mod login;
 mod mistake;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use dane::{
-    ClientConfigs, DaneVerifier, KeyKind, Offer, RecordingVerifier, TlsVersion, opportunistic_server_name,
+    ClientConfigs, DaneVerifier, KeyKind, Offer, RecordingVerifier, TlsVersion, server_name_or_address,
 };
 use delivery::route::RouteHost;
 use mail::DomainPart;
@@ -160,7 +160,7 @@ impl Offers {
             .map(|(base, _)| base)
             .or(host.name())
             .map_or_else(String::new, ToString::to_string);
-        let name = opportunistic_server_name(&name, peer.ip());
+        let name = server_name_or_address(&name, peer.ip());
         let connected = TlsConnector::from(config).connect(name, plain.stream).await;
         let shaken = match connected {
             Ok(stream) => {

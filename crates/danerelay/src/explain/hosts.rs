@@ -192,7 +192,7 @@ pub(crate) fn address_status(findings: &HostFindings) -> AddressStatus {
         HostFindings::Named { addresses, .. } => match addresses {
             Addresses::Unresolvable(_) => AddressStatus::Failed,
             Addresses::Absent(_) => AddressStatus::None,
-            Addresses::Ignored(_) => AddressStatus::Ignored,
+            Addresses::Ignored(_) | Addresses::OtherFamily => AddressStatus::Ignored,
             Addresses::Insecure => AddressStatus::Insecure,
             Addresses::SecureAlias => AddressStatus::SecureAlias,
             Addresses::Secure => AddressStatus::Secure,

@@ -181,6 +181,7 @@ fn has_bogus_addresses(findings: &HostFindings) -> bool {
             Addresses::Unresolvable(failure) => failure.is_bogus(),
             Addresses::Absent(_)
             | Addresses::Ignored(_)
+            | Addresses::OtherFamily
             | Addresses::Insecure
             | Addresses::SecureAlias
             | Addresses::Secure => false,

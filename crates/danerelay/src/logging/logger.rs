@@ -151,7 +151,13 @@ impl Logger {
         // If the queue is closed, it already has a successor.
         loop {
             let channel = self.current.load();
-            if channel.queue.push(&channel.frame.of(event)).is_ok() {
+            let (queue, line) = (&channel.queue, channel.frame.of(event));
+            let pushed = if event.is_lost_first() {
+                queue.push_lost_first(&line)
+            } else {
+                queue.push(&line)
+            };
+            if pushed.is_ok() {
                 return;
             }
         }
@@ -171,6 +177,10 @@ impl Record for WithMore<'_> {
 
     fn name(&self) -> &'static str {
         self.event.name()
+    }
+
+    fn is_lost_first(&self) -> bool {
+        self.event.is_lost_first()
     }
 
     fn fields(&self, put: &mut Put<'_>) {

@@ -28,6 +28,8 @@ struct State {
     waiting: Batch,
     /// The number of lines lost since the queue became full, all after those that wait.
     lost: u64,
+    /// The number of lines lost that are lost first; they stood between those that wait.
+    lost_first: u64,
     writer: Writer,
     phase: Phase,
 }
@@ -81,13 +83,28 @@ pub(super) enum Taken {
 impl Queue {
     /// Appends a line; if there is no room, the line is only counted.
     pub(super) fn push(&self, line: &[u8]) -> Result<(), Closed> {
+        self.push_into(line, ROOM, |state| &mut state.lost)
+    }
+
+    /// The same for a line that is lost first: half of the room is for other lines alone.
+    pub(super) fn push_lost_first(&self, line: &[u8]) -> Result<(), Closed> {
+        self.push_into(line, ROOM / 2, |state| &mut state.lost_first)
+    }
+
+    fn push_into(
+        &self,
+        line: &[u8],
+        room: usize,
+        count: impl FnOnce(&mut State) -> &mut u64,
+    ) -> Result<(), Closed> {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
             return Err(Closed);
         }
         // After a line was lost, all further lines are lost until this is reported, in their place.
-        if state.lost > 0 || !state.waiting.has_room(line) {
-            state.lost = state.lost.saturating_add(1);
+        if state.lost > 0 || !state.waiting.fits(line, room) {
+            let lost = count(&mut state);
+            *lost = lost.saturating_add(1);
             return Ok(());
         }
         state.waiting.push(line);
@@ -122,7 +139,7 @@ impl Queue {
         state.writer = Writer::Busy;
         if !state.waiting.is_empty() || state.lost > 0 {
             std::mem::swap(&mut state.waiting, batch);
-            let lost = std::mem::take(&mut state.lost);
+            let lost = std::mem::take(&mut state.lost).saturating_add(std::mem::take(&mut state.lost_first));
             return Taken::Lines { lost };
         }
         if state.phase == Phase::Open {
@@ -183,8 +200,8 @@ impl State {
 }
 
 impl Batch {
-    fn has_room(&self, line: &[u8]) -> bool {
-        self.size().saturating_add(line.len()) <= ROOM
+    fn fits(&self, line: &[u8], room: usize) -> bool {
+        self.size().saturating_add(line.len()) <= room
     }
 
     /// The memory that it takes, in octets.
@@ -253,6 +270,22 @@ mod tests {
         assert!(batch.octets.capacity() <= KEPT, "{}", batch.octets.capacity());
         assert_eq!(queue.take(&mut batch, None), Taken::Lines { lost: 0 });
         assert_eq!(batch.line_at(0), Some(&b"y"[..]));
+    }
+
+    #[test]
+    fn what_is_lost_first_takes_no_room_from_other_lines() {
+        let (queue, line) = (Queue::default(), [b'x'; 1000]);
+        for _ in 0..10_000 {
+            queue.push_lost_first(&line).unwrap();
+        }
+        for _ in 0..500 {
+            queue.push(b"y").unwrap();
+        }
+        let mut batch = Batch::default();
+        let kept = (ROOM / 2 / (1000 + size_of::<usize>())) as u64;
+        let lost = 10_000 - kept;
+        assert_eq!(queue.take(&mut batch, None), Taken::Lines { lost });
+        assert_eq!(batch.lines_from(0), kept + 500);
     }
 
     #[test]

@@ -212,7 +212,7 @@ fn causes() -> Vec<Cause> {
     causes
 }
 
-fn nowhere() -> [NoWay; 7] {
+fn nowhere() -> [NoWay; 8] {
     [
         NoWay::NullMx,
         NoWay::NoSuchDomain(None),
@@ -220,6 +220,7 @@ fn nowhere() -> [NoWay; 7] {
         NoWay::OwnMx,
         NoWay::NoAddresses,
         NoWay::IgnoredAddresses,
+        NoWay::OtherFamily,
         NoWay::HostGone,
     ]
 }
@@ -281,8 +282,9 @@ fn group(cause: &Cause) -> (usize, usize) {
             | NoWay::OwnMx
             | NoWay::NoAddresses
             | NoWay::IgnoredAddresses
+            | NoWay::OtherFamily
             | NoWay::HostGone,
-        ) => (2, 7),
+        ) => (2, 8),
         Cause::Policy(
             Demand::AddressLiteral
             | Demand::InsecureMx

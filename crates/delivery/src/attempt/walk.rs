@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use policy::Policy;
 use policy::decision::{Action, Decision};
 use policy::failure::Failure;
 use spool::{Damage, Lease, RecipientIndex};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::addresses::{Addresses, Runner};
 use super::logins::Logins;
@@ -255,12 +256,7 @@ impl<'a> Attempt<'a, '_> {
                 Err(passed_over) => return self.ruled_out(&route, host, passed_over),
             };
             let want = self.want_here(&target, only_new, addresses);
-            let began = Instant::now();
-            let ready = self.ready(&want, place.take()).await;
-            if began.elapsed() >= NOTABLE {
-                target.trace.tell(|| Step::Waited(began.elapsed()));
-            }
-            let ready = match ready {
+            let ready = match self.ready(&want, place.take(), &target).await {
                 Some(Ok(ready)) => ready,
                 Some(Err(NotHere::Crowded)) => return self.no_more(),
                 Some(Err(NotHere::Elsewhere)) => {
@@ -423,8 +419,26 @@ impl<'a> Attempt<'a, '_> {
         connections.want(&target.peer(None), &terms, Some(destination))
     }
 
-    /// Waits for a session or a place for one, unless the relay stops. `None` if it is too late then.
-    async fn ready(&self, want: &Want, place: Option<Place>) -> Option<Result<Ready, NotHere>> {
+    /// Waits for a session or a place for one, unless the relay stops. `None` if it is too late then. The trace tells a long
+    /// wait when it has become one, and when it ends.
+    async fn ready(
+        &self,
+        want: &Want,
+        place: Option<Place>,
+        target: &Target<'_>,
+    ) -> Option<Result<Ready, NotHere>> {
+        let began = Instant::now();
+        let mut waiting = pin!(self.wait(want, place));
+        if let Ok(ready) = timeout(NOTABLE, &mut waiting).await {
+            return ready;
+        }
+        target.trace.tell(|| Step::Waits("for a connection: all are in use"));
+        let ready = waiting.await;
+        target.trace.tell(|| Step::Waited(began.elapsed()));
+        ready
+    }
+
+    async fn wait(&self, want: &Want, place: Option<Place>) -> Option<Result<Ready, NotHere>> {
         let connections = &self.deliverer.connections;
         let waiting = async {
             match place {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use dane::{
     ClientConfigs, DaneVerifier, PkixFailure, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal,
-    SetupError, TlsaSet, VerifyCode, WebPki, openssl_cipher_name, opportunistic_server_name, server_name,
+    SetupError, TlsaSet, VerifyCode, WebPki, openssl_cipher_name, server_name,
+    server_name_or_address,
 };
 use mail::Domain;
 use mail::cause::{BrokenHandshake, Cause, Demand, OurFault, TlsFault, Unproven};
@@ -27,7 +28,7 @@ use crate::trace::{End, RecordStanding, Step, Trace};
 
 /// A check that passed must leave a proof.
 const NO_PROOF: Cause = Cause::Ours(OurFault::NoProof);
-/// If the TLSA base domain cannot occur in a certificate, there is no name to verify.
+/// Records without a host that they belong to prove nothing.
 const NO_REFERENCE: Cause = Cause::Tls(TlsFault::Unproven(Unproven::NoReference));
 
 /// What all handshakes share.
@@ -372,7 +373,7 @@ impl TlsClient {
         hello: Hello,
     ) -> Result<Handshaken, SessionFailure> {
         let dane = peer.dane.ok_or(NO_REFERENCE)?;
-        let name = server_name(dane.base.as_str()).map_err(|_| NO_REFERENCE)?;
+        let name = server_name_or_address(dane.base.as_str(), peer.address());
         let stream = connect(stream, self.configs(hello).dane(verifier), name, &peer.trace)
             .await
             .inspect_err(|_| peer.refused(|| verifier.refused()))
@@ -414,7 +415,7 @@ impl TlsClient {
 fn sni(peer: &Peer<'_>) -> ServerName<'static> {
     let name = peer.dane.map(|dane| &dane.base).or(peer.host);
     match name {
-        Some(name) => opportunistic_server_name(name.as_str(), peer.address()),
+        Some(name) => server_name_or_address(name.as_str(), peer.address()),
         None => ServerName::IpAddress(peer.address().into()),
     }
 }

@@ -26,7 +26,8 @@ pub struct RouteHost {
     /// Its name; `None` if only its address is known.
     pub(crate) name: Option<Domain>,
     pub(crate) addresses: Vec<IpAddr>,
-    /// Addresses that are not connected to because no stranger receives mail there (D8a).
+    /// Addresses that are not connected to: no stranger receives mail there (D8a), or `delivery.address_family` excludes
+    /// them.
     pub(crate) ignored: Vec<IpAddr>,
     pub(crate) dane: Option<DanePeer>,
     /// The DNS answers that this is based on.
@@ -59,7 +60,8 @@ impl RouteHost {
         &self.addresses
     }
 
-    /// Addresses that it has as well, but that are not connected to because no stranger receives mail there.
+    /// Addresses that it has as well, but that are not connected to: no stranger receives mail there, or the settings exclude
+    /// their family.
     pub fn ignored(&self) -> &[IpAddr] {
         &self.ignored
     }

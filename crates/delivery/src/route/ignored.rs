@@ -28,7 +28,7 @@ pub(super) fn without(networks: &[IpNet], mut host: RouteHost, named: Security) 
         host.dane = None;
     }
     host.addresses = kept;
-    host.ignored = ignored;
+    host.ignored.extend(ignored);
     host
 }
 
@@ -38,7 +38,7 @@ pub(super) fn is_within(networks: &[IpNet], address: IpAddr) -> bool {
 }
 
 /// What is known about the addresses of a host that has none but ignored ones. There may be others if the look-up of one
-/// address family failed.
+/// address family failed, or was not made.
 fn nothing(host: &RouteHost, named: Security) -> Addresses {
     let families = [&host.answers.ipv6, &host.answers.ipv4].into_iter().flatten();
     let failures: Vec<&NoAnswer> = families.filter_map(|answer| answer.as_ref().err()).collect();
@@ -46,8 +46,10 @@ fn nothing(host: &RouteHost, named: Security) -> Addresses {
         .iter()
         .find(|failure| failure.cause.is_bogus())
         .or(failures.first());
-    match failure {
-        Some(failure) => Addresses::Unresolvable((*failure).clone().into()),
-        None => Addresses::Ignored(named.and(known(&host.facts.findings))),
+    let asked = (host.answers.ipv6.is_some(), host.answers.ipv4.is_some());
+    match (failure, asked) {
+        (Some(failure), _) => Addresses::Unresolvable((*failure).clone().into()),
+        (None, (true, false) | (false, true)) => Addresses::OtherFamily,
+        (None, (true, true) | (false, false)) => Addresses::Ignored(named.and(known(&host.facts.findings))),
     }
 }

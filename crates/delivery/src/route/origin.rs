@@ -21,26 +21,22 @@ impl Origin<'_> {
 }
 
 /// The names that a certificate under a DANE-TA record may have (RFC 7672 §3.2.2): the base domain; after a secure MX
-/// also the next-hop domain and its expansion; without MX also the original name if the base is its expansion. `None`
-/// if the base domain cannot occur in a certificate.
+/// also the next-hop domain and its expansion; without MX also the original name if the base is its expansion. Names that
+/// cannot occur in a certificate need not be looked for there.
 pub(super) fn reference_identifiers(
     base: &Domain,
     name: &Domain,
     expanded: Option<&Domain>,
     origin: &Origin<'_>,
-) -> Option<ReferenceIdentifiers> {
+) -> ReferenceIdentifiers {
     let also: Vec<&Domain> = match origin {
         Origin::Mx(Security::Secure, next_hop, expanded) => vec![next_hop, expanded],
         Origin::Itself(_) if expanded == Some(base) => vec![name],
         Origin::Itself(_) | Origin::Mx(Security::Insecure, ..) => Vec::new(),
     };
-    let mut references = ReferenceIdentifiers::new(base.as_str()).ok()?;
-    for name in also {
-        // A name that cannot occur in a certificate need not be looked for.
-        references = match references.clone().and(name.as_str()) {
-            Ok(more) => more,
-            Err(_) => references,
-        };
-    }
-    Some(references)
+    let base = ReferenceIdentifiers::new(base.as_str()).unwrap_or_else(|_| ReferenceIdentifiers::none());
+    also.into_iter().fold(base, |references, name| {
+        let more = references.clone().and(name.as_str());
+        more.unwrap_or(references)
+    })
 }

@@ -12,7 +12,10 @@ pub(super) fn known(findings: &HostFindings) -> Security {
         HostFindings::Named { addresses, .. } => match addresses {
             Addresses::Secure => Security::Secure,
             Addresses::Absent(security) | Addresses::Ignored(security) => *security,
-            Addresses::Insecure | Addresses::SecureAlias | Addresses::Unresolvable(_) => Security::Insecure,
+            Addresses::Insecure
+            | Addresses::SecureAlias
+            | Addresses::OtherFamily
+            | Addresses::Unresolvable(_) => Security::Insecure,
         },
     }
 }

@@ -7,7 +7,7 @@ use dns::mx::{self, MxFinding};
 use dns::{Exchange, MxRecord, Resolver};
 use futures_util::stream::{self, StreamExt};
 use jiff::civil::Date;
-use mail::{Domain, NextHop, ReversePath, Security, TlsTag};
+use mail::{Culprit, Domain, FailedLookup, LookupFailure, NextHop, ReversePath, Security, TlsTag};
 use mta_sts::Policies;
 use policy::Policy;
 use policy::decision::decide;
@@ -253,8 +253,8 @@ impl Search<'_> {
             Exchange::Address(address) => {
                 RouteHost::address(*address, self.unnamed(HostFindings::AddressName))
             }
-            Exchange::Root => self.no_host(".", origin),
-            Exchange::Invalid(text) => self.no_host(text, origin),
+            Exchange::Root => self.no_host("."),
+            Exchange::Invalid(text) => self.no_host(text),
         };
         Exchanged {
             preference: record.preference,
@@ -262,10 +262,12 @@ impl Search<'_> {
         }
     }
 
-    /// A name that cannot be looked up has no addresses, which is as secure as the answer that contained the name.
-    fn no_host(&self, text: &str, origin: &Origin<'_>) -> RouteHost {
+    /// A name that cannot be looked up. Only DNS can say that a host has no addresses (RFC 7672 §2.1.1), and it was not asked.
+    fn no_host(&self, text: &str) -> RouteHost {
+        let words = format!("malformed: the MX record names {text}, which is no host name");
+        let failure = FailedLookup::new(LookupFailure::Malformed, Culprit::Elsewhere, &words);
         let facts = self.unnamed(HostFindings::Named {
-            addresses: Addresses::Absent(origin.security()),
+            addresses: Addresses::Unresolvable(failure),
             tlsa: Tlsa::NotAsked,
         });
         RouteHost {
@@ -310,7 +312,9 @@ impl Search<'_> {
         .await;
         let expanded = match &found.addresses {
             host::Addresses::Found { expanded, .. } => Some(expanded),
-            host::Addresses::Unresolvable(_) | host::Addresses::Absent(_) => None,
+            host::Addresses::Unresolvable(_) | host::Addresses::Absent(_) | host::Addresses::OtherFamily(_) => {
+                None
+            }
         };
         let (tlsa, dane) = match found.tlsa {
             host::Tlsa::NotAsked => (Tlsa::NotAsked, None),
@@ -322,22 +326,24 @@ impl Search<'_> {
                 } else {
                     Tlsa::Unusable
                 };
-                // Without reference identifiers there is no name to verify: the handshake then fails; it is not made
-                // without authentication.
                 let references = reference_identifiers(&base, name, expanded, origin);
-                (
-                    tlsa,
-                    references.map(|references| DanePeer {
-                        base,
-                        set,
-                        references,
-                    }),
-                )
+                let peer = DanePeer {
+                    base,
+                    set,
+                    references,
+                };
+                (tlsa, Some(peer))
             }
         };
+        let mut ignored = Vec::new();
         let (addresses, usable) = match found.addresses {
             host::Addresses::Unresolvable(failure) => (Addresses::Unresolvable(failure.into()), Vec::new()),
             host::Addresses::Absent(security) => (Addresses::Absent(security), Vec::new()),
+            host::Addresses::OtherFamily(others) => {
+                ignored = others;
+                ignored.truncate(ADDRESSES);
+                (Addresses::OtherFamily, Vec::new())
+            }
             host::Addresses::Found {
                 mut addresses,
                 security,
@@ -350,6 +356,7 @@ impl Search<'_> {
         RouteHost {
             name: Some(name.clone()),
             addresses: usable,
+            ignored,
             dane,
             answers: found.answers,
             ..RouteHost::unknown(Host {

@@ -34,6 +34,19 @@ impl Trace {
         }))
     }
 
+    /// From now on, this listener hears the rest of the trace too. Only for a trace of which there is no copy yet.
+    pub(super) fn heard_by(&mut self, listener: Listener, run: impl FnOnce() -> Run) {
+        match self.0.as_mut().map(|on| Arc::get_mut(&mut on.run)) {
+            None => {
+                let mut run = run();
+                run.add(listener);
+                *self = Self::of(run);
+            }
+            Some(Some(run)) => run.add(listener),
+            Some(None) => {}
+        }
+    }
+
     /// The trace of one connection that is made to examine a server, and what it tells.
     pub(crate) fn examining(
         next_hop: &str,

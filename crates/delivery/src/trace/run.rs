@@ -104,6 +104,10 @@ impl Run {
         }
     }
 
+    pub(super) fn add(&mut self, listener: Listener) {
+        self.listeners.push(listener);
+    }
+
     pub(super) fn is_watched(&self) -> bool {
         let mut listeners = self.listeners.iter();
         listeners.any(|one| matches!(one.to, To::Watcher(_)))

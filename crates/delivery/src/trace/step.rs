@@ -276,6 +276,9 @@ impl Display for HostStep<'_> {
                 match addresses {
                     Addresses::Unresolvable(failure) => write!(f, ", addresses: {failure}")?,
                     Addresses::Absent(security) => write!(f, ", no addresses ({security})")?,
+                    Addresses::OtherFamily => {
+                        write!(f, ", no address of the family in use {}", listed(self.ignored))?;
+                    }
                     Addresses::Ignored(_) => write!(f, ", ignored addresses {}", listed(self.ignored))?,
                     Addresses::Insecure => write!(f, ", insecure addresses {}", listed(self.addresses))?,
                     Addresses::SecureAlias => {

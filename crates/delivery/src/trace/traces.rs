@@ -91,28 +91,34 @@ impl Traces {
 
     /// The trace of a delivery that begins.
     pub(crate) fn of(&self, id: QueueId, next_hop: &NextHop, log: &Arc<dyn EventLog>) -> Trace {
-        if !self.is_wanted.load(Ordering::Relaxed) {
-            return Trace::off();
-        }
-        let state = self.state.lock();
-        let watcher = state.watchers.get(&id).map(Watcher::listener);
-        let (logger, untraced) = match &state.logged {
-            Some(logged) if logged.is_about(next_hop) => logged.listener(log),
-            Some(_) | None => (None, 0),
-        };
-        drop(state);
-        let listeners: Vec<Listener> = watcher.into_iter().chain(logger).collect();
-        if listeners.is_empty() {
-            return Trace::off();
-        }
-        let trace = Trace::of(Run::new(Some(id), next_hop.to_string(), listeners));
-        if untraced > 0 {
-            trace.tell(|| Step::Untraced(untraced));
-        }
+        let mut trace = self.watched(id, next_hop);
+        self.log_rest(&mut trace, id, next_hop, log);
         trace
     }
 
-    /// The same only for those who watch the message.
+    /// The log has the rest of a delivery's trace, if it is about the destination and there is room.
+    pub(crate) fn log_rest(
+        &self,
+        trace: &mut Trace,
+        id: QueueId,
+        next_hop: &NextHop,
+        log: &Arc<dyn EventLog>,
+    ) {
+        if !self.is_wanted.load(Ordering::Relaxed) {
+            return;
+        }
+        let (logger, untraced) = match &self.state.lock().logged {
+            Some(logged) if logged.is_about(next_hop) => logged.listener(log),
+            Some(_) | None => (None, 0),
+        };
+        let Some(logger) = logger else { return };
+        trace.heard_by(logger, || Run::new(Some(id), next_hop.to_string(), Vec::new()));
+        if untraced > 0 {
+            trace.tell(|| Step::Untraced(untraced));
+        }
+    }
+
+    /// The trace of a delivery only for those who watch the message.
     pub(crate) fn watched(&self, id: QueueId, next_hop: &NextHop) -> Trace {
         if !self.is_wanted.load(Ordering::Relaxed) {
             return Trace::off();

@@ -81,6 +81,31 @@ async fn the_next_hop_and_the_end_of_its_aliases_are_names_behind_a_secure_mx() 
     );
 }
 
+/// RFC 7672 §3.1.1: under usage 3 no name matters, so one that no certificate and no SNI can have is no obstacle either.
+#[tokio::test]
+async fn a_host_whose_name_no_certificate_can_have_is_authenticated_by_its_key() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let identity = scene.identity("nobody.test");
+    let receiver = scene.receiver(2, &identity, vec![]).await;
+    let odd = scene.world.domain("odd.test").signed();
+    odd.mx(10, "mx-.odd.test", receiver.address())
+        .record(
+            &scene.tlsa_owner("mx-.odd.test"),
+            RecordType::TLSA,
+            &identity.tlsa_3_1_1(),
+        )
+        .add()
+        .unwrap();
+    scene
+        .expect("a@odd.test", &[SENT, crate::scene::common::VERIFIED])
+        .await;
+    assert_eq!(receiver.messages()[0].sni, None);
+    // Its key is checked all the same.
+    receiver.set_identity(&scene.identity("other.test"));
+    let no_match = crate::scene::common::NO_MATCH;
+    scene.expect_deferred("a@odd.test", no_match, "4.7.5").await;
+}
+
 #[tokio::test]
 async fn without_mx_records_an_alias_is_a_name_if_the_records_stand_at_its_end() {
     let scene = Scene::new(OPPORTUNISTIC).await;

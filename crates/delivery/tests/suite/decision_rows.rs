@@ -8,6 +8,7 @@ use crate::scene::common::{
     signed_mx, single, single_at, unsigned_mx,
 };
 use crate::scene::{Scene, Setting};
+use dns::host::AddressFamily;
 use testworld::RecordType;
 use testworld::dns::{DnsFault, Questions};
 use testworld::mail::Receiver;
@@ -302,6 +303,39 @@ async fn one_address_family_does_not_spoil_the_other() {
         assert!(line["dane"].starts_with("Fail (Address lookup: "), "{line:?}");
     }
     assert_eq!(receiver.connections().len(), 0);
+}
+
+/// Only DNS can say that a host has no addresses (RFC 7672 §2.1.1), and about such a name it is not asked.
+#[tokio::test]
+async fn a_name_that_no_host_can_have_returns_no_mail() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    signed_mx(&scene, "odd", "*.odd.test");
+    let dane = ("dane", "Fail (Address lookup: malformed)");
+    let line = scene
+        .expect("a@odd.test", &[DEFERRED, dane, ("enhanced", "4.4.3")])
+        .await;
+    assert!(line["reason"].contains("*.odd.test."), "{line:?}");
+}
+
+/// Addresses that the settings exclude exist, so the mail waits for other settings or other records.
+#[tokio::test]
+async fn a_host_of_the_other_address_family_alone_returns_no_mail() {
+    let setting = Setting {
+        address_family: AddressFamily::Ipv6,
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let receiver = single(&scene, "good").await;
+    let line = scene
+        .expect("a@good.test", &[DEFERRED, ("enhanced", "4.4.4"), ("dane", "-")])
+        .await;
+    assert!(line["reason"].contains("delivery.address_family"), "{line:?}");
+    assert_eq!(receiver.connections().len(), 0);
+    // Without addresses of either family it fails.
+    signed_mx(&scene, "none", "nothing.none.test");
+    scene
+        .expect("a@none.test", &[BOUNCED, ("enhanced", "5.4.4")])
+        .await;
 }
 
 #[tokio::test]

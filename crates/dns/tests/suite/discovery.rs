@@ -30,6 +30,7 @@ fn in_words(findings: &HostFindings) -> String {
         }
         .to_owned(),
         Addresses::Absent(security) => format!("absent {security}"),
+        Addresses::OtherFamily(addresses) => format!("only {addresses:?}"),
         Addresses::Unresolvable(failure) => format!("failed {}", failure.cause),
     };
     let tlsa = match &findings.tlsa {
@@ -142,6 +143,33 @@ async fn nothing_is_asked_where_it_is_not_wanted() {
     let findings = dns::host::discover(&resolver, &name, 25, none, AddressFamily::Ipv4).await;
     assert_eq!(in_words(&findings), "secure, TLSA not asked");
     assert_eq!(asked_for_tlsa(&world) + world.count("mx.secure.test AAAA"), 0);
+}
+
+#[tokio::test]
+async fn the_family_that_is_not_wanted_is_asked_for_where_the_other_is_absent() {
+    let world = world().await;
+    world.remove("mx.secure.test", RecordType::A).unwrap();
+    world.remove("mx.secure.test", RecordType::AAAA).unwrap();
+    world.has("mx.secure.test AAAA 2001:db8::1");
+    let resolver = world.resolver(Mode::Validate);
+    let found = async |host, family| {
+        let (name, none) = (domain(host), TlsaQuestion::DoNotAsk);
+        in_words(&dns::host::discover(&resolver, &name, 25, none, family).await)
+    };
+    assert_eq!(
+        found("mx.secure.test", AddressFamily::Ipv4).await,
+        "only [2001:db8::1], TLSA not asked"
+    );
+    assert_eq!(
+        found("mx.secure.test", AddressFamily::Ipv6).await,
+        "secure, TLSA not asked"
+    );
+    for family in [AddressFamily::Ipv4, AddressFamily::Ipv6] {
+        assert_eq!(
+            found("nothing.secure.test", family).await,
+            "absent secure, TLSA not asked"
+        );
+    }
 }
 
 #[tokio::test]

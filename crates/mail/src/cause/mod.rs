@@ -102,6 +102,8 @@ pub enum NoWay {
     NoAddresses,
     /// D8a: only addresses at which no stranger receives mail.
     IgnoredAddresses,
+    /// H2: only addresses of the family that the settings exclude.
+    OtherFamily,
     /// The records have changed since the attempt began.
     HostGone,
 }

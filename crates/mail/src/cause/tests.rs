@@ -75,6 +75,7 @@ fn here_in_dns_and_by_policy() {
         (Cause::Destination(NoWay::OwnMx), "5.4.6 | - | - | -"),
         (Cause::Destination(NoWay::NoAddresses), "5.4.4 | - | - | -"),
         (Cause::Destination(NoWay::IgnoredAddresses), "5.4.4 | - | - | -"),
+        (Cause::Destination(NoWay::OtherFamily), "4.4.4 | - | - | -"),
         (Cause::Destination(NoWay::HostGone), "4.4.4 | - | - | -"),
         (
             Cause::Policy(Demand::AddressLiteral),

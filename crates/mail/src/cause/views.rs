@@ -41,7 +41,7 @@ impl Cause {
             Self::Destination(NoWay::NoSuchDomain(_)) => EnhancedStatus::new(5, 1, 2),
             Self::Destination(NoWay::OwnMx) => EnhancedStatus::new(5, 4, 6),
             Self::Destination(NoWay::NoAddresses | NoWay::IgnoredAddresses) => EnhancedStatus::new(5, 4, 4),
-            Self::Destination(NoWay::HostGone) => EnhancedStatus::new(4, 4, 4),
+            Self::Destination(NoWay::OtherFamily | NoWay::HostGone) => EnhancedStatus::new(4, 4, 4),
             Self::Connection(ConnectionFault::Unreachable(_) | ConnectionFault::TimedOut(Stage::Connect)) => {
                 EnhancedStatus::new(4, 4, 1)
             }

@@ -86,6 +86,9 @@ impl fmt::Display for NoWay {
             Self::IgnoredAddresses => f.write_str(
                 "no host of the domain has an address that mail from here may be sent to (delivery.ignore_addresses)",
             ),
+            Self::OtherFamily => f.write_str(
+                "no host of the domain has an address of the family that is used here (delivery.address_family)",
+            ),
             Self::HostGone => f.write_str("the destination has no such host at this address any more"),
         }
     }

@@ -212,6 +212,10 @@ impl Record for Event {
         self.record().source()
     }
 
+    fn is_lost_first(&self) -> bool {
+        self.record().is_lost_first()
+    }
+
     fn fields(&self, put: &mut Put<'_>) {
         self.record().fields(put);
     }

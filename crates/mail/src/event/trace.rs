@@ -138,6 +138,10 @@ impl Record for TraceStep {
         "trace"
     }
 
+    fn is_lost_first(&self) -> bool {
+        true
+    }
+
     fn fields(&self, put: &mut Put<'_>) {
         if let Some(id) = self.id {
             put("id", Value::Word(&id.to_string()));

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use delivery::{Clock, Reuse, SchedulerHandle, Surroundings, SystemClock, Timeouts, Traces};
 use dns::Mode;
+use dns::host::AddressFamily;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use mail::{BodyType, Envelope, EventLog, MailParameters, Mailbox, QueueId, Recipient, ReversePath};
@@ -58,6 +59,8 @@ pub struct Setting {
     pub mode: Mode,
     /// Addresses and ports at which the relay is said to listen.
     pub listen: Vec<SocketAddr>,
+    /// Which addresses of hosts are used.
+    pub address_family: AddressFamily,
     /// Networks to which no MX record may lead; the receivers of a scene are on loopback.
     pub ignore_addresses: Vec<IpNet>,
     /// Where connections are made from, if the system does not choose.
@@ -89,6 +92,7 @@ impl Default for Setting {
             delay_warning: None,
             mode: Mode::Validate,
             listen: Vec::new(),
+            address_family: AddressFamily::Any,
             ignore_addresses: Vec::new(),
             source_addresses: Vec::new(),
             webpki: false,

@@ -110,7 +110,7 @@ pub fn config(port: u16, setting: &Setting) -> DeliveryConfig {
         own_addresses: Vec::new(),
         ignore_addresses: setting.ignore_addresses.clone(),
         listen: setting.listen.clone(),
-        address_family: dns::host::AddressFamily::Any,
+        address_family: setting.address_family,
         retry: RetrySchedule {
             delays: setting.retry.clone(),
             max_age: setting.max_age,
