@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dane::{
-    ClientConfigs, DaneVerifier, Group, MinimumVersion, ReferenceIdentifiers, TlsaRecord, TlsaSet, provider,
+    ClientConfigs, DaneVerifier, Group, ReferenceIdentifiers, TlsVersion, TlsaRecord, TlsaSet, provider,
     server_name,
 };
 use rustls::ClientConnection;
@@ -47,7 +47,7 @@ fn check() -> Result<(), Box<dyn Error>> {
     }
 
     let groups = [Group::X25519MlKem768, Group::X25519, Group::P256, Group::P384];
-    let configs = ClientConfigs::new(Arc::new(provider(&groups)), MinimumVersion::Tls12)?;
+    let configs = ClientConfigs::new(Arc::new(provider(&groups)), TlsVersion::Tls12)?;
     let references = ReferenceIdentifiers::new(&host)?;
     let verifier = DaneVerifier::new(set, references, configs.provider());
     let mut connection = ClientConnection::new(configs.dane(&verifier), server_name(&host)?)?;

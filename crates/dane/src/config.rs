@@ -12,12 +12,12 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::pki_types::ServerName;
-use rustls::version::{TLS12, TLS13};
-use rustls::{CipherSuite, ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{CipherSuite, ClientConfig, RootCertStore};
 
 use crate::names::InvalidName;
-use crate::narrow::{Offer, TlsVersion};
+use crate::narrow::Offer;
 use crate::verifier::{DaneVerifier, PkixVerifier, RecordingVerifier};
+use crate::version::TlsVersion;
 
 /// A key exchange group to offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,15 +67,6 @@ impl Group {
     }
 }
 
-/// The lowest TLS version to accept. Versions before 1.2 are not implemented (RFC 9325 §3.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MinimumVersion {
-    /// TLS 1.2, and 1.3 preferred.
-    Tls12,
-    /// TLS 1.3 alone.
-    Tls13,
-}
-
 /// No working client can be made from the settings.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SetupError {
@@ -99,19 +90,15 @@ pub fn provider(groups: &[Group]) -> CryptoProvider {
 #[derive(Clone, Debug)]
 pub struct ClientConfigs {
     base: ClientConfig,
-    minimum: MinimumVersion,
+    minimum: TlsVersion,
 }
 
 impl ClientConfigs {
-    /// Prepares the part that all connections share.
-    pub fn new(provider: Arc<CryptoProvider>, minimum: MinimumVersion) -> Result<Self, SetupError> {
-        let versions = match minimum {
-            MinimumVersion::Tls12 => &[&TLS13, &TLS12][..],
-            MinimumVersion::Tls13 => &[&TLS13],
-        };
+    /// Prepares the part that all connections share. `minimum` is the lowest version to accept.
+    pub fn new(provider: Arc<CryptoProvider>, minimum: TlsVersion) -> Result<Self, SetupError> {
         // Without roots the base itself trusts nobody.
         let mut base = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)?
+            .with_protocol_versions(minimum.and_later())?
             .with_root_certificates(RootCertStore::empty())
             .with_no_client_auth();
         base.resumption = Resumption::disabled();
@@ -169,12 +156,8 @@ impl ClientConfigs {
         verifier: Arc<dyn ServerCertVerifier>,
         offer: Offer,
     ) -> Result<Arc<ClientConfig>, SetupError> {
-        let version: &SupportedProtocolVersion = match offer.version {
-            TlsVersion::Tls12 => &TLS12,
-            TlsVersion::Tls13 => &TLS13,
-        };
         let mut config = ClientConfig::builder_with_provider(Arc::clone(self.provider()))
-            .with_protocol_versions(&[version])?
+            .with_protocol_versions(&[offer.version.alone()])?
             .dangerous()
             .with_custom_certificate_verifier(offer.verifier(verifier))
             .with_no_client_auth();
@@ -217,7 +200,16 @@ mod tests {
             server_name("MX.example.nl.").unwrap(),
             ServerName::try_from("mx.example.nl").unwrap()
         );
-        for odd in ["192.0.2.1", "::1", "bücher.example", "a..b", "", "mx.1", "-mx.example", "mx-.example"] {
+        for odd in [
+            "192.0.2.1",
+            "::1",
+            "bücher.example",
+            "a..b",
+            "",
+            "mx.1",
+            "-mx.example",
+            "mx-.example",
+        ] {
             assert!(server_name(odd).is_err(), "{odd:?}");
             let peer = IpAddr::from([192, 0, 2, 1]);
             assert_eq!(
@@ -243,7 +235,7 @@ mod tests {
             (&[Group::X25519], 1),
             (&[Group::X25519MlKem768], 1),
         ] {
-            let configs = ClientConfigs::new(Arc::new(provider(offered)), MinimumVersion::Tls13).unwrap();
+            let configs = ClientConfigs::new(Arc::new(provider(offered)), TlsVersion::Tls13).unwrap();
             assert_eq!(
                 groups(&configs.with_small_hello().unwrap()),
                 expected,
@@ -255,8 +247,8 @@ mod tests {
     #[test]
     fn no_groups_no_client() {
         let empty = Arc::new(provider(&[]));
-        assert!(ClientConfigs::new(empty, MinimumVersion::Tls12).is_err());
+        assert!(ClientConfigs::new(empty, TlsVersion::Tls12).is_err());
         let one = Arc::new(provider(&[Group::X25519]));
-        assert!(ClientConfigs::new(one, MinimumVersion::Tls13).is_ok());
+        assert!(ClientConfigs::new(one, TlsVersion::Tls13).is_ok());
     }
 }

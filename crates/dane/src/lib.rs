@@ -16,12 +16,12 @@
 //!
 //! ```
 //! # use std::{error::Error, sync::Arc};
-//! # use dane::{ClientConfigs, DaneVerifier, Group, MinimumVersion, ReferenceIdentifiers, TlsaSet};
+//! # use dane::{ClientConfigs, DaneVerifier, Group, TlsVersion, ReferenceIdentifiers, TlsaSet};
 //! # fn main() -> Result<(), Box<dyn Error>> {
 //! # let hex = "29c8601c".repeat(8);
 //! // Once:
 //! let provider = dane::provider(&[Group::X25519, Group::P256]);
-//! let configs = ClientConfigs::new(Arc::new(provider), MinimumVersion::Tls12)?;
+//! let configs = ClientConfigs::new(Arc::new(provider), TlsVersion::Tls12)?;
 //! // For each connection:
 //! let set = TlsaSet::new(vec![format!("3 1 1 {hex}").parse()?]);
 //! assert!(set.is_usable());
@@ -83,24 +83,25 @@ mod trust_anchor;
 mod usability;
 mod verifier;
 mod verify;
+mod version;
 
 pub use chain::Match;
 pub use code::{VerifyCode, openssl_cipher_name};
 pub use config::{
-    ClientConfigs, Group, MinimumVersion, SetupError, UnknownGroup, provider, server_name,
-    server_name_or_address,
+    ClientConfigs, Group, SetupError, UnknownGroup, provider, server_name, server_name_or_address,
 };
 pub use failure::{PkixFailure, Untrusted, VerifyFailure};
 pub use issuer::{is_issued_by, path_of};
 pub use key::{UnsupportedKey, supported_key};
 pub use names::{InvalidName, ReferenceIdentifiers};
-pub use narrow::{KeyKind, Offer, TlsVersion};
+pub use narrow::{KeyKind, Offer};
 pub use summary::CertificateSummary;
 pub use text::Fingerprint;
 pub use tlsa::{MatchingType, Selector, TlsaField, TlsaRecord, TlsaSyntaxError, Usage};
 pub use usability::{Digest, DigestOrder, TlsaSet, Unusable, usability};
 pub use verifier::{
-    DaneProof, DaneVerifier, Observed, PkixProof, PkixVerifier, RecordingVerifier, Refusal, WebPki,
-    WebPkiSetupError,
+    Check, DaneCheck, DaneProof, DaneVerifier, HostCheck, Observed, PkixProof, PkixVerifier,
+    RecordingVerifier, Refusal, Verifier, WebPki, WebPkiSetupError, WebPkiVerdict,
 };
 pub use verify::verify_chain;
+pub use version::TlsVersion;

@@ -6,6 +6,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
+use crate::version::TlsVersion;
+
 /// What is offered, and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer {
@@ -13,15 +15,6 @@ pub struct Offer {
     pub version: TlsVersion,
     /// Signatures by keys of one kind; `None` for all.
     pub keys: Option<KeyKind>,
-}
-
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsVersion {
-    /// RFC 5246.
-    Tls12,
-    /// RFC 8446.
-    Tls13,
 }
 
 /// A kind of key that a server signs with.

@@ -10,21 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-/// Tells the time of day. It need not be monotonic.
-pub trait Clock: Send + Sync {
-    /// The present time.
-    fn now(&self) -> Timestamp;
-}
-
-/// The system's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-}
+pub use mail::{Clock, SystemClock};
 
 /// The date in the system's time zone, which is the one meant by the dates of a policy.
 pub(crate) fn local_date(now: Timestamp) -> Date {

@@ -1,7 +1,7 @@
 //! What a failure shows about the receiver, as opposed to the message: the same for destinations and for hosts.
 
 use mail::cause::{Cause, ConnectionFault, Demand, SmtpFault, TlsFault};
-use mail::{ReplyCode, Stage};
+use mail::{Phase, ReplyCode, Stage};
 
 /// What a failure shows about the receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,33 +22,16 @@ impl Evidence {
         match cause {
             Cause::Smtp(SmtpFault::Refused { stage, code, .. }) => Self::of_refusal(*stage, *code),
             Cause::Tls(TlsFault::Refused(code)) if is_service_not_available(*code) => Self::Busy,
-            Cause::Smtp(
-                SmtpFault::TooLarge(_)
-                | SmtpFault::No8BitMime
-                | SmtpFault::NoSmtpUtf8(_)
-                | SmtpFault::NoRequireTls,
-            ) => Self::Works,
+            Cause::Smtp(SmtpFault::Lacks(_)) => Self::Works,
             // If our own resolver fails, that says nothing about the domain, and all domains come back with it.
             Cause::Dns(..) if cause.culprit().is_ours() => Self::Nothing,
             // A server may also say that it has enough by no longer answering new connections, or by closing them.
+            Cause::Connection(ConnectionFault::Unreachable(_)) => Self::Busy,
+            Cause::Connection(ConnectionFault::Closed(stage)) if stage.phase() == Phase::Greeting => {
+                Self::Busy
+            }
             Cause::Connection(
-                ConnectionFault::Unreachable(_)
-                | ConnectionFault::Closed(Stage::Connect | Stage::Banner | Stage::Ehlo),
-            ) => Self::Busy,
-            Cause::Connection(
-                ConnectionFault::Closed(
-                    Stage::Starttls
-                    | Stage::Auth
-                    | Stage::Mail
-                    | Stage::Rcpt
-                    | Stage::Data
-                    | Stage::Body
-                    | Stage::FinalDot
-                    | Stage::Rset
-                    | Stage::Quit,
-                )
-                | ConnectionFault::TimedOut(_)
-                | ConnectionFault::Protocol(..),
+                ConnectionFault::Closed(_) | ConnectionFault::TimedOut(_) | ConnectionFault::Protocol(..),
             )
             | Cause::Tls(
                 TlsFault::NotOffered
@@ -81,18 +64,12 @@ impl Evidence {
     }
 
     fn of_refusal(stage: Stage, code: ReplyCode) -> Self {
-        match stage {
+        match stage.phase() {
             _ if is_service_not_available(code) => Self::Busy,
             // Before MAIL the server knows of no message that it could mean.
-            Stage::Connect | Stage::Banner | Stage::Ehlo if code.class() == 4 => Self::Busy,
-            Stage::Connect | Stage::Banner | Stage::Ehlo | Stage::Starttls | Stage::Auth => Self::Down,
-            Stage::Mail
-            | Stage::Rcpt
-            | Stage::Data
-            | Stage::Body
-            | Stage::FinalDot
-            | Stage::Rset
-            | Stage::Quit => Self::Works,
+            Phase::Greeting if code.class() == 4 => Self::Busy,
+            Phase::Greeting | Phase::Securing => Self::Down,
+            Phase::Envelope | Phase::Content | Phase::Closing => Self::Works,
         }
     }
 }

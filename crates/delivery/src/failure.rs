@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use dane::{PkixFailure, Refusal, VerifyCode, VerifyFailure};
 use mail::cause::{
-    Cause, ConnectionFault, DaneFlaw, LoginFault, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
+    Cause, ConnectionFault, DaneFlaw, LoginFault, Missing, OurFault, SmtpFault, TlsFault, Unproven,
+    WebPkiFlaw,
 };
 use mail::{Reason, Stage};
 use policy::failure::{Failure, Standing};
@@ -183,7 +184,7 @@ impl SessionFailure {
 
     /// The server takes no octets above 127, and the content cannot be converted.
     pub(crate) fn unconvertible(why: Unconvertible) -> Self {
-        let cause = Cause::Smtp(SmtpFault::No8BitMime);
+        let cause = Cause::Smtp(SmtpFault::Lacks(Missing::EightBitMime));
         Self {
             reason: format!("{cause}; it cannot be converted: {why}").into(),
             valid: None,

@@ -53,7 +53,7 @@ use crate::when::scheduler::{Limits, Scheduler};
 
 pub use clock::{Clock, SystemClock};
 pub use config::{DeliveryConfig, RetrySchedule, Reuse, Timeouts, Windows};
-pub use connections::{Handshakes, ShakenResult, ShakenVersion, TlsClient};
+pub use connections::{Handshakes, ShakenResult, TlsClient};
 pub use delivery::Surroundings;
 pub use forget::{Forget, Names};
 pub use session_watch::SessionWatch;

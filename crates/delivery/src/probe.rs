@@ -16,7 +16,9 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::config::DeliveryConfig;
-use crate::connections::{ClearedSession, Connections, NotOpened, Peer, Terms, TlsClient, Want, Witness};
+use crate::connections::{
+    ClearedSession, Connections, NotOpened, Peer, Terms, TlsClient, TlsOutcome, Want, Witness,
+};
 use crate::failure::SessionFailure;
 use crate::route::{Candidate, Route, RouteHost};
 use crate::trace::{Allowance, Step, Trace};
@@ -158,7 +160,7 @@ impl Prober {
         let want = self.connections.want(&peer, &terms, None);
         let (session, failure) = match self.open(&peer, &want).await {
             Ok(session) => {
-                let version = session.tls().session.clone();
+                let version = session.tls().session().map(ToString::to_string);
                 session.quit().await;
                 (version, None)
             }
@@ -263,11 +265,15 @@ impl Prober {
         match self.open(&peer, &want).await {
             Ok(session) => {
                 trace.tell(|| Step::Verified { requirement, verdict });
-                let facts = session.tls().clone();
-                probe.group = facts.group;
-                (probe.session, probe.valid, probe.matched) = (facts.session, facts.valid, facts.matched);
-                let fail = facts.fail.filter(|_| probe.session.is_none());
-                probe.unprotected = fail.and_then(|cause| cause.tlsfail());
+                match session.tls() {
+                    TlsOutcome::NotTried => {}
+                    TlsOutcome::Missing(cause) => probe.unprotected = cause.tlsfail(),
+                    TlsOutcome::Session(facts) => {
+                        probe.session = Some(facts.to_string());
+                        (probe.group, probe.valid) = (facts.group, facts.valid);
+                        probe.matched = facts.matched.as_deref().map(str::to_owned);
+                    }
+                }
                 session.quit().await;
             }
             Err(failure) => {

@@ -4,16 +4,14 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use dane::TlsVersion;
 use mail::event::client::HandshakeFault;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{NoClientAuth, ServerConnection};
-use rustls::version::{TLS12, TLS13};
-use rustls::{
-    CipherSuite, DigitallySignedStruct, DistinguishedName, ProtocolVersion, ServerConfig, SignatureScheme,
-};
+use rustls::{CipherSuite, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -58,9 +56,8 @@ impl ServerTls {
             ClientCertificates::NotAsked => Arc::new(NoClientAuth),
             ClientCertificates::Asked => Arc::new(AnyKey(Arc::clone(provider))),
         };
-        // RFC 9325 §3.1.1: nothing older.
         let config = ServerConfig::builder_with_provider(Arc::clone(provider))
-            .with_protocol_versions(&[&TLS13, &TLS12])?
+            .with_protocol_versions(TlsVersion::Tls12.and_later())?
             .with_client_cert_verifier(verifier)
             .with_single_cert(chain, key)?;
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
@@ -81,15 +78,11 @@ impl fmt::Debug for ServerTls {
 impl TlsFacts {
     /// The facts of a connection whose handshake is complete.
     pub(crate) fn of(connection: &ServerConnection) -> Self {
-        let version = match connection.protocol_version() {
-            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-            _ => "TLS",
-        };
+        let version = connection.protocol_version().and_then(TlsVersion::of);
         let suite = connection.negotiated_cipher_suite().map(|suite| suite.suite());
         let shown = connection.peer_certificates().and_then(|chain| chain.first());
         Self {
-            version,
+            version: version.map_or("TLS", TlsVersion::as_str),
             suite: suite.map(registered_name).unwrap_or_default(),
             cipher: suite.and_then(dane::openssl_cipher_name).unwrap_or("unknown"),
             client_key: shown.and_then(KeyDigest::of),

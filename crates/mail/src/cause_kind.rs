@@ -235,10 +235,7 @@ impl From<&Cause> for CauseKind {
             Cause::Smtp(fault) => match fault {
                 SmtpFault::Refused { code, .. } if code.is_permanent() => Self::RefusedForGood,
                 SmtpFault::Refused { .. } => Self::RefusedForNow,
-                SmtpFault::TooLarge(_)
-                | SmtpFault::No8BitMime
-                | SmtpFault::NoSmtpUtf8(_)
-                | SmtpFault::NoRequireTls => Self::Unsupported,
+                SmtpFault::Lacks(_) => Self::Unsupported,
             },
         }
     }

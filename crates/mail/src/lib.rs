@@ -10,7 +10,7 @@
 //! * [`lookup`]: [`Security`] and [`LookupFailure`]: how a DNS look-up ended, in DNSSEC's terms; [`FailedLookup`]: a failure as it
 //!   is told.
 //! * [`verdict`]: [`DaneVerdict`]: the closed set of values that the log field `dane=` may take.
-//! * [`stage`]: [`Stage`]: where in a session something happened.
+//! * [`stage`]: [`Stage`] and [`Phase`]: where in a session something happened.
 //! * [`cause`]: [`Cause`]: why mail was not delivered, and all that is said about it; [`tls_result`]: what TLS reports call
 //!   it.
 //! * [`status`]: [`EnhancedStatus`] and [`ReplyCode`] (RFC 3463, RFC 5321 §4.2).
@@ -22,14 +22,17 @@
 //!   [`alarm`]: which reports of lasting trouble are logged. [`render`]: an event as a line of text or JSON, safe against
 //!   forged fields and lines, of bounded length. [`printable`]: foreign text made safe for a terminal.
 //!
-//! This crate does no I/O and makes no decisions. It reads the clock only for the id of a new message, which contains the
-//! time.
+//! * [`clock`]: [`Clock`]: the time of day, for those who store it or compare it with what is stored.
+//!
+//! This crate does no I/O and makes no decisions. Besides [`SystemClock`], it reads the clock only for the id of a new message,
+//! which contains the time.
 
 pub mod address;
 pub mod alarm;
 pub mod cause;
 pub mod cause_kind;
-pub mod count;
+pub mod clock;
+mod count;
 pub mod domain;
 pub mod envelope;
 pub mod event;
@@ -57,6 +60,7 @@ pub use address::{AddressError, DomainPart, Mailbox, ReversePath};
 pub use alarm::{Alarm, Over, Pace};
 pub use cause::Cause;
 pub use cause_kind::CauseKind;
+pub use clock::{Clock, SystemClock};
 pub use count::count;
 pub use domain::{Domain, DomainError};
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters, TlsTag};
@@ -74,7 +78,7 @@ pub use outcome::{Outcome, Status};
 pub use reason::Reason;
 pub use sighting::Sighting;
 pub use source::Source;
-pub use stage::Stage;
+pub use stage::{Phase, Stage};
 pub use status::{EnhancedStatus, ReplyCode};
 pub use tls_result::TlsResult;
 pub use tls_results::{TlsDetail, TlsFailure, TlsPolicy, TlsSession, TlsTally};

@@ -109,7 +109,7 @@ fn told(verdict: &DaneVerdict, culprit: Culprit) -> Option<Cause> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::cause::{BeyondAscii, SmtpFault, WebPkiFlaw};
+    use crate::cause::{BeyondAscii, Missing, SmtpFault, WebPkiFlaw};
     use crate::stage::Stage;
     use crate::status::ReplyCode;
 
@@ -133,7 +133,8 @@ mod tests {
         };
         for cause in [
             Cause::Smtp(refused),
-            Cause::Smtp(SmtpFault::NoSmtpUtf8(BeyondAscii::Header)),
+            Cause::Smtp(SmtpFault::Lacks(Missing::SmtpUtf8(BeyondAscii::Header))),
+            Cause::Smtp(SmtpFault::Lacks(Missing::EightBitMime)),
             Cause::Dns(Lookup::Tlsa, LookupFailure::Rcode("REFUSED".to_owned()).into()),
             Cause::Policy(Demand::InsecureHost),
             Cause::Tls(TlsFault::Unproven(Unproven::WebPki(
@@ -149,6 +150,11 @@ mod tests {
         let cause = Cause::Tls(TlsFault::Unproven(Unproven::Dane(DaneFlaw::NoMatch)));
         let text = serde_json::to_string(&cause).unwrap();
         assert_eq!(text, r#"{"tls":{"unproven":{"dane":"no-match"}}}"#);
+        let cause = Cause::Smtp(SmtpFault::Lacks(Missing::Size(10)));
+        assert_eq!(
+            serde_json::to_string(&cause).unwrap(),
+            r#"{"smtp":{"too-large":10}}"#
+        );
     }
 
     #[test]

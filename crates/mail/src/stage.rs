@@ -34,6 +34,34 @@ pub enum Stage {
     Quit,
 }
 
+/// The part of a session that a stage belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Up to EHLO: the server has not been told anything.
+    Greeting,
+    /// TLS and the login: it knows of no message yet.
+    Securing,
+    /// MAIL and RCPT.
+    Envelope,
+    /// From DATA to the final dot.
+    Content,
+    /// RSET and QUIT.
+    Closing,
+}
+
+impl Stage {
+    /// The part of the session that it belongs to.
+    pub fn phase(self) -> Phase {
+        match self {
+            Self::Connect | Self::Banner | Self::Ehlo => Phase::Greeting,
+            Self::Starttls | Self::Auth => Phase::Securing,
+            Self::Mail | Self::Rcpt => Phase::Envelope,
+            Self::Data | Self::Body | Self::FinalDot => Phase::Content,
+            Self::Rset | Self::Quit => Phase::Closing,
+        }
+    }
+}
+
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

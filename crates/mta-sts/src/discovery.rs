@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail::event::mta_sts::MtaSts;
-use mail::{Domain, Event, EventLog};
+use mail::{Clock, Domain, Event, EventLog};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
@@ -21,7 +21,7 @@ use crate::entry::Entry;
 use crate::failure::{FetchFailure, Trouble};
 use crate::journal::{Change, Journal};
 use crate::record::{PolicyId, published, record_name};
-use crate::sources::{Clock, Fetch, TxtLookup};
+use crate::sources::{Fetch, TxtLookup};
 use crate::writer::Writer;
 
 /// The most that a fetch takes, with everything (RFC 8461 §3.3 suggests a minute).

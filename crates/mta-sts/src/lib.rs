@@ -35,4 +35,6 @@ pub use fetch::HttpsFetch;
 pub use pattern::MxPattern;
 pub use policy::{Mode, Policy, PolicyFault};
 pub use record::{PolicyId, RecordFault};
-pub use sources::{AddressLookup, Clock, Fetch, SystemClock, TxtLookup};
+pub use sources::{AddressLookup, Fetch, TxtLookup};
+
+pub use mail::{Clock, SystemClock};

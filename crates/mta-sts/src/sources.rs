@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use mail::{Domain, FailedLookup};
 
 use crate::failure::FetchFailure;
@@ -26,20 +25,4 @@ pub trait AddressLookup: Send + Sync {
 pub trait Fetch: Send + Sync {
     /// The policy of a domain from its policy host. Whoever asks sets the time limit.
     fn fetch<'a>(&'a self, domain: &'a Domain) -> BoxFuture<'a, Result<Policy, FetchFailure>>;
-}
-
-/// Tells the time of day, by which policies in the cache end. It need not be monotonic.
-pub trait Clock: Send + Sync {
-    /// The present time.
-    fn now(&self) -> Timestamp;
-}
-
-/// The system's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
 }

@@ -1,6 +1,6 @@
 //! What happens to a message when every host has failed.
 
-use mail::cause::{Cause, SmtpFault};
+use mail::cause::{Cause, Missing, SmtpFault};
 
 use crate::failure::{Failure, Finality};
 
@@ -29,7 +29,7 @@ impl AsRef<Failure> for Failure {
 fn weight(failure: &Failure) -> u8 {
     match (failure.finality(), &failure.cause) {
         // A host that only lacks the keyword says more than one without TLS (RFC 8689 §4.2.1).
-        (Finality::Permanent, Cause::Smtp(SmtpFault::NoRequireTls)) => 1,
+        (Finality::Permanent, Cause::Smtp(SmtpFault::Lacks(Missing::RequireTls))) => 1,
         (Finality::Permanent, _) => 0,
         (Finality::Transient, _) => 2,
         (Finality::Security, _) => 3,
@@ -61,7 +61,7 @@ mod tests {
     fn that_only_the_keyword_was_missing_speaks_for_messages_that_require_tls() {
         let keyword = Failure {
             standing: crate::failure::Standing::Cleared(mail::DaneVerdict::Verify),
-            ..Cause::Smtp(SmtpFault::NoRequireTls).into()
+            ..Cause::Smtp(SmtpFault::Lacks(Missing::RequireTls)).into()
         };
         let failures = [keyword.clone(), Cause::Policy(Demand::SecurePath).into()];
         assert_eq!(conclude(failures), Some(keyword));

@@ -9,8 +9,8 @@ use mail::cause::{Cause, Demand, Lookup, NoWay};
 use crate::conclude::conclude;
 use crate::facts::{Destination, DomainMtaSts, Facts, Host};
 use crate::failure::Failure;
-use crate::host_decision::{Asked, NOT_FETCHED};
 pub use crate::host_decision::{Action, HostDecision, Named};
+use crate::host_decision::{Asked, NOT_FETCHED};
 pub use crate::requirement::Requirement;
 use crate::settings::DaneMode;
 

@@ -1,7 +1,7 @@
 //! A failure: its cause, how far the host had got, and what follows from both for the message and the log.
 
 use mail::cause::{Cause, ConnectionFault, Demand, Lookup, NoWay, OurFault, SmtpFault, TlsFault};
-use mail::{DaneVerdict, EnhancedStatus, FailCause, Reason, SkipReason, Stage};
+use mail::{DaneVerdict, EnhancedStatus, FailCause, Phase, Reason, SkipReason, Stage};
 
 use crate::facts::MessageTls;
 use crate::requirement::Requirement;
@@ -129,27 +129,15 @@ impl Failure {
                     code,
                     enhanced,
                 },
-            ) => match stage {
+            ) => match stage.phase() {
                 // "Too many recipients" in its old form (RFC 5321 §4.5.3.1.10).
-                Stage::Rcpt if code.get() == 552 => enhanced.is_some_and(EnhancedStatus::is_storage),
-                Stage::Mail | Stage::Rcpt | Stage::Data | Stage::Body | Stage::FinalDot => {
-                    code.is_permanent()
+                Phase::Envelope if *stage == Stage::Rcpt && code.get() == 552 => {
+                    enhanced.is_some_and(EnhancedStatus::is_storage)
                 }
-                Stage::Connect
-                | Stage::Banner
-                | Stage::Ehlo
-                | Stage::Starttls
-                | Stage::Auth
-                | Stage::Rset
-                | Stage::Quit => false,
+                Phase::Envelope | Phase::Content => code.is_permanent(),
+                Phase::Greeting | Phase::Securing | Phase::Closing => false,
             },
-            (
-                Standing::Cleared(_),
-                SmtpFault::TooLarge(_)
-                | SmtpFault::No8BitMime
-                | SmtpFault::NoSmtpUtf8(_)
-                | SmtpFault::NoRequireTls,
-            ) => true,
+            (Standing::Cleared(_), SmtpFault::Lacks(_)) => true,
         }
     }
 
@@ -177,12 +165,7 @@ impl Failure {
         match &self.cause {
             Cause::Connection(_) => true,
             Cause::Smtp(SmtpFault::Refused { code, .. }) => !code.is_permanent(),
-            Cause::Smtp(
-                SmtpFault::TooLarge(_)
-                | SmtpFault::No8BitMime
-                | SmtpFault::NoSmtpUtf8(_)
-                | SmtpFault::NoRequireTls,
-            )
+            Cause::Smtp(SmtpFault::Lacks(_))
             | Cause::Ours(_)
             | Cause::Dns(..)
             | Cause::Destination(_)
@@ -300,7 +283,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use mail::ReplyCode;
-    use mail::cause::{BrokenHandshake, Unproven};
+    use mail::cause::{BrokenHandshake, Missing, Unproven};
 
     fn refused(stage: Stage, code: u16, enhanced: Option<&str>) -> Cause {
         Cause::Smtp(SmtpFault::Refused {
@@ -373,7 +356,7 @@ mod tests {
                 false,
             ),
             (
-                Cause::Smtp(SmtpFault::TooLarge(1)),
+                Cause::Smtp(SmtpFault::Lacks(Missing::Size(1))),
                 Standing::Cleared(verify()),
                 true,
             ),
@@ -419,7 +402,10 @@ mod tests {
         assert_eq!(path.reported_status().to_string(), "5.7.10");
         let of_report: Failure = Cause::Policy(Demand::SecurePathOfReport).into();
         assert_eq!(of_report.reported_status().to_string(), "4.7.10");
-        let keyword = failure(Cause::Smtp(SmtpFault::NoRequireTls), Standing::Cleared(skip()));
+        let keyword = failure(
+            Cause::Smtp(SmtpFault::Lacks(Missing::RequireTls)),
+            Standing::Cleared(skip()),
+        );
         assert_eq!(keyword.reported_status().to_string(), "5.7.30");
     }
 

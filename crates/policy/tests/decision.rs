@@ -291,7 +291,11 @@ fn folded(lines: impl IntoIterator<Item = (String, Vec<String>)>) -> Vec<String>
     }
     let is_one = groups.len() == 1;
     let lines = groups.into_iter().flat_map(|(values, lines)| {
-        let values = if is_one { "*".to_owned() } else { values.join(" or ") };
+        let values = if is_one {
+            "*".to_owned()
+        } else {
+            values.join(" or ")
+        };
         lines.into_iter().map(move |line| format!("{values} | {line}"))
     });
     lines.collect()

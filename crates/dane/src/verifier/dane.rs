@@ -2,26 +2,26 @@
 
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
 
-use super::evidence::Evidence;
-use super::pkix::{HostCheck, PkixProof, PkixVerifier, WebPki};
+use super::pkix::{HostCheck, PkixProof, WebPki};
 use super::refusal::Refusal;
-use crate::chain::{Match, whole_chain};
+use super::shell::{Check, Verifier};
+use crate::chain::Match;
 use crate::names::ReferenceIdentifiers;
 use crate::usability::TlsaSet;
 use crate::verify::verify_chain;
 
 /// Verifies one connection by DANE: the chain by the TLSA records, and the handshake's signature.
+pub type DaneVerifier = Verifier<DaneCheck>;
+
+/// The TLSA records of a host, the names that count, and the WebPKI where it counts too.
 #[derive(Debug)]
-pub struct DaneVerifier {
+pub struct DaneCheck {
     set: Arc<TlsaSet>,
     references: ReferenceIdentifiers,
     webpki: Option<HostCheck>,
-    evidence: Evidence<Match>,
 }
 
 /// Proof that a server was authenticated by DANE. Only [`DaneVerifier::proof`] makes it.
@@ -50,12 +50,12 @@ impl DaneVerifier {
         references: ReferenceIdentifiers,
         provider: &CryptoProvider,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let check = DaneCheck {
             set: set.into(),
             references,
             webpki: None,
-            evidence: Evidence::new(provider.signature_verification_algorithms),
-        })
+        };
+        Arc::new(Self::of(check, provider.signature_verification_algorithms))
     }
 
     /// A verifier that also demands the WebPKI for `host`, for an MTA-STS policy in force if the MX records are not secure
@@ -66,79 +66,31 @@ impl DaneVerifier {
         webpki: &WebPki,
         host: ServerName<'static>,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let check = DaneCheck {
             set: set.into(),
             references,
-            evidence: Evidence::new(webpki.algorithms()),
             webpki: Some(webpki.for_host(host)),
-        })
-    }
-
-    /// The proof, once, after the handshake of `connection` is complete. `None` before that, after a
-    /// failure, for another connection and at the second call.
-    pub fn proof(&self, connection: &ClientConnection) -> Option<DaneProof> {
-        let matched = self.evidence.take(connection)?;
-        Some(DaneProof {
-            matched,
-            pkix: self
-                .webpki
-                .as_ref()
-                .map(|check| PkixVerifier::proven(check.host())),
-        })
-    }
-
-    /// Why this verifier refused the server, if it did.
-    pub fn refusal(&self) -> Option<Refusal> {
-        self.evidence.refusal()
-    }
-
-    /// The certificates of a refused server, leaf first; only its own if its key did not sign the handshake.
-    pub fn refused(&self) -> Vec<CertificateDer<'static>> {
-        self.evidence.refused()
-    }
-
-    fn check(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Match, Refusal> {
-        let matched = verify_chain(&self.set, chain, &self.references, now)?;
-        if let Some(check) = &self.webpki {
-            check.verify(chain, now)?;
-        }
-        Ok(matched)
+        };
+        Arc::new(Self::of(check, webpki.algorithms()))
     }
 }
 
-impl ServerCertVerifier for DaneVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let chain = whole_chain(end_entity, intermediates);
-        self.evidence.chain(&chain, self.check(&chain, now))?;
-        Ok(ServerCertVerified::assertion())
+impl Check for DaneCheck {
+    type Finding = Match;
+    type Proof = DaneProof;
+
+    fn check(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<Match, Refusal> {
+        let matched = verify_chain(&self.set, chain, &self.references, now)?;
+        if let Some(webpki) = &self.webpki {
+            webpki.verify(chain, now)?;
+        }
+        Ok(matched)
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.evidence.tls12(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.evidence.tls13(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.evidence.schemes()
+    fn proven(&self, matched: Match) -> DaneProof {
+        DaneProof {
+            matched,
+            pkix: self.webpki.as_ref().map(|webpki| webpki.proven(())),
+        }
     }
 }

@@ -9,8 +9,10 @@ mod evidence;
 mod pkix;
 mod recording;
 mod refusal;
+mod shell;
 
-pub use dane::{DaneProof, DaneVerifier};
-pub use pkix::{PkixProof, PkixVerifier, WebPki, WebPkiSetupError};
-pub use recording::{Observed, RecordingVerifier};
+pub use dane::{DaneCheck, DaneProof, DaneVerifier};
+pub use pkix::{HostCheck, PkixProof, PkixVerifier, WebPki, WebPkiSetupError};
+pub use recording::{Observed, RecordingVerifier, WebPkiVerdict};
 pub use refusal::Refusal;
+pub use shell::{Check, Verifier};

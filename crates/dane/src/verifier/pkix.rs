@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use webpki::{EndEntityCert, KeyUsage};
 
-use super::evidence::Evidence;
 use super::refusal::Refusal;
-use crate::chain::{MAX_CHAIN, whole_chain};
+use super::shell::{Check, Verifier};
+use crate::chain::MAX_CHAIN;
 use crate::der::Fields;
 use crate::failure::{PkixFailure, Untrusted, path_failure};
 use crate::key::supported_key;
@@ -32,11 +31,7 @@ pub enum WebPkiSetupError {
 
 /// Verifies one connection by the WebPKI: the chain up to a trusted root, the host name, and the
 /// handshake's signature.
-#[derive(Debug)]
-pub struct PkixVerifier {
-    check: HostCheck,
-    evidence: Evidence<()>,
-}
+pub type PkixVerifier = Verifier<HostCheck>;
 
 /// Proof that a server was authenticated by the WebPKI. Only this crate makes it.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +48,7 @@ impl PkixProof {
 
 /// One host name to be checked under the trusted roots.
 #[derive(Debug)]
-pub(super) struct HostCheck {
+pub struct HostCheck {
     webpki: WebPki,
     host: ServerName<'static>,
 }
@@ -138,78 +133,26 @@ impl HostCheck {
     pub(super) fn verify(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<(), PkixFailure> {
         self.webpki.verify_chain(chain, &self.host, now)
     }
+}
 
-    pub(super) fn host(&self) -> ServerName<'static> {
-        self.host.clone()
+impl Check for HostCheck {
+    type Finding = ();
+    type Proof = PkixProof;
+
+    fn check(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Refusal> {
+        Ok(self.verify(chain, now)?)
+    }
+
+    fn proven(&self, (): ()) -> PkixProof {
+        PkixProof {
+            host: self.host.clone(),
+        }
     }
 }
 
 impl PkixVerifier {
     /// A verifier for one connection to `host`.
     pub fn new(webpki: &WebPki, host: ServerName<'static>) -> Arc<Self> {
-        Arc::new(Self {
-            check: webpki.for_host(host),
-            evidence: Evidence::new(webpki.algorithms()),
-        })
-    }
-
-    /// The proof, once, after the handshake of `connection` is complete. `None` before that, after a
-    /// failure, for another connection and at the second call.
-    pub fn proof(&self, connection: &ClientConnection) -> Option<PkixProof> {
-        self.evidence
-            .take(connection)
-            .map(|()| Self::proven(self.check.host()))
-    }
-
-    /// Why this verifier refused the server, if it did.
-    pub fn refusal(&self) -> Option<Refusal> {
-        self.evidence.refusal()
-    }
-
-    /// The certificates of a refused server, leaf first; only its own if its key did not sign the handshake.
-    pub fn refused(&self) -> Vec<CertificateDer<'static>> {
-        self.evidence.refused()
-    }
-
-    pub(super) fn proven(host: ServerName<'static>) -> PkixProof {
-        PkixProof { host }
-    }
-}
-
-impl ServerCertVerifier for PkixVerifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let chain = whole_chain(end_entity, intermediates);
-        let verdict = self.check.verify(&chain, now);
-        self.evidence.chain(&chain, verdict.map_err(Refusal::Pkix))?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.evidence.tls12(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.evidence.tls13(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.evidence.schemes()
+        Arc::new(Self::of(webpki.for_host(host), webpki.algorithms()))
     }
 }

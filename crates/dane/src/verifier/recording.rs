@@ -13,6 +13,7 @@ use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 use super::pkix::{HostCheck, WebPki};
 use crate::chain::whole_chain;
+use crate::code::VerifyCode;
 use crate::failure::PkixFailure;
 
 /// Accepts any server: for opportunistic TLS (RFC 7435) and for TLSA RRsets without usable records (RFC 7672 §2.2). It never
@@ -32,8 +33,39 @@ pub struct RecordingVerifier {
 pub struct Observed {
     /// The certificates, leaf first, as sent; nothing was required of them.
     pub chain: Vec<CertificateDer<'static>>,
-    /// What the WebPKI would have said about the chain and the host name, if roots were given.
-    pub webpki: Option<Result<(), PkixFailure>>,
+    /// What the WebPKI would have said about the chain and the host name.
+    pub webpki: WebPkiVerdict,
+}
+
+/// What the WebPKI says about a chain and a host name that nothing depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebPkiVerdict {
+    /// It was not asked: no roots are trusted, or no certificate can have the name.
+    NotAsked,
+    /// The chain is valid for the name.
+    Valid,
+    /// It is not.
+    Invalid(PkixFailure),
+}
+
+impl WebPkiVerdict {
+    /// As OpenSSL's number and text, if it was asked.
+    pub fn code(self) -> Option<VerifyCode> {
+        match self {
+            Self::NotAsked => None,
+            Self::Valid => Some(VerifyCode::OK),
+            Self::Invalid(failure) => Some(failure.code()),
+        }
+    }
+}
+
+impl From<Result<(), PkixFailure>> for WebPkiVerdict {
+    fn from(checked: Result<(), PkixFailure>) -> Self {
+        match checked {
+            Ok(()) => Self::Valid,
+            Err(failure) => Self::Invalid(failure),
+        }
+    }
 }
 
 impl RecordingVerifier {
@@ -79,10 +111,12 @@ impl ServerCertVerifier for RecordingVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let chain = whole_chain(end_entity, intermediates);
-        let webpki = self.webpki.as_ref().map(|check| check.verify(&chain, now));
         let seen = Observed {
+            webpki: match &self.webpki {
+                Some(check) => check.verify(&chain, now).into(),
+                None => WebPkiVerdict::NotAsked,
+            },
             chain: chain.into_iter().map(CertificateDer::into_owned).collect(),
-            webpki,
         };
         *self.observed.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         Ok(ServerCertVerified::assertion())

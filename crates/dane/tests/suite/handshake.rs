@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use dane::{
-    ClientConfigs, DaneVerifier, Group, MinimumVersion, PkixFailure, PkixVerifier, RecordingVerifier,
-    ReferenceIdentifiers, Refusal, TlsaRecord, TlsaSet, Untrusted, VerifyFailure, WebPki, provider,
+    ClientConfigs, DaneVerifier, Group, PkixFailure, PkixVerifier, RecordingVerifier, ReferenceIdentifiers,
+    Refusal, TlsVersion, TlsaRecord, TlsaSet, Untrusted, VerifyFailure, WebPki, WebPkiVerdict, provider,
     server_name,
 };
 use rcgen::{
@@ -82,7 +82,7 @@ fn shake(client: &mut ClientConnection, server: &Arc<ServerConfig>) -> Result<()
 
 fn configs() -> ClientConfigs {
     let groups = [Group::X25519, Group::P256];
-    ClientConfigs::new(Arc::new(provider(&groups)), MinimumVersion::Tls12).unwrap()
+    ClientConfigs::new(Arc::new(provider(&groups)), TlsVersion::Tls12).unwrap()
 }
 
 fn connect(config: Arc<ClientConfig>) -> ClientConnection {
@@ -281,13 +281,13 @@ fn the_recording_verifier_accepts_and_tells() {
         shake(&mut client, &server(version, chain(&[&leaf]), &leaf.key)).unwrap();
         let seen = verifier.observed().unwrap();
         assert_eq!(seen.chain, chain(&[&leaf]));
-        let verdict = seen.webpki.unwrap().unwrap_err();
-        assert_eq!(verdict.code().to_string(), "18 (self-signed certificate)");
+        let code = seen.webpki.code().unwrap();
+        assert_eq!(code.to_string(), "18 (self-signed certificate)");
 
         let plain = RecordingVerifier::new(configs.provider());
         let mut client = connect(configs.recording(&plain));
         shake(&mut client, &server(version, world.chain(), &world.leaf.key)).unwrap();
-        assert_eq!(plain.observed().unwrap().webpki, None);
+        assert_eq!(plain.observed().unwrap().webpki, WebPkiVerdict::NotAsked);
     }
 }
 
@@ -311,7 +311,7 @@ fn no_configuration_ever_resumes() {
 fn the_minimum_version_is_kept() {
     let world = ThreeTier::new();
     let groups = Arc::new(provider(&[Group::X25519MlKem768, Group::X25519]));
-    let strict = ClientConfigs::new(groups, MinimumVersion::Tls13).unwrap();
+    let strict = ClientConfigs::new(groups, TlsVersion::Tls13).unwrap();
     let verifier = dane(vec![record((3, 1, 1), &world.leaf)]);
     let mut client = connect(strict.dane(&verifier));
     shake(&mut client, &server(&TLS13, world.chain(), &world.leaf.key)).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dane::{
-    ClientConfigs, DaneVerifier, Group, MinimumVersion, RecordingVerifier, ReferenceIdentifiers, TlsaSet,
+    ClientConfigs, DaneVerifier, Group, RecordingVerifier, ReferenceIdentifiers, TlsVersion, TlsaSet,
     provider, server_name,
 };
 use rustls::{ClientConfig, ClientConnection};
@@ -67,7 +67,7 @@ fn take<'a>(rest: &mut &'a [u8], width: usize) -> &'a [u8] {
 }
 
 /// The configurations of a connection under a DANE-TA record and of one where nobody is authenticated.
-fn both(minimum: MinimumVersion) -> [Arc<ClientConfig>; 2] {
+fn both(minimum: TlsVersion) -> [Arc<ClientConfig>; 2] {
     let groups = Arc::new(provider(&[Group::X25519, Group::P256]));
     let configs = ClientConfigs::new(groups, minimum).unwrap();
     let set = TlsaSet::new(vec![record((2, 0, 1), &ThreeTier::new().root)]);
@@ -80,8 +80,8 @@ fn both(minimum: MinimumVersion) -> [Arc<ClientConfig>; 2] {
 #[test]
 fn the_offer_is_current_and_has_the_name() {
     for (minimum, versions) in [
-        (MinimumVersion::Tls12, &[4, 3, 4, 3, 3][..]),
-        (MinimumVersion::Tls13, &[2, 3, 4]),
+        (TlsVersion::Tls12, &[4, 3, 4, 3, 3][..]),
+        (TlsVersion::Tls13, &[2, 3, 4]),
     ] {
         for config in both(minimum) {
             let hello = Hello::of(config);
@@ -108,7 +108,7 @@ fn the_offer_is_current_and_has_the_name() {
 #[test]
 fn an_answer_in_an_older_version_ends_the_handshake() {
     for minor in [0, 1, 2] {
-        for config in both(MinimumVersion::Tls12) {
+        for config in both(TlsVersion::Tls12) {
             let mut client = ClientConnection::new(config, server_name(HOST).unwrap()).unwrap();
             client.write_tls(&mut Vec::new()).unwrap();
             // ServerHello: version, random, no session, ECDHE_RSA_WITH_AES_128_GCM_SHA256, no compression.

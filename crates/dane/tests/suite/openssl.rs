@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dane::{
-    ClientConfigs, DaneProof, DaneVerifier, Group, MinimumVersion, ReferenceIdentifiers, Refusal, TlsaRecord,
+    ClientConfigs, DaneProof, DaneVerifier, Group, ReferenceIdentifiers, Refusal, TlsVersion, TlsaRecord,
     TlsaSet, provider, server_name,
 };
 use rcgen::{
@@ -145,7 +145,7 @@ fn we_say(server: &Server, records: &[TlsaRecord]) -> u16 {
 pub(crate) fn connect(server: &Server, records: &[TlsaRecord]) -> Result<DaneProof, Option<Refusal>> {
     let configs = ClientConfigs::new(
         Arc::new(provider(&[Group::X25519, Group::P256])),
-        MinimumVersion::Tls12,
+        TlsVersion::Tls12,
     )
     .unwrap();
     let references = ReferenceIdentifiers::new(HOST).unwrap();

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use dane::TlsVersion;
 use jiff::Timestamp;
 use mail::event::resolver::Finding;
 use spool::{StateCounts, Store};
@@ -210,10 +211,8 @@ fn connections<S>(to: &mut Exposition, sources: &Sources<S>, census: &Census) {
         "TLS handshakes with receiving servers, by version and by what authenticated the server. Healthy: unproven, broken and given-up are rare, ours is 0. Alarm: their share rises; look at tlsfail= and dane= in the log.",
     );
     for (version, result, count) in sources.metrics.handshakes.all() {
-        handshakes.with(
-            &[("version", version.as_str()), ("result", result.as_str())],
-            count,
-        );
+        let version = version.map_or("none", TlsVersion::as_str);
+        handshakes.with(&[("version", version), ("result", result.as_str())], count);
     }
     let mut open = to.gauge(
         "smtp_connections",

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dane::{ClientConfigs, Group, MinimumVersion, SetupError, WebPki, WebPkiSetupError};
+use dane::{ClientConfigs, Group, SetupError, WebPki, WebPkiSetupError};
 use delivery::TlsClient;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
@@ -62,22 +62,21 @@ pub(crate) fn client(settings: &Tls) -> Result<TlsClient, TlsError> {
 pub(crate) fn parts(settings: &Tls) -> Result<(ClientConfigs, WebPki), TlsError> {
     let provider = provider(settings);
     let webpki = WebPki::new(Arc::new(roots(settings)?), &provider)?;
-    let minimum = match settings.minimum {
-        TlsVersion::V12 => MinimumVersion::Tls12,
-        TlsVersion::V13 => MinimumVersion::Tls13,
-    };
-    Ok((ClientConfigs::new(provider, minimum)?, webpki))
+    Ok((ClientConfigs::new(provider, minimum(settings))?, webpki))
+}
+
+fn minimum(settings: &Tls) -> dane::TlsVersion {
+    match settings.minimum {
+        TlsVersion::V12 => dane::TlsVersion::Tls12,
+        TlsVersion::V13 => dane::TlsVersion::Tls13,
+    }
 }
 
 /// Verifies name servers over TLS, with the same roots and the same settings.
 pub(crate) fn name_server_client(settings: &Tls) -> Result<Arc<rustls::ClientConfig>, TlsError> {
-    let versions: &[&rustls::SupportedProtocolVersion] = match settings.minimum {
-        TlsVersion::V12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
-        TlsVersion::V13 => &[&rustls::version::TLS13],
-    };
     let roots = roots(settings)?;
     let builder = rustls::ClientConfig::builder_with_provider(provider(settings))
-        .with_protocol_versions(versions)
+        .with_protocol_versions(minimum(settings).and_later())
         .map_err(TlsError::NameServers)?;
     Ok(Arc::new(
         builder.with_root_certificates(roots).with_no_client_auth(),

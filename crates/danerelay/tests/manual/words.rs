@@ -3,8 +3,8 @@
 use std::fs;
 
 use mail::cause::{
-    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Limit, LoginFault, Lookup, NoWay,
-    OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
+    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Limit, LoginFault, Lookup, Missing,
+    NoWay, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
 };
 use mail::{
     CauseKind, Culprit, DaneVerdict, FailCause, FailedLookup, LookupFailure, ReplyCode, SkipReason, Stage,
@@ -158,11 +158,11 @@ fn causes() -> Vec<Cause> {
     let mut causes = vec![
         refused(451),
         refused(550),
-        Cause::Smtp(SmtpFault::TooLarge(10240)),
-        Cause::Smtp(SmtpFault::No8BitMime),
-        Cause::Smtp(SmtpFault::NoRequireTls),
-        Cause::Smtp(SmtpFault::NoSmtpUtf8(BeyondAscii::Address)),
-        Cause::Smtp(SmtpFault::NoSmtpUtf8(BeyondAscii::Header)),
+        Cause::Smtp(SmtpFault::Lacks(Missing::Size(10240))),
+        Cause::Smtp(SmtpFault::Lacks(Missing::EightBitMime)),
+        Cause::Smtp(SmtpFault::Lacks(Missing::RequireTls)),
+        Cause::Smtp(SmtpFault::Lacks(Missing::SmtpUtf8(BeyondAscii::Address))),
+        Cause::Smtp(SmtpFault::Lacks(Missing::SmtpUtf8(BeyondAscii::Header))),
         Cause::Login(LoginFault::Unauthenticated),
         Cause::Login(LoginFault::NotOffered),
         Cause::Login(LoginFault::Challenge),
@@ -314,10 +314,12 @@ fn group(cause: &Cause) -> (usize, usize) {
         ) => (6, 4),
         Cause::Smtp(
             SmtpFault::Refused { .. }
-            | SmtpFault::TooLarge(_)
-            | SmtpFault::No8BitMime
-            | SmtpFault::NoRequireTls
-            | SmtpFault::NoSmtpUtf8(BeyondAscii::Address | BeyondAscii::Header),
+            | SmtpFault::Lacks(
+                Missing::Size(_)
+                | Missing::EightBitMime
+                | Missing::RequireTls
+                | Missing::SmtpUtf8(BeyondAscii::Address | BeyondAscii::Header),
+            ),
         ) => (7, 7),
     }
 }

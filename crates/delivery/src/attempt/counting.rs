@@ -16,7 +16,7 @@
 //! our own resolver; mail for which the receiver's policies do not count, our own reports among it; destinations that are
 //! addresses.
 
-use dane::PkixFailure;
+use dane::{PkixFailure, WebPkiVerdict};
 use mail::cause::{Cause, Demand, TlsFault, Unproven};
 use mail::tls_results::printed;
 use mail::{DaneVerdict, Domain, NextHop, SkipReason, TlsFailure, TlsPolicy, TlsResult, TlsSession, TlsTag};
@@ -27,7 +27,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::target::Target;
 use super::walk::Attempt;
-use crate::connections::{Seen, TlsFacts};
+use crate::connections::{Seen, TlsOutcome};
 use crate::route::{Route, RouteHost};
 
 /// The reason where a policy does not name a host; there is no type of its own for it (RFC 8460 §4.3.3).
@@ -45,49 +45,52 @@ struct Session<'a> {
     known: TlsFailure,
 }
 
-/// Whether a session met a policy; `None` if that is not known.
-type Judged = Option<Result<(), TlsFailure>>;
+/// Whether a session met a policy.
+enum Judged {
+    /// It is not judged by that one, or the result is not known.
+    Unknown,
+    Met,
+    Failed(TlsFailure),
+}
 
 impl Attempt<'_, '_> {
     /// A new session has met its requirement.
-    pub(super) fn count_opened(&mut self, target: &Target<'_>, tls: &TlsFacts, seen: &Seen) {
+    pub(super) fn count_opened(&mut self, target: &Target<'_>, tls: &TlsOutcome, seen: &Seen) {
         let Some(session) = self.session_at(target, seen) else {
             return;
         };
-        let has_tls = tls.session.is_some();
-        let met = || {
-            let missed = tls.fail.as_ref();
-            match (has_tls, missed.and_then(Cause::tls_result)) {
-                (true, _) => Some(Ok(())),
-                (false, Some(result)) => Some(Err(session.failure(result, missed))),
-                // TLS was not tried.
-                (false, None) => None,
-            }
+        let met = || match tls {
+            TlsOutcome::Session(_) => Judged::Met,
+            TlsOutcome::Missing(cause) => match cause.tls_result() {
+                Some(result) => Judged::Failed(session.failure(result, cause)),
+                None => Judged::Unknown,
+            },
+            TlsOutcome::NotTried => Judged::Unknown,
         };
         let tlsa = match &target.terms.verdict {
-            DaneVerdict::Verify | DaneVerdict::VerifyHostOnly => Some(Ok(())),
+            DaneVerdict::Verify | DaneVerdict::VerifyHostOnly => Judged::Met,
             DaneVerdict::EncryptNoUsable => {
                 let unusable = Cause::Policy(Demand::NoUsableTlsa);
-                Some(Err(session
-                    .known
-                    .clone()
-                    .of_kind(TlsResult::TlsaInvalid)
-                    .because(&unusable.to_string())))
+                Judged::Failed(session.failure(TlsResult::TlsaInvalid, &unusable))
             }
             DaneVerdict::NotReached
             | DaneVerdict::Skip(_)
             | DaneVerdict::Softfail(_)
-            | DaneVerdict::Fail(_) => None,
+            | DaneVerdict::Fail(_) => Judged::Unknown,
         };
         let sts = match (session.is_allowed(), met()) {
-            (Some(false), Some(_)) => Some(Err(session.not_in_policy())),
+            (None, _) | (_, Judged::Unknown) => Judged::Unknown,
+            (Some(false), Judged::Met | Judged::Failed(_)) => Judged::Failed(session.not_in_policy()),
             // It was verified for this name in the handshake.
-            (Some(true), Some(Ok(()))) if target.terms.requirement == Requirement::Pkix => Some(Ok(())),
-            (Some(true), Some(Ok(()))) => self.judge_chain(&session, &seen.chain),
-            (Some(true), unmet) => unmet,
-            (None, _) | (_, None) => None,
+            (Some(true), Judged::Met) if target.terms.requirement == Requirement::Pkix => Judged::Met,
+            (Some(true), Judged::Met) => self.judge_chain(&session, &seen.chain),
+            (Some(true), failed @ Judged::Failed(_)) => failed,
         };
-        let none = if publishes_nothing(target) { met() } else { None };
+        let none = if publishes_nothing(target) {
+            met()
+        } else {
+            Judged::Unknown
+        };
         self.count(&session, session.by_policy(tlsa, sts, none));
     }
 
@@ -96,7 +99,7 @@ impl Attempt<'_, '_> {
         let (Some(session), Some(result)) = (self.session_at(target, seen), cause.tls_result()) else {
             return;
         };
-        let failed = || Some(Err(session.failure(result, Some(cause))));
+        let failed = || Judged::Failed(session.failure(result, cause));
         let (is_of_dane, is_of_web_pki) = match cause {
             Cause::Tls(TlsFault::Unproven(Unproven::Dane(_))) => (true, false),
             Cause::Tls(TlsFault::Unproven(Unproven::WebPki(..))) => (false, true),
@@ -119,14 +122,18 @@ impl Attempt<'_, '_> {
         let tlsa = if is_dane_asked && !is_of_web_pki {
             failed()
         } else {
-            None
+            Judged::Unknown
         };
         let sts = match session.is_allowed() {
-            Some(false) => Some(Err(session.not_in_policy())),
+            Some(false) => Judged::Failed(session.not_in_policy()),
             Some(true) if !is_of_dane => failed(),
-            Some(true) | None => None,
+            Some(true) | None => Judged::Unknown,
         };
-        let none = if publishes_nothing(target) { failed() } else { None };
+        let none = if publishes_nothing(target) {
+            failed()
+        } else {
+            Judged::Unknown
+        };
         self.count(&session, session.by_policy(tlsa, sts, none));
     }
 
@@ -155,10 +162,10 @@ impl Attempt<'_, '_> {
             | Cause::Login(_)
             | Cause::Smtp(_) => {
                 let policy = session.tlsa().unwrap_or_else(|| session.tlsa_unknown());
-                (Some(policy), session.failure(result, Some(cause)))
+                (Some(policy), session.failure(result, cause))
             }
         };
-        self.count(&session, policy.map(|policy| (policy, Err(failure))));
+        self.count(&session, policy.map(|policy| (policy, Some(failure))));
     }
 
     /// The whole destination is passed over.
@@ -219,15 +226,16 @@ impl Attempt<'_, '_> {
 
     /// What the WebPKI says about what the host presented; it is asked whatever was demanded of it.
     fn judge_chain(&self, session: &Session<'_>, chain: &[CertificateDer<'_>]) -> Judged {
-        let host = session.host?;
-        let name = host.name()?;
-        let verdict = self.deliverer.connections.web_pki_verdict(chain, name)?;
+        let Some((host, name)) = session.host.and_then(|host| Some((host, host.name()?))) else {
+            return Judged::Unknown;
+        };
         // Another name was asked for in the handshake, so the host may have chosen another certificate.
         let is_of_name = host.dane.as_ref().is_none_or(|dane| dane.base == *name);
-        match verdict {
-            Ok(()) => Some(Ok(())),
-            Err(_) if !is_of_name => None,
-            Err(failure) => {
+        match self.deliverer.connections.web_pki_verdict(chain, name) {
+            WebPkiVerdict::NotAsked => Judged::Unknown,
+            WebPkiVerdict::Valid => Judged::Met,
+            WebPkiVerdict::Invalid(_) if !is_of_name => Judged::Unknown,
+            WebPkiVerdict::Invalid(failure) => {
                 let result = match failure {
                     PkixFailure::NameMismatch => TlsResult::CertificateHostMismatch,
                     PkixFailure::Expired | PkixFailure::NotYetValid => TlsResult::CertificateExpired,
@@ -236,16 +244,16 @@ impl Attempt<'_, '_> {
                     }
                 };
                 let known = session.known.clone().of_kind(result);
-                Some(Err(known.because(&failure.to_string())))
+                Judged::Failed(known.because(&failure.to_string()))
             }
         }
     }
 
-    /// Counts what is known, and once in an attempt that the MTA-STS policy could not be had.
+    /// Counts how each policy was met, or failed, and once in an attempt that the MTA-STS policy could not be had.
     fn count(
         &mut self,
         session: &Session<'_>,
-        judged: impl IntoIterator<Item = (TlsPolicy, Result<(), TlsFailure>)>,
+        judged: impl IntoIterator<Item = (TlsPolicy, Option<TlsFailure>)>,
     ) {
         let at = self.deliverer.clock.now();
         let mut counted = false;
@@ -257,8 +265,8 @@ impl Attempt<'_, '_> {
                 failure,
             });
         };
-        for (policy, judged) in judged {
-            add(policy, judged.err());
+        for (policy, failure) in judged {
+            add(policy, failure);
             counted = true;
         }
         if counted
@@ -271,6 +279,18 @@ impl Attempt<'_, '_> {
     }
 }
 
+impl Judged {
+    /// The policy, if something was judged by it, and the failure if there was one.
+    fn by(self, policy: impl FnOnce() -> Option<TlsPolicy>) -> Option<(TlsPolicy, Option<TlsFailure>)> {
+        let failure = match self {
+            Self::Unknown => return None,
+            Self::Met => None,
+            Self::Failed(failure) => Some(failure),
+        };
+        Some((policy()?, failure))
+    }
+}
+
 impl Session<'_> {
     /// What is known, each with the policy that it was judged by; policies that nothing is judged by are not made.
     fn by_policy(
@@ -278,19 +298,19 @@ impl Session<'_> {
         tlsa: Judged,
         sts: Judged,
         none: Judged,
-    ) -> impl Iterator<Item = (TlsPolicy, Result<(), TlsFailure>)> {
-        let tlsa = tlsa.and_then(|judged| Some((self.tlsa()?, judged)));
-        let sts = sts.and_then(|judged| Some((self.sts()?, judged)));
-        let none = none.and_then(|judged| Some((self.no_policy()?, judged)));
+    ) -> impl Iterator<Item = (TlsPolicy, Option<TlsFailure>)> {
+        let tlsa = tlsa.by(|| self.tlsa());
+        let sts = sts.by(|| self.sts());
+        let none = none.by(|| self.no_policy());
         [tlsa, sts, none].into_iter().flatten()
     }
 
-    fn failure(&self, result: TlsResult, cause: Option<&Cause>) -> TlsFailure {
+    fn failure(&self, result: TlsResult, cause: &Cause) -> TlsFailure {
         let known = self.known.clone().of_kind(result);
         match cause {
             // Said by the kind.
-            None | Some(Cause::Tls(TlsFault::NotOffered)) => known,
-            Some(cause) => known.because(&cause.to_string()),
+            Cause::Tls(TlsFault::NotOffered) => known,
+            cause => known.because(&cause.to_string()),
         }
     }
 

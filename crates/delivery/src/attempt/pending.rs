@@ -193,7 +193,7 @@ fn broken_tls(failure: &SessionFailure, target: &Target<'_>, record: &HostRecord
     if !insists || target.route.message.is_waived() {
         return None;
     }
-    record.connection.as_ref()?.tls.fail.clone()
+    record.connection.as_ref()?.tls.missing().cloned()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use dane::{TlsaRecord, TlsaSet};
+use dane::{TlsaRecord, TlsaSet, VerifyCode};
 use mail::sighting::Spot;
 use mail::{AddressFamily, Cause, DaneVerdict, DeliverySecurity, Domain, DomainPart, Security};
 use policy::decision::Requirement;
@@ -11,7 +11,7 @@ use policy::facts::MtaSts;
 use policy::settings::DaneMode;
 use tokio::time::Instant;
 
-use crate::connections::{DanePeer, TlsFacts};
+use crate::connections::{DanePeer, TlsOutcome};
 use crate::route::{Route, RouteHost};
 
 /// The maximum number of TLSA records shown in a line if none of them matched.
@@ -25,7 +25,7 @@ pub(crate) struct HostRecord {
     pub(crate) port: u16,
     name: Option<Domain>,
     pub(crate) base: Option<Domain>,
-    pub(crate) tlsa: Option<String>,
+    pub(crate) tlsa: Option<Arc<str>>,
     mta_sts: Option<MtaSts>,
     /// The word for the destination's MTA-STS policy.
     pub(crate) sts: Option<&'static str>,
@@ -38,7 +38,9 @@ pub(crate) struct HostRecord {
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
     pub(crate) address: IpAddr,
-    pub(crate) tls: TlsFacts,
+    pub(crate) tls: TlsOutcome,
+    /// OpenSSL's number and text for the result of the check, if there was one.
+    pub(crate) valid: Option<VerifyCode>,
     /// What it had to achieve.
     pub(crate) requirement: Requirement,
     pub(crate) verdict: DaneVerdict,
@@ -95,12 +97,18 @@ impl HostRecord {
 
     /// A host of the route that was not connected to.
     pub(crate) fn passed_over(route: &Route, host: &RouteHost) -> Self {
-        let dane = host.dane.as_ref();
+        Self {
+            tlsa: host.dane.as_ref().map(published),
+            ..Self::tried(route, host)
+        }
+    }
+
+    /// A host of the route, without its records.
+    fn tried(route: &Route, host: &RouteHost) -> Self {
         Self {
             mode: host.facts.policy.dane,
             name: host.name.clone(),
-            base: dane.map(|dane| dane.base.clone()),
-            tlsa: dane.map(published),
+            base: host.dane.as_ref().map(|dane| dane.base.clone()),
             mta_sts: host.facts.mta_sts,
             ..Self::none(route)
         }
@@ -108,12 +116,12 @@ impl HostRecord {
 
     /// A host that was connected to.
     pub(crate) fn connected(route: &Route, host: &RouteHost, connection: Connection) -> Self {
-        let matched = connection.tls.matched.clone();
-        let record = Self::passed_over(route, host);
+        let session = connection.tls.session();
+        let matched = session.and_then(|session| session.matched.clone());
         Self {
-            tlsa: matched.or(record.tlsa.clone()),
+            tlsa: matched.or_else(|| host.dane.as_ref().map(published)),
             connection: Some(connection),
-            ..record
+            ..Self::tried(route, host)
         }
     }
 
@@ -200,18 +208,18 @@ impl HostRecord {
                 Some(MtaSts::EnforceMatch) => DeliverySecurity::MtaSts,
                 Some(MtaSts::Testing | MtaSts::EnforceMismatch) | None => DeliverySecurity::Verified,
             },
-            Requirement::Opportunistic | Requirement::Encrypted if connection.tls.session.is_some() => {
-                DeliverySecurity::Encrypted
-            }
             Requirement::Clear | Requirement::Opportunistic | Requirement::Encrypted => {
-                DeliverySecurity::Clear
+                match connection.tls {
+                    TlsOutcome::Session(_) => DeliverySecurity::Encrypted,
+                    TlsOutcome::NotTried | TlsOutcome::Missing(_) => DeliverySecurity::Clear,
+                }
             }
         }
     }
 }
 
 /// The records of a host, shortened: the usable ones, or all if none is usable.
-fn published(dane: &DanePeer) -> String {
+fn published(dane: &DanePeer) -> Arc<str> {
     let usable = dane.set.usable().iter();
     let unusable = dane.set.unusable().iter().map(|(record, _)| record);
     let records: Vec<&TlsaRecord> = if dane.set.is_usable() {
@@ -226,8 +234,8 @@ fn published(dane: &DanePeer) -> String {
         .collect();
     let list = shown.join(", ");
     match records.len().saturating_sub(RECORDS) {
-        0 => list,
-        more => format!("{list} and {more} more"),
+        0 => list.into(),
+        more => format!("{list} and {more} more").into(),
     }
 }
 
@@ -239,14 +247,10 @@ mod tests {
     fn security(
         requirement: Requirement,
         verdict: DaneVerdict,
-        session: Option<&str>,
+        tls: TlsOutcome,
         mta_sts: Option<MtaSts>,
     ) -> DeliverySecurity {
         let now = Instant::now();
-        let tls = TlsFacts {
-            session: session.map(str::to_owned),
-            ..TlsFacts::default()
-        };
         let record = HostRecord {
             mode: DaneMode::Opportunistic,
             mx: None,
@@ -259,6 +263,7 @@ mod tests {
             connection: Some(Connection {
                 address: IpAddr::from([192, 0, 2, 1]),
                 tls,
+                valid: None,
                 requirement,
                 verdict,
                 published: None,
@@ -273,33 +278,40 @@ mod tests {
         record.security()
     }
 
+    fn outcome(has_tls: bool) -> TlsOutcome {
+        if has_tls {
+            TlsOutcome::Session(crate::connections::TlsFacts::example())
+        } else {
+            TlsOutcome::NotTried
+        }
+    }
+
     #[test]
     fn security_is_what_was_demanded_or_what_was_there() {
         use DeliverySecurity as Is;
         use Requirement::{Dane, DaneAndPkix, Encrypted, Opportunistic, Pkix};
-        let tls = Some("TLSv1.3:TLS_AES_256_GCM_SHA384");
         let skip = || DaneVerdict::Skip(mail::SkipReason::InsecureHost);
         let enforced = Some(MtaSts::EnforceMatch);
-        for (requirement, verdict, session, mta_sts, expected) in [
-            (Dane, DaneVerdict::Verify, tls, None, Is::Dane),
-            (Dane, DaneVerdict::VerifyHostOnly, tls, None, Is::DaneHostOnly),
-            (DaneAndPkix, DaneVerdict::Verify, tls, enforced, Is::Dane),
+        for (requirement, verdict, has_tls, mta_sts, expected) in [
+            (Dane, DaneVerdict::Verify, true, None, Is::Dane),
+            (Dane, DaneVerdict::VerifyHostOnly, true, None, Is::DaneHostOnly),
+            (DaneAndPkix, DaneVerdict::Verify, true, enforced, Is::Dane),
             (
                 DaneAndPkix,
                 DaneVerdict::VerifyHostOnly,
-                tls,
+                true,
                 enforced,
                 Is::DaneHostOnly,
             ),
-            (Pkix, skip(), tls, None, Is::Verified),
-            (Pkix, skip(), tls, Some(MtaSts::Testing), Is::Verified),
-            (Pkix, skip(), tls, enforced, Is::MtaSts),
-            (Encrypted, DaneVerdict::EncryptNoUsable, tls, None, Is::Encrypted),
-            (Opportunistic, skip(), tls, None, Is::Encrypted),
-            (Opportunistic, skip(), None, None, Is::Clear),
+            (Pkix, skip(), true, None, Is::Verified),
+            (Pkix, skip(), true, Some(MtaSts::Testing), Is::Verified),
+            (Pkix, skip(), true, enforced, Is::MtaSts),
+            (Encrypted, DaneVerdict::EncryptNoUsable, true, None, Is::Encrypted),
+            (Opportunistic, skip(), true, None, Is::Encrypted),
+            (Opportunistic, skip(), false, None, Is::Clear),
         ] {
             assert_eq!(
-                security(requirement, verdict, session, mta_sts),
+                security(requirement, verdict, outcome(has_tls), mta_sts),
                 expected,
                 "{requirement:?}"
             );

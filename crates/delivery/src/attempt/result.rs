@@ -57,7 +57,7 @@ pub(crate) struct RecipientResult<'a> {
 pub(crate) enum Ending {
     /// The next hop took responsibility.
     Sent {
-        reply: smtp::Reply,
+        reply: Arc<smtp::Reply>,
         success_report: SuccessReport,
     },
     /// It did not; the failure says what that means.

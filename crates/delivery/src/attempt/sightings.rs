@@ -195,7 +195,7 @@ fn of_connection(
         .enumerate()
         .map(certificate)
         .collect();
-    let has_tls = connection.tls.session.is_some() || !presented.is_empty();
+    let has_tls = connection.tls.session().is_some() || !presented.is_empty();
     Evidence {
         at,
         address: Some(connection.address),
@@ -203,7 +203,7 @@ fn of_connection(
         base: record.base().cloned(),
         published: connection.published.as_deref().map(records).unwrap_or_default(),
         starttls: starttls(connection.failed.as_ref(), has_tls),
-        session: connection.tls.session.clone(),
+        session: connection.tls.session().map(ToString::to_string),
         presented,
         reason: String::new(),
     }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::record::Connection;
 use super::result::Later;
-use crate::connections::{ClearedSession, Peer, Seen, TlsFacts, Witness};
+use crate::connections::{ClearedSession, Peer, Seen, TlsOutcome, Witness};
 use crate::failure::SessionFailure;
 use crate::route::{Route, RouteHost};
 use crate::trace::{Step, Trace};
@@ -144,9 +144,10 @@ impl Target<'_> {
 
     /// A connection that can now send.
     pub(crate) fn connection(&self, session: &ClearedSession, shown: Shown) -> Connection {
-        let mut tls = session.tls().clone();
-        tls.valid = self.terms.failed_check.or(tls.valid);
+        let tls = session.tls().clone();
+        let checked = tls.session().and_then(|session| session.valid);
         Connection {
+            valid: self.terms.failed_check.or(checked),
             requirement: session.requirement(),
             ..self.ready_now(tls, None, shown)
         }
@@ -154,18 +155,18 @@ impl Target<'_> {
 
     /// A connection that has just failed.
     pub(crate) fn failed_connection(&self, failure: &SessionFailure, shown: Shown) -> Connection {
-        let tls = TlsFacts {
+        let missing = TlsOutcome::Missing(failure.cause.clone());
+        Connection {
             valid: failure.valid,
-            fail: Some(failure.cause.clone()),
-            ..TlsFacts::default()
-        };
-        self.ready_now(tls, Some(failure.cause.clone()), shown)
+            ..self.ready_now(missing, Some(failure.cause.clone()), shown)
+        }
     }
 
-    fn ready_now(&self, tls: TlsFacts, failed: Option<Cause>, shown: Shown) -> Connection {
+    fn ready_now(&self, tls: TlsOutcome, failed: Option<Cause>, shown: Shown) -> Connection {
         Connection {
             address: self.address,
             tls,
+            valid: None,
             requirement: self.terms.requirement,
             verdict: self.terms.verdict.clone(),
             published: self.host.dane.as_ref().map(|dane| Arc::clone(&dane.set)),

@@ -229,12 +229,7 @@ fn is_put_off(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Failed(failure) => match &failure.cause {
             Cause::Smtp(SmtpFault::Refused { stage, code, .. }) => *stage == Stage::Rcpt && code.class() == 4,
-            Cause::Smtp(
-                SmtpFault::TooLarge(_)
-                | SmtpFault::No8BitMime
-                | SmtpFault::NoSmtpUtf8(_)
-                | SmtpFault::NoRequireTls,
-            )
+            Cause::Smtp(SmtpFault::Lacks(_))
             | Cause::Connection(_)
             | Cause::Ours(_)
             | Cause::Dns(..)
@@ -258,12 +253,7 @@ fn is_stale(ended: &Ended<'_>) -> bool {
     let is_nothing = |verdict: &Verdict| match verdict {
         // Found out here, from what the server had announced.
         Verdict::Failed(failure) => match &failure.cause {
-            Cause::Smtp(
-                SmtpFault::TooLarge(_)
-                | SmtpFault::No8BitMime
-                | SmtpFault::NoSmtpUtf8(_)
-                | SmtpFault::NoRequireTls,
-            ) => true,
+            Cause::Smtp(SmtpFault::Lacks(_)) => true,
             cause => is_fault_of_session(cause),
         },
         Verdict::Accepted(_) | Verdict::Open(_) | Verdict::Damaged(_) => false,
@@ -293,12 +283,7 @@ fn is_fault_of_session(cause: &Cause) -> bool {
             *stage == Stage::Rset || *stage == Stage::Mail && is_over
         }
         Cause::Connection(ConnectionFault::Unreachable(_))
-        | Cause::Smtp(
-            SmtpFault::TooLarge(_)
-            | SmtpFault::No8BitMime
-            | SmtpFault::NoSmtpUtf8(_)
-            | SmtpFault::NoRequireTls,
-        )
+        | Cause::Smtp(SmtpFault::Lacks(_))
         | Cause::Ours(_)
         | Cause::Dns(..)
         | Cause::Destination(_)

@@ -432,7 +432,9 @@ impl<'a> Attempt<'a, '_> {
         if let Ok(ready) = timeout(NOTABLE, &mut waiting).await {
             return ready;
         }
-        target.trace.tell(|| Step::Waits("for a connection: all are in use"));
+        target
+            .trace
+            .tell(|| Step::Waits("for a connection: all are in use"));
         let ready = waiting.await;
         target.trace.tell(|| Step::Waited(began.elapsed()));
         ready

@@ -2,23 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use dane::TlsVersion;
 use mail::Cause;
 use mail::cause::TlsFault;
-use rustls::ProtocolVersion;
 
 use super::clearance::Achieved;
 use crate::failure::SessionFailure;
-
-/// The version of TLS that was agreed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ShakenVersion {
-    /// TLS 1.3.
-    Tls13,
-    /// TLS 1.2.
-    Tls12,
-    /// None: the handshake did not end well.
-    None,
-}
 
 /// How a handshake ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,28 +26,6 @@ pub enum ShakenResult {
     GivenUp,
     /// For a reason on our own side.
     Ours,
-}
-
-impl ShakenVersion {
-    /// Each of them.
-    pub const ALL: [Self; 3] = [Self::Tls13, Self::Tls12, Self::None];
-
-    /// The value of the label.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tls13 => "TLSv1.3",
-            Self::Tls12 => "TLSv1.2",
-            Self::None => "none",
-        }
-    }
-
-    fn of(agreed: Option<ProtocolVersion>) -> Self {
-        match agreed {
-            Some(ProtocolVersion::TLSv1_3) => Self::Tls13,
-            Some(ProtocolVersion::TLSv1_2) => Self::Tls12,
-            _ => Self::None,
-        }
-    }
 }
 
 impl ShakenResult {
@@ -103,9 +70,12 @@ impl ShakenResult {
     }
 }
 
+/// The versions that can be agreed on, and none where a handshake did not end well.
+const VERSIONS: [Option<TlsVersion>; 3] = [Some(TlsVersion::Tls13), Some(TlsVersion::Tls12), None];
+
 /// The number of handshakes for each version and result.
 #[derive(Debug, Default)]
-pub struct Handshakes([[AtomicU64; ShakenResult::ALL.len()]; ShakenVersion::ALL.len()]);
+pub struct Handshakes([[AtomicU64; ShakenResult::ALL.len()]; VERSIONS.len()]);
 
 /// One handshake in progress; if nobody says how it ended, it was given up.
 pub(super) struct Shaking<'a> {
@@ -113,20 +83,18 @@ pub(super) struct Shaking<'a> {
 }
 
 impl Handshakes {
-    /// All of them.
-    pub fn all(&self) -> impl Iterator<Item = (ShakenVersion, ShakenResult, u64)> {
-        ShakenVersion::ALL
-            .into_iter()
-            .zip(&self.0)
-            .flat_map(|(version, row)| {
-                let counts = ShakenResult::ALL.into_iter().zip(row);
-                counts.map(move |(result, count)| (version, result, count.load(Ordering::Relaxed)))
-            })
+    /// All of them; the version is `None` where a handshake did not end well.
+    pub fn all(&self) -> impl Iterator<Item = (Option<TlsVersion>, ShakenResult, u64)> {
+        VERSIONS.into_iter().zip(&self.0).flat_map(|(version, row)| {
+            let counts = ShakenResult::ALL.into_iter().zip(row);
+            counts.map(move |(result, count)| (version, result, count.load(Ordering::Relaxed)))
+        })
     }
 
-    fn count(&self, version: ShakenVersion, result: ShakenResult) {
-        let row = self.0.get(version as usize);
-        if let Some(count) = row.and_then(|row| row.get(result as usize)) {
+    fn count(&self, agreed: Option<TlsVersion>, result: ShakenResult) {
+        let mut rows = VERSIONS.into_iter().zip(&self.0);
+        let row = rows.find(|(version, _)| *version == agreed);
+        if let Some(count) = row.and_then(|(_, row)| row.get(result as usize)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -137,15 +105,15 @@ impl<'a> Shaking<'a> {
         Self { counts }
     }
 
-    pub(super) fn ended(&mut self, version: Option<ProtocolVersion>, achieved: &Achieved) {
+    pub(super) fn ended(&mut self, version: Option<TlsVersion>, achieved: &Achieved) {
         if let Some(counts) = self.counts.take() {
-            counts.count(ShakenVersion::of(version), ShakenResult::achieved(achieved));
+            counts.count(version, ShakenResult::achieved(achieved));
         }
     }
 
     pub(super) fn failed(&mut self, failure: &SessionFailure) {
         if let Some(counts) = self.counts.take() {
-            counts.count(ShakenVersion::None, ShakenResult::failed(&failure.cause));
+            counts.count(None, ShakenResult::failed(&failure.cause));
         }
     }
 }
@@ -153,7 +121,7 @@ impl<'a> Shaking<'a> {
 impl Drop for Shaking<'_> {
     fn drop(&mut self) {
         if let Some(counts) = self.counts {
-            counts.count(ShakenVersion::None, ShakenResult::GivenUp);
+            counts.count(None, ShakenResult::GivenUp);
         }
     }
 }
@@ -165,26 +133,19 @@ mod tests {
     #[test]
     fn each_handshake_is_counted_once_and_one_that_is_dropped_was_given_up() {
         let counts = Handshakes::default();
-        Shaking::begun(Some(&counts)).ended(Some(ProtocolVersion::TLSv1_2), &Achieved::Encrypted);
+        Shaking::begun(Some(&counts)).ended(Some(TlsVersion::Tls12), &Achieved::Encrypted);
         drop(Shaking::begun(Some(&counts)));
         drop(Shaking::begun(None));
         let counted: Vec<_> = counts.all().filter(|(_, _, count)| *count > 0).collect();
         assert_eq!(
             counted,
             [
-                (ShakenVersion::Tls12, ShakenResult::Unauthenticated, 1),
-                (ShakenVersion::None, ShakenResult::GivenUp, 1)
+                (Some(TlsVersion::Tls12), ShakenResult::Unauthenticated, 1),
+                (None, ShakenResult::GivenUp, 1)
             ]
         );
-        for (position, (version, result)) in ShakenVersion::ALL
-            .iter()
-            .flat_map(|version| ShakenResult::ALL.iter().map(move |result| (*version, *result)))
-            .enumerate()
-        {
-            assert_eq!(
-                version as usize * ShakenResult::ALL.len() + result as usize,
-                position
-            );
+        for (position, result) in ShakenResult::ALL.into_iter().enumerate() {
+            assert_eq!(result as usize, position);
         }
     }
 }

@@ -27,11 +27,13 @@ mod walk;
 mod wire;
 
 pub(crate) use self::dialled::{Dialled, NotOpened};
-pub use self::handshakes::{Handshakes, ShakenResult, ShakenVersion};
+pub use self::handshakes::{Handshakes, ShakenResult};
 pub(crate) use self::login::log_in;
 pub(crate) use self::places::{Destination, NotHere, Place};
 pub(crate) use self::pool::PooledSession;
 pub use self::session::{ClearedSession, Greeted, Secured};
 pub use self::tls::TlsClient;
-pub(crate) use self::tls::{DanePeer, Peer, Seen, TlsFacts, Witness};
+#[cfg(test)]
+pub(crate) use self::tls::TlsFacts;
+pub(crate) use self::tls::{DanePeer, Peer, Seen, TlsOutcome, Witness};
 pub(crate) use self::walk::{Connections, InClear, Ready, Terms, Want};

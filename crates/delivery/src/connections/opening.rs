@@ -258,12 +258,7 @@ fn is_sign_of_life(cause: &Cause) -> bool {
         | Cause::Dns(..)
         | Cause::Destination(_)
         | Cause::Policy(_) => false,
-        Cause::Smtp(
-            SmtpFault::TooLarge(_)
-            | SmtpFault::No8BitMime
-            | SmtpFault::NoSmtpUtf8(_)
-            | SmtpFault::NoRequireTls,
-        )
+        Cause::Smtp(SmtpFault::Lacks(_))
         | Cause::Login(_)
         | Cause::Tls(
             TlsFault::NotOffered
@@ -283,12 +278,7 @@ async fn leave(wire: Wire, failure: &SessionFailure) {
         Cause::Smtp(SmtpFault::Refused { .. }) | Cause::Tls(TlsFault::NotOffered | TlsFault::Refused(_)) => {
             wire.quit().await;
         }
-        Cause::Smtp(
-            SmtpFault::TooLarge(_)
-            | SmtpFault::No8BitMime
-            | SmtpFault::NoSmtpUtf8(_)
-            | SmtpFault::NoRequireTls,
-        )
+        Cause::Smtp(SmtpFault::Lacks(_))
         | Cause::Tls(
             TlsFault::DataBeforeHandshake
             | TlsFault::TimedOut

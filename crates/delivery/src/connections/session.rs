@@ -74,7 +74,7 @@ use smtp::{Command, Extension, Extensions, Reply};
 
 use super::clearance::Achieved;
 use super::places::Place;
-use super::tls::{Handshaken, Peer, TlsFacts};
+use super::tls::{Handshaken, Peer, TlsOutcome};
 use super::wire::{Stream, Wire};
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
@@ -90,7 +90,7 @@ pub struct Greeted {
 pub struct Secured {
     wire: Wire,
     extensions: Extensions,
-    tls: TlsFacts,
+    tls: TlsOutcome,
     achieved: Achieved,
 }
 
@@ -99,7 +99,7 @@ pub struct Secured {
 pub struct ClearedSession {
     wire: Wire,
     extensions: Extensions,
-    tls: TlsFacts,
+    tls: TlsOutcome,
     achieved: Achieved,
     requirement: Requirement,
     place: Place,
@@ -133,10 +133,7 @@ impl Secured {
         Self {
             wire: greeted.wire,
             extensions: greeted.extensions,
-            tls: TlsFacts {
-                fail,
-                ..TlsFacts::default()
-            },
+            tls: fail.map_or(TlsOutcome::NotTried, TlsOutcome::Missing),
             achieved,
         }
     }
@@ -171,14 +168,14 @@ impl Secured {
         Ok(Self {
             wire,
             extensions: Extensions::from_ehlo(&reply),
-            tls: facts,
+            tls: TlsOutcome::Session(facts),
             achieved,
         })
     }
 
     /// Whether it is over TLS.
     pub(super) fn is_over_tls(&self) -> bool {
-        self.tls.session.is_some()
+        self.tls.session().is_some()
     }
 
     /// The session if it meets `requirement`, the one with which it was opened.
@@ -214,8 +211,8 @@ impl ClearedSession {
         self.extensions.size_limit()
     }
 
-    /// What the log says about TLS.
-    pub(crate) fn tls(&self) -> &TlsFacts {
+    /// What became of TLS.
+    pub(crate) fn tls(&self) -> &TlsOutcome {
         &self.tls
     }
 

@@ -1,12 +1,13 @@
 //! The handshake: takes one requirement, returns a clearance or a failure.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use dane::{
-    ClientConfigs, DaneVerifier, PkixFailure, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal,
-    SetupError, TlsaSet, VerifyCode, WebPki, openssl_cipher_name, server_name,
+    ClientConfigs, DaneVerifier, PkixVerifier, RecordingVerifier, ReferenceIdentifiers, Refusal, SetupError,
+    TlsVersion, TlsaRecord, TlsaSet, VerifyCode, WebPki, WebPkiVerdict, openssl_cipher_name, server_name,
     server_name_or_address,
 };
 use mail::Domain;
@@ -15,7 +16,7 @@ use parking_lot::Mutex;
 use policy::decision::Requirement;
 use policy::settings::RouteTls;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{AlertDescription, ClientConfig, ClientConnection, ProtocolVersion};
+use rustls::{AlertDescription, ClientConfig, ClientConnection};
 use smtp::Reply;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -135,7 +136,7 @@ impl Peer<'_> {
     }
 
     /// Records the certificates of a server with which the handshake is complete.
-    fn shown(&self, connection: &ClientConnection, matched: Option<&str>) {
+    fn shown(&self, connection: &ClientConnection, matched: Option<&TlsaRecord>) {
         let Some(chain) = connection.peer_certificates() else {
             return;
         };
@@ -159,7 +160,7 @@ impl Peer<'_> {
     }
 
     /// Tells which certificates the server presented, and which TLSA records match them.
-    fn tell_of(&self, chain: &[CertificateDer<'_>], matched: Option<&str>) {
+    fn tell_of(&self, chain: &[CertificateDer<'_>], matched: Option<&TlsaRecord>) {
         if !self.trace.is_on() {
             return;
         }
@@ -178,7 +179,7 @@ impl Peer<'_> {
                 record,
                 standing,
                 matches: record.place_in(chain),
-                is_anchor: matched == Some(&*record.fingerprint().to_string()),
+                is_anchor: matched == Some(record),
             });
         }
     }
@@ -194,19 +195,86 @@ pub(crate) struct DanePeer {
     pub(crate) references: ReferenceIdentifiers,
 }
 
-/// What the log says about TLS.
-#[derive(Debug, Clone, Default)]
+/// What became of TLS on a connection.
+#[derive(Debug, Clone)]
+pub(crate) enum TlsOutcome {
+    /// It was not tried.
+    NotTried,
+    /// There is none, for this reason.
+    Missing(Cause),
+    /// There is a session.
+    Session(TlsFacts),
+}
+
+impl TlsOutcome {
+    /// The session, if there is one.
+    pub(crate) fn session(&self) -> Option<&TlsFacts> {
+        match self {
+            Self::Session(facts) => Some(facts),
+            Self::NotTried | Self::Missing(_) => None,
+        }
+    }
+
+    /// Why there is none, if it was tried or was missing.
+    pub(crate) fn missing(&self) -> Option<&Cause> {
+        match self {
+            Self::Missing(cause) => Some(cause),
+            Self::NotTried | Self::Session(_) => None,
+        }
+    }
+}
+
+/// What the log says about a session over TLS; as text `TLSv1.3:TLS_AES_256_GCM_SHA384`.
+#[derive(Debug, Clone)]
 pub(crate) struct TlsFacts {
-    /// `TLSv1.3:TLS_AES_256_GCM_SHA384`.
-    pub(crate) session: Option<String>,
-    /// OpenSSL's number and text for the result of the check.
-    pub(crate) valid: Option<VerifyCode>,
-    /// Why there is no session; `None` if TLS was not tried.
-    pub(crate) fail: Option<Cause>,
-    /// The TLSA record that matched.
-    pub(crate) matched: Option<String>,
+    version: Option<TlsVersion>,
+    /// By OpenSSL's name.
+    cipher: &'static str,
     /// The group of the key exchange, by its name in TLS.
     pub(crate) group: Option<&'static str>,
+    /// The result of the check, if there was one.
+    pub(crate) valid: Option<VerifyCode>,
+    /// The TLSA record that matched.
+    pub(crate) matched: Option<Arc<str>>,
+}
+
+impl TlsFacts {
+    fn of(connection: &ClientConnection, valid: Option<VerifyCode>) -> Self {
+        let suite = connection.negotiated_cipher_suite().map(|suite| suite.suite());
+        let group = connection.negotiated_key_exchange_group();
+        Self {
+            version: connection.protocol_version().and_then(TlsVersion::of),
+            cipher: suite.and_then(openssl_cipher_name).unwrap_or("unknown"),
+            group: group.and_then(|group| group.name().as_str()),
+            valid,
+            matched: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl TlsFacts {
+    /// A session as most are.
+    pub(crate) fn example() -> Self {
+        Self {
+            version: Some(TlsVersion::Tls13),
+            cipher: "TLS_AES_256_GCM_SHA384",
+            group: None,
+            valid: None,
+            matched: None,
+        }
+    }
+}
+
+impl fmt::Display for TlsFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}",
+            self.version.map_or("TLS", TlsVersion::as_str),
+            self.cipher
+        )
+    }
 }
 
 /// A completed handshake: the stream, and what was achieved on it.
@@ -237,16 +305,12 @@ impl TlsClient {
         }
     }
 
-    /// What the WebPKI says about a chain and a host's name; `None` if no roots are trusted here, or no certificate can have
-    /// the name.
-    pub(crate) fn web_pki_verdict(
-        &self,
-        chain: &[CertificateDer<'_>],
-        host: &Domain,
-    ) -> Option<Result<(), PkixFailure>> {
-        let name = server_name(host.as_str()).ok()?;
-        let webpki = self.webpki.as_ref()?;
-        Some(webpki.verify_chain(chain, &name, UnixTime::now()))
+    /// What the WebPKI says about a chain and a host's name.
+    pub(crate) fn web_pki_verdict(&self, chain: &[CertificateDer<'_>], host: &Domain) -> WebPkiVerdict {
+        match (&self.webpki, server_name(host.as_str())) {
+            (Some(webpki), Ok(name)) => webpki.verify_chain(chain, &name, UnixTime::now()).into(),
+            (None, _) | (_, Err(_)) => WebPkiVerdict::NotAsked,
+        }
     }
 
     fn configs(&self, hello: Hello) -> &ClientConfigs {
@@ -269,12 +333,12 @@ impl TlsClient {
         match &handshaken {
             Ok(done) => {
                 let connection = done.stream.get_ref().1;
-                shaking.ended(connection.protocol_version(), &done.achieved);
+                shaking.ended(done.facts.version, &done.achieved);
                 peer.trace.tell(|| Step::TlsDone {
-                    session: done.facts.session.as_deref().unwrap_or_default(),
+                    session: &done.facts,
                     group: done.facts.group,
                 });
-                peer.shown(connection, done.facts.matched.as_deref());
+                peer.shown(connection, done.achieved.matched().map(|matched| &matched.record));
             }
             Err(failure) => {
                 shaking.failed(failure);
@@ -327,15 +391,10 @@ impl TlsClient {
         )
         .await
         .map_err(broken)?;
-        let verdict = verifier.observed().and_then(|observed| observed.webpki);
-        let valid = verdict.map(|verdict| verdict.map_or_else(dane::PkixFailure::code, |()| VerifyCode::OK));
-        let facts = TlsFacts {
-            valid,
-            ..session_facts(stream.get_ref().1)
-        };
+        let valid = verifier.observed().and_then(|observed| observed.webpki.code());
         Ok(Handshaken {
+            facts: TlsFacts::of(stream.get_ref().1, valid),
             stream,
-            facts,
             achieved: Achieved::Encrypted,
         })
     }
@@ -354,13 +413,9 @@ impl TlsClient {
             .inspect_err(|_| peer.refused(|| verifier.refused()))
             .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
         let proof = verifier.proof(stream.get_ref().1).ok_or(NO_PROOF)?;
-        let facts = TlsFacts {
-            valid: Some(VerifyCode::OK),
-            ..session_facts(stream.get_ref().1)
-        };
         Ok(Handshaken {
+            facts: TlsFacts::of(stream.get_ref().1, Some(VerifyCode::OK)),
             stream,
-            facts,
             achieved: Achieved::ByName(proof),
         })
     }
@@ -379,14 +434,13 @@ impl TlsClient {
             .inspect_err(|_| peer.refused(|| verifier.refused()))
             .map_err(|error| refused_or_broken(verifier.refusal(), error))?;
         let proof = verifier.proof(stream.get_ref().1).ok_or(NO_PROOF)?;
-        let facts = TlsFacts {
-            valid: Some(VerifyCode::OK),
-            matched: Some(proof.matched().record.fingerprint().to_string()),
-            ..session_facts(stream.get_ref().1)
-        };
+        let matched = proof.matched().record.fingerprint().to_string();
         Ok(Handshaken {
+            facts: TlsFacts {
+                matched: Some(matched.into()),
+                ..TlsFacts::of(stream.get_ref().1, Some(VerifyCode::OK))
+            },
             stream,
-            facts,
             achieved: Achieved::ByDane(proof),
         })
     }
@@ -478,21 +532,4 @@ fn alert_name(alert: AlertDescription) -> String {
         name.push(c.to_ascii_lowercase());
     }
     name
-}
-
-fn session_facts(connection: &ClientConnection) -> TlsFacts {
-    let version = match connection.protocol_version() {
-        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-        _ => "TLS",
-    };
-    let suite = connection.negotiated_cipher_suite().map(|suite| suite.suite());
-    let cipher = suite.and_then(openssl_cipher_name).unwrap_or("unknown");
-    TlsFacts {
-        session: Some(format!("{version}:{cipher}")),
-        group: connection
-            .negotiated_key_exchange_group()
-            .and_then(|group| group.name().as_str()),
-        ..TlsFacts::default()
-    }
 }

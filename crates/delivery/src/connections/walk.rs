@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dane::{PkixFailure, TlsaRecord};
+use dane::{TlsaRecord, WebPkiVerdict};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use mail::cause::Cause;
@@ -356,11 +356,7 @@ impl Connections {
     }
 
     /// What the WebPKI says about what a host presented, whatever was demanded of it.
-    pub(crate) fn web_pki_verdict(
-        &self,
-        chain: &[CertificateDer<'_>],
-        host: &Domain,
-    ) -> Option<Result<(), PkixFailure>> {
+    pub(crate) fn web_pki_verdict(&self, chain: &[CertificateDer<'_>], host: &Domain) -> WebPkiVerdict {
         self.caller.tls.web_pki_verdict(chain, host)
     }
 

@@ -276,18 +276,9 @@ impl Wire {
 
 /// How many octets of a reply are kept at this stage.
 fn kept(stage: Stage) -> usize {
-    match stage {
-        Stage::Ehlo => EHLO_KEPT,
-        Stage::Connect
-        | Stage::Banner
-        | Stage::Starttls
-        | Stage::Auth
-        | Stage::Mail
-        | Stage::Rcpt
-        | Stage::Data
-        | Stage::Body
-        | Stage::FinalDot
-        | Stage::Rset
-        | Stage::Quit => smtp::reply::KEPT,
+    if stage == Stage::Ehlo {
+        EHLO_KEPT
+    } else {
+        smtp::reply::KEPT
     }
 }

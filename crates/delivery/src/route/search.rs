@@ -312,9 +312,9 @@ impl Search<'_> {
         .await;
         let expanded = match &found.addresses {
             host::Addresses::Found { expanded, .. } => Some(expanded),
-            host::Addresses::Unresolvable(_) | host::Addresses::Absent(_) | host::Addresses::OtherFamily(_) => {
-                None
-            }
+            host::Addresses::Unresolvable(_)
+            | host::Addresses::Absent(_)
+            | host::Addresses::OtherFamily(_) => None,
         };
         let (tlsa, dane) = match found.tlsa {
             host::Tlsa::NotAsked => (Tlsa::NotAsked, None),

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::settler::Settled;
 use crate::attempt::{HostRecord, RecipientResult};
 use crate::clock::since;
+use crate::connections::TlsOutcome;
 
 /// When each phase of an attempt began.
 #[derive(Clone, Copy)]
@@ -64,16 +65,18 @@ impl DeliveryLine<'_> {
             to: self.recipient.address.clone(),
             mode: record.mode.as_str(),
             dane: self.settlement.verdict.clone(),
-            tls: tls.and_then(|tls| tls.session.clone()),
-            tls_fail: tls.and_then(|tls| tls.fail.as_ref()).and_then(Cause::tlsfail),
-            tls_valid: tls.and_then(|tls| tls.valid).map(|code| code.to_string()),
+            tls: tls.and_then(TlsOutcome::session).map(ToString::to_string),
+            tls_fail: tls.and_then(TlsOutcome::missing).and_then(Cause::tlsfail),
+            tls_valid: connection
+                .and_then(|connection| connection.valid)
+                .map(|code| code.to_string()),
             host: record.host().cloned(),
             address: connection.map(|connection| connection.address),
             port: record.port,
             outcome: self.settlement.outcome.clone(),
             mx: record.mx,
             base: record.base.clone(),
-            tlsa: record.tlsa.clone(),
+            tlsa: record.tlsa.as_deref().map(str::to_owned),
             sts: record.sts,
             delay: self.delays.total,
             delays: self.delays.stages,

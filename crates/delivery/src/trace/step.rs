@@ -68,7 +68,7 @@ pub(crate) enum Step<'a> {
     },
     TlsDone {
         /// Version and cipher suite.
-        session: &'a str,
+        session: &'a dyn Display,
         /// The group of the key exchange.
         group: Option<&'a str>,
     },
@@ -221,7 +221,7 @@ impl Display for Step<'_> {
             Self::GivenUp => f.write_str("another address answered sooner"),
             Self::TlsBegun { sni: Some(name) } => write!(f, "handshake begun, SNI {name}, no ALPN"),
             Self::TlsBegun { sni: None } => f.write_str("handshake begun, no SNI, no ALPN"),
-            Self::TlsDone { session, group: None } => f.write_str(session),
+            Self::TlsDone { session, group: None } => session.fmt(f),
             Self::TlsDone {
                 session,
                 group: Some(group),

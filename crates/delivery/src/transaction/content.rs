@@ -64,7 +64,7 @@ impl Transfer<'_> {
         }
         match session.reply(Stage::FinalDot).await {
             Ok(reply) => match reply.code.class() {
-                2 => Verdict::Accepted(reply),
+                2 => Verdict::Accepted(reply.into()),
                 // A server that waits for more has understood something else.
                 3 => Verdict::Open(SessionFailure::refused(Stage::FinalDot, &reply)),
                 _ => Verdict::Failed(SessionFailure::refused(Stage::FinalDot, &reply)),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use mail::cause::{BeyondAscii, Cause, SmtpFault};
+use mail::cause::{BeyondAscii, Cause, Missing, SmtpFault};
 use mail::{ReversePath, Stage, TlsTag};
 use smtp::Extension;
 use spool::{Lease, LeasedRecipient};
@@ -168,7 +168,7 @@ impl<'a> Sending<'a> {
 
 /// The content is larger than the server takes.
 fn too_large(limit: u64) -> Verdict {
-    Verdict::Failed(Cause::Smtp(SmtpFault::TooLarge(limit)).into())
+    Verdict::Failed(Cause::Smtp(SmtpFault::Lacks(Missing::Size(limit))).into())
 }
 
 /// Why the message cannot be sent at all, or not to this recipient, because the server does not offer REQUIRETLS or SMTPUTF8.
@@ -176,7 +176,7 @@ fn unfit(session: &ClearedSession, lease: &Lease, recipient: &LeasedRecipient) -
     // A report may go without the keyword (RFC 8689 §5).
     let is_required = lease.parameters.tls == TlsTag::Required && lease.reverse_path != ReversePath::Null;
     if is_required && !session.offers(Extension::RequireTls) {
-        return Some(Cause::Smtp(SmtpFault::NoRequireTls).into());
+        return Some(Cause::Smtp(SmtpFault::Lacks(Missing::RequireTls)).into());
     }
     if session.offers(Extension::SmtpUtf8) {
         return None;
@@ -188,5 +188,5 @@ fn unfit(session: &ClearedSession, lease: &Lease, recipient: &LeasedRecipient) -
     } else {
         return None;
     };
-    Some(Cause::Smtp(SmtpFault::NoSmtpUtf8(part)).into())
+    Some(Cause::Smtp(SmtpFault::Lacks(Missing::SmtpUtf8(part))).into())
 }

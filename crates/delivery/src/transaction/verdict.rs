@@ -1,5 +1,7 @@
 //! The results of transactions for their recipients.
 
+use std::sync::Arc;
+
 use smtp::Reply;
 use spool::{Damage, LeasedRecipient};
 
@@ -8,8 +10,8 @@ use crate::failure::SessionFailure;
 /// The result of a transaction for one recipient.
 #[derive(Debug, Clone)]
 pub enum Verdict {
-    /// The server took responsibility, with this reply to the final dot.
-    Accepted(Reply),
+    /// The server took responsibility, with this reply to the final dot, which all recipients share.
+    Accepted(Arc<Reply>),
     /// It did not.
     Failed(SessionFailure),
     /// It was sent the whole content, but its reply did not say what happened to it: it may have accepted the message.

@@ -793,7 +793,14 @@ async fn tls_required_no_waives_what_the_receiver_published() {
     }
     let line = scene.expect("a@wrong.test", &[DEFERRED]).await;
     assert!(line["reason"].starts_with("not tried"), "{line:?}");
+    // The log has the traces of attempts alone.
+    scene.traces.log(&["wrong.test".parse().unwrap()]);
+    scene.expect("a@wrong.test", &[DEFERRED]).await;
+    assert_eq!(scene.events("trace").len(), 0);
     assert_line(&send("a@wrong.test").await, &[SENT, waived]);
+    let steps = scene.events("trace");
+    assert!(steps.iter().any(|step| step["step"] == "connect"), "{steps:?}");
+    scene.traces.log(&[]);
     let line = scene.expect("a@wrong.test", &[DEFERRED]).await;
     assert!(
         line["reason"].starts_with("not tried"),

@@ -267,6 +267,31 @@ async fn a_watched_delivery_takes_no_connection_that_is_kept_and_leaves_none() {
 }
 
 #[tokio::test]
+async fn a_long_wait_for_a_connection_is_told_when_it_begins_and_when_it_ends() {
+    let setting = Setting {
+        connections_per_host: 1,
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let receiver = unsigned(&scene, "slow").await;
+    plain(&scene, "other", receiver.address());
+    let pause = Duration::from_millis(1_200);
+    receiver.set_faults(vec![MailFault::Pause(Stage::Greeting, pause)]);
+    scene.queue(&["a@slow.test"], LETTER, Timestamp::now()).await;
+    while receiver.connections().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let id = mail::QueueId::generate();
+    let watch = scene.traces.watch(id).unwrap();
+    scene.queue_as(id, "b@other.test").await;
+    let steps = until_settled(watch).await;
+    let waited = of(&steps, StepKind::Waited);
+    assert_eq!(waited.len(), 2, "{steps:#?}");
+    assert_eq!(waited[0], "for a connection: all are in use");
+    assert!(waited[1].ends_with(" for a connection"), "{waited:?}");
+}
+
+#[tokio::test]
 async fn the_log_has_the_traces_of_the_domains_that_it_names() {
     let setting = Setting {
         reuse: delivery::Reuse {

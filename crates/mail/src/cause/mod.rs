@@ -4,6 +4,7 @@
 //! The words of the server and of the system are not part of it: they are kept beside it as the reason. So it is small
 //! enough to be kept with each recipient that a report has to mention ([`crate::Notice`]); it is stored under these names.
 
+mod parts;
 mod views;
 mod words;
 
@@ -253,7 +254,7 @@ pub enum LoginFault {
     Challenge,
 }
 
-/// What a server said, or does not offer.
+/// What a server said, or lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SmtpFault {
@@ -266,14 +267,26 @@ pub enum SmtpFault {
         /// The reply's enhanced code, if it has one.
         enhanced: Option<EnhancedStatus>,
     },
-    /// The content is larger than this, the server's limit (RFC 1870 §6.2).
-    TooLarge(u64),
-    /// The content has octets above 127, and the server does not accept them (RFC 6152 §3).
-    No8BitMime,
-    /// The message requires TLS on all its way, and the server does not support REQUIRETLS (RFC 8689 §4.2.1).
-    NoRequireTls,
-    /// The message needs a server that supports SMTPUTF8, and this one does not (RFC 6531 §3.2).
-    NoSmtpUtf8(BeyondAscii),
+    /// It was not asked, because by what it had announced it cannot take the message.
+    #[serde(untagged)]
+    Lacks(Missing),
+}
+
+/// What a server lacks that the message needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Missing {
+    /// Size: the content is larger than this, its limit (RFC 1870 §6.2).
+    #[serde(rename = "too-large")]
+    Size(u64),
+    /// 8BITMIME: the content has octets above 127 (RFC 6152 §3).
+    #[serde(rename = "no8-bit-mime")]
+    EightBitMime,
+    /// REQUIRETLS: the message requires TLS on all its way (RFC 8689 §4.2.1).
+    #[serde(rename = "no-require-tls")]
+    RequireTls,
+    /// SMTPUTF8 (RFC 6531 §3.2).
+    #[serde(rename = "no-smtp-utf8")]
+    SmtpUtf8(BeyondAscii),
 }
 
 /// Which part of a message has characters beyond ASCII.

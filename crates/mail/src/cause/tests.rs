@@ -97,7 +97,10 @@ fn here_in_dns_and_by_policy() {
         (Cause::Policy(Demand::MtaStsUnknown), "4.7.5 | - | - | -"),
         (Cause::Policy(Demand::SecurePath), "4.7.10 | - | - | -"),
         (Cause::Policy(Demand::SecurePathOfReport), "4.7.10 | - | - | -"),
-        (Cause::Smtp(SmtpFault::NoRequireTls), "5.7.30 | - | - | -"),
+        (
+            Cause::Smtp(SmtpFault::Lacks(Missing::RequireTls)),
+            "5.7.30 | - | - | -",
+        ),
         (
             Cause::Policy(Demand::NoName),
             "4.7.5 | no host name to verify | - | -",
@@ -169,7 +172,10 @@ fn at_the_server() {
         (Cause::closed(Stage::Mail), "4.4.2 | - | - | -"),
         (refused(Stage::Rcpt, 550, Some("5.1.1")), "5.1.1 | - | - | -"),
         (refused(Stage::Data, 451, None), "4.0.0 | - | - | -"),
-        (Cause::Smtp(SmtpFault::TooLarge(1)), "5.3.4 | - | - | -"),
+        (
+            Cause::Smtp(SmtpFault::Lacks(Missing::Size(1))),
+            "5.3.4 | - | - | -",
+        ),
     ] {
         assert_eq!(derived(&cause), expected, "{cause:?}");
     }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Limit, LoginFault, Lookup, NoWay,
-    OurFault, SmtpFault, TlsFault, Unproven,
+    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Limit, LoginFault, Lookup, Missing,
+    NoWay, OurFault, SmtpFault, TlsFault, Unproven,
 };
 use crate::stage::Stage;
 
@@ -201,20 +201,28 @@ impl fmt::Display for SmtpFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused { stage, code, .. } => write!(f, "the server said {code} to {stage}"),
-            Self::TooLarge(limit) => write!(
+            Self::Lacks(missing) => missing.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size(limit) => write!(
                 f,
                 "the message is larger than the {limit} octets that the server takes"
             ),
-            Self::NoRequireTls => {
+            Self::RequireTls => {
                 f.write_str("the message requires TLS on all its way, and the server does not support REQUIRETLS")
             }
-            Self::No8BitMime => {
+            Self::EightBitMime => {
                 f.write_str("the message has 8-bit content, and the server does not offer 8BITMIME")
             }
-            Self::NoSmtpUtf8(BeyondAscii::Address) => f.write_str(
+            Self::SmtpUtf8(BeyondAscii::Address) => f.write_str(
                 "an address of the message has characters beyond ASCII, and the server does not offer SMTPUTF8",
             ),
-            Self::NoSmtpUtf8(BeyondAscii::Header) => f.write_str(
+            Self::SmtpUtf8(BeyondAscii::Header) => f.write_str(
                 "the header of the message has characters beyond ASCII, and the server does not offer SMTPUTF8",
             ),
         }

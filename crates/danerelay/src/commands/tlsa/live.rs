@@ -99,7 +99,9 @@ pub(super) fn look(
         let found = dns::host::discover(&resolver, host, port.get(), TlsaQuestion::DoNotAsk, family).await;
         let addresses = match found.addresses {
             Addresses::Found { addresses, .. } => addresses,
-            Addresses::Absent(_) | Addresses::OtherFamily(_) => return nowhere("it has no addresses".to_owned(), false),
+            Addresses::Absent(_) | Addresses::OtherFamily(_) => {
+                return nowhere("it has no addresses".to_owned(), false);
+            }
             Addresses::Unresolvable(failure) => {
                 return nowhere(format!("the look-up of its addresses failed: {failure}"), true);
             }

@@ -55,18 +55,14 @@ pub fn resolver(world: &World, mode: Mode) -> Resolver {
 }
 
 pub fn tls(webpki: Option<&Ca>, groups: &[dane::Group]) -> TlsClient {
-    use dane::{ClientConfigs, MinimumVersion, WebPki, provider};
+    use dane::{ClientConfigs, TlsVersion, WebPki, provider};
     let provider = Arc::new(provider(groups));
     let webpki = webpki.map(|ca| {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(ca.certificate().clone()).unwrap();
         WebPki::new(Arc::new(roots), &provider).unwrap()
     });
-    TlsClient::new(
-        ClientConfigs::new(provider, MinimumVersion::Tls12).unwrap(),
-        webpki,
-    )
-    .unwrap()
+    TlsClient::new(ClientConfigs::new(provider, TlsVersion::Tls12).unwrap(), webpki).unwrap()
 }
 
 /// The MTA-STS policies of the world, from hosts at this port that the authority vouches for.
