@@ -2,16 +2,15 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use mail::event::client::{HandshakeFault, ProxyFault};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either::{self, Left as Plain, Right as OverTls};
 
 use crate::proxy::{self, Header};
 use crate::tls::{ServerTls, TlsFacts, failed};
@@ -43,13 +42,8 @@ pub(crate) enum Broken {
     TimedOut,
 }
 
-/// The underlying connection.
-enum Stream {
-    /// In plain text.
-    Plain(TcpStream),
-    /// Over TLS.
-    Tls(Box<TlsStream<TcpStream>>),
-}
+/// The underlying connection, in plain text or over TLS.
+type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// A connection with its input that has not been used yet.
 pub(crate) struct Wire {
@@ -66,7 +60,7 @@ impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Self {
         Self {
             input: BytesMut::new(),
-            stream: Stream::Plain(stream),
+            stream: Plain(stream),
             room: 0,
             is_filled: false,
         }
@@ -99,7 +93,7 @@ impl Wire {
     /// Starts TLS. Input received in plain text so far is discarded (RFC 3207 §4.2); any that still arrives is not a
     /// valid handshake.
     pub(crate) async fn secure(self, tls: &ServerTls) -> Result<(Self, TlsFacts), HandshakeFault> {
-        let Stream::Plain(stream) = self.stream else {
+        let Plain(stream) = self.stream else {
             return Err(HandshakeFault::Nested);
         };
         let shaken = timeout(HANDSHAKE, tls.accept(stream)).await;
@@ -109,7 +103,7 @@ impl Wire {
         let facts = TlsFacts::of(stream.get_ref().1);
         let secured = Self {
             input: BytesMut::new(),
-            stream: Stream::Tls(Box::new(stream)),
+            stream: OverTls(Box::new(stream)),
             room: 0,
             is_filled: false,
         };
@@ -164,34 +158,3 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-}

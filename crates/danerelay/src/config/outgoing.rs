@@ -123,7 +123,7 @@ section! {
         #[serde(deserialize_with = "forms::list::<Network, _>")]
         ignore_addresses: Vec<Network> = units::nobodys(), "own choice: RFC 6890 §2.2, RFC 4291 §2.4, RFC 5771" => RESTART;
 
-        /// any, ipv4 or ipv6
+        /// any, ipv4 or ipv6; mail for hosts that have only addresses of the other family waits
         address_family: AddressFamily = AddressFamily::Any, "RFC 5321 §5.2" => RESTART;
 
         /// The wait after each failed attempt, lengthened by up to 20 %; the last one repeats.

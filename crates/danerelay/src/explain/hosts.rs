@@ -24,6 +24,9 @@ pub(crate) struct HostReport {
     pub(crate) addresses: Vec<IpAddr>,
     /// Further addresses, which are not connected to (`delivery.ignore_addresses`).
     pub(crate) ignored: Vec<IpAddr>,
+    /// The same (`delivery.address_family`), if there are no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) other_family: Vec<IpAddr>,
     pub(crate) address_status: AddressStatus,
     /// How much DANE counts for this host, and what set it.
     pub(crate) mode: Option<String>,
@@ -53,7 +56,7 @@ pub(crate) enum AddressStatus {
     /// Insecure addresses through a secure alias.
     SecureAlias,
     None,
-    /// Only such as are not connected to (`delivery.ignore_addresses`).
+    /// Only such as are not connected to (`delivery.ignore_addresses`, `address_family`).
     Ignored,
     Failed,
     Literal,
@@ -159,6 +162,7 @@ impl HostReport {
                 .map(str::to_owned),
             addresses: host.addresses().to_vec(),
             ignored: host.ignored().to_vec(),
+            other_family: host.other_family().to_vec(),
             address_status: address_status(&host.facts.findings),
             mode: policy.map(|policy| policy.dane.to_string()),
             source: policy.map(|policy| policy.dane_source.to_string()),

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use super::dialled::{Dialled, Dialling};
 use super::session::{Greeted, Secured};
 use super::tls::{Handshaken, Hello, Peer, TlsClient};
-use super::wire::{Stream, Wire};
+use super::wire::{Plain, Wire};
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
 use crate::trace::Tap;
@@ -88,7 +88,7 @@ impl Caller {
                 .await?;
             return Secured::over_tls(handshaken, peer, &self.hostname, self.timeouts.clone()).await;
         }
-        let mut wire = Wire::new(Stream::Plain(stream), self.timeouts.clone(), Tap::of(&peer.trace));
+        let mut wire = Wire::new(Plain(stream), self.timeouts.clone(), Tap::of(&peer.trace));
         match self.greet(&mut wire, peer, requirement).await {
             Ok(extensions) => {
                 let greeted = Greeted { wire, extensions };

@@ -75,7 +75,7 @@ use smtp::{Command, Extension, Extensions, Reply};
 use super::clearance::Achieved;
 use super::places::Place;
 use super::tls::{Handshaken, Peer, TlsOutcome};
-use super::wire::{Stream, Wire};
+use super::wire::{OverTls, Wire};
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
 use crate::trace::{Tap, Trace};
@@ -151,7 +151,7 @@ impl Secured {
             facts,
             achieved,
         } = handshaken;
-        let mut wire = Wire::new(Stream::Tls(Box::new(stream)), timeouts, Tap::of(&peer.trace));
+        let mut wire = Wire::new(OverTls(Box::new(stream)), timeouts, Tap::of(&peer.trace));
         if peer.tls == RouteTls::Implicit {
             let greeting = wire.reply(Stage::Banner).await?;
             if greeting.code.class() != 2 {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -11,10 +11,12 @@ use mail::Stage;
 use mail::cause::{Cause, TlsFault};
 use smtp::reply::BlankLines;
 use smtp::{Command, Extensions, Reply, ReplyParser};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
+pub(super) use tokio_util::either::Either::{Left as Plain, Right as OverTls};
 
 use super::tls::broken;
 use crate::config::Timeouts;
@@ -25,44 +27,7 @@ use crate::trace::Tap;
 const EHLO_KEPT: usize = 16 * 1024;
 
 /// A connection in plain text or over TLS.
-pub(super) enum Stream {
-    /// In plain text.
-    Plain(TcpStream),
-    /// Over TLS.
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-}
+pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// A connection that exchanges commands and replies, each within the time limit of its stage.
 pub(super) struct Wire {
@@ -160,8 +125,8 @@ impl Wire {
             tap.closed();
         }
         match (&self.stream, stage) {
-            (Stream::Tls(_), Stage::Banner | Stage::Ehlo) => broken(error),
-            (Stream::Plain(_) | Stream::Tls(_), stage) => SessionFailure::from_io(stage, &error),
+            (OverTls(_), Stage::Banner | Stage::Ehlo) => broken(error),
+            (Plain(_) | OverTls(_), stage) => SessionFailure::from_io(stage, &error),
         }
     }
 
@@ -255,13 +220,13 @@ impl Wire {
     /// replies into the protected session (RFC 3207 §6): they fail the host.
     pub(super) fn into_plain(self) -> Result<TcpStream, SessionFailure> {
         match self.stream {
-            Stream::Plain(stream) if self.input.is_empty() => {
+            Plain(stream) if self.input.is_empty() => {
                 if let Some(tap) = self.tap {
                     tap.handed_over();
                 }
                 Ok(stream)
             }
-            Stream::Plain(_) | Stream::Tls(_) => Err(TlsFault::DataBeforeHandshake.into()),
+            Plain(_) | OverTls(_) => Err(TlsFault::DataBeforeHandshake.into()),
         }
     }
 

@@ -26,8 +26,9 @@ pub struct RouteHost {
     /// Its name; `None` if only its address is known.
     pub(crate) name: Option<Domain>,
     pub(crate) addresses: Vec<IpAddr>,
-    /// Addresses that are not connected to: no stranger receives mail there (D8a), or `delivery.address_family` excludes
-    /// them.
+    /// Addresses that are not connected to because `delivery.address_family` excludes them, if it has no others.
+    pub(crate) other_family: Vec<IpAddr>,
+    /// Addresses that are not connected to because no stranger receives mail there (D8a).
     pub(crate) ignored: Vec<IpAddr>,
     pub(crate) dane: Option<DanePeer>,
     /// The DNS answers that this is based on.
@@ -60,8 +61,12 @@ impl RouteHost {
         &self.addresses
     }
 
-    /// Addresses that it has as well, but that are not connected to: no stranger receives mail there, or the settings exclude
-    /// their family.
+    /// Addresses that are not connected to because the settings exclude their family, if it has no others.
+    pub fn other_family(&self) -> &[IpAddr] {
+        &self.other_family
+    }
+
+    /// Addresses that it has as well, but that are not connected to because no stranger receives mail there.
     pub fn ignored(&self) -> &[IpAddr] {
         &self.ignored
     }
@@ -117,6 +122,7 @@ impl RouteHost {
             facts,
             name: None,
             addresses: Vec::new(),
+            other_family: Vec::new(),
             ignored: Vec::new(),
             dane: None,
             answers: Answers::default(),

@@ -28,7 +28,7 @@ pub(super) fn without(networks: &[IpNet], mut host: RouteHost, named: Security) 
         host.dane = None;
     }
     host.addresses = kept;
-    host.ignored.extend(ignored);
+    host.ignored = ignored;
     host
 }
 

@@ -335,13 +335,13 @@ impl Search<'_> {
                 (tlsa, Some(peer))
             }
         };
-        let mut ignored = Vec::new();
+        let mut other_family = Vec::new();
         let (addresses, usable) = match found.addresses {
             host::Addresses::Unresolvable(failure) => (Addresses::Unresolvable(failure.into()), Vec::new()),
             host::Addresses::Absent(security) => (Addresses::Absent(security), Vec::new()),
             host::Addresses::OtherFamily(others) => {
-                ignored = others;
-                ignored.truncate(ADDRESSES);
+                other_family = others;
+                other_family.truncate(ADDRESSES);
                 (Addresses::OtherFamily, Vec::new())
             }
             host::Addresses::Found {
@@ -356,7 +356,7 @@ impl Search<'_> {
         RouteHost {
             name: Some(name.clone()),
             addresses: usable,
-            ignored,
+            other_family,
             dane,
             answers: found.answers,
             ..RouteHost::unknown(Host {

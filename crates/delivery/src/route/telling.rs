@@ -37,7 +37,11 @@ fn told<'a>(host: &'a RouteHost, decision: Option<&'a HostDecision>) -> HostStep
     HostStep {
         name: host.name().map(Domain::as_str).or(host.no_name()),
         addresses: host.addresses(),
-        ignored: host.ignored(),
+        ignored: if host.other_family.is_empty() {
+            &host.ignored
+        } else {
+            &host.other_family
+        },
         findings: &host.facts.findings,
         records: host.tlsa(),
         decision,

@@ -188,6 +188,10 @@ fn write_host(table: &mut String, host: &HostReport, port: u16) {
         let words = format!("{} (delivery.ignore_addresses)", listed(&host.ignored));
         line(table, "ignored", &words);
     }
+    if !host.other_family.is_empty() {
+        let words = format!("{} (delivery.address_family)", listed(&host.other_family));
+        line(table, "not used", &words);
+    }
     write_limits(table, host.limits);
     write_tlsa(table, host);
     line(table, "must", &demand(host));
