@@ -29,7 +29,12 @@ pub(crate) fn absolute(text: &str) -> Option<Name> {
 
 /// A name as a domain. Anything that is not a domain name cannot safely be asked about, compared or logged.
 pub(crate) fn to_domain(name: &Name) -> Result<Domain, LookupFailure> {
-    Domain::parse(&name.to_ascii()).map_err(|_| LookupFailure::Malformed)
+    let mut text = name.to_ascii();
+    if text.contains('\\') {
+        // Of all that the library escapes, a domain may have a hyphen at the beginning of a label.
+        text = text.replace("\\-", "-");
+    }
+    Domain::parse(&text).map_err(|_| LookupFailure::Malformed)
 }
 
 pub(crate) fn to_mx(data: &RData) -> Result<MxRecord, LookupFailure> {
@@ -54,7 +59,7 @@ fn to_exchange(name: &Name) -> Exchange {
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Exchange::Address(address);
     }
-    Domain::parse(&text).map_or_else(|_| Exchange::Invalid(written(name)), Exchange::Name)
+    to_domain(name).map_or_else(|_| Exchange::Invalid(written(name)), Exchange::Name)
 }
 
 pub(crate) fn to_address(data: &RData) -> Result<IpAddr, LookupFailure> {
@@ -102,6 +107,10 @@ mod tests {
             let name = to_name(&Domain::parse(text).unwrap()).unwrap();
             assert!(name.is_fqdn(), "{text}");
             assert_eq!(to_domain(&name).unwrap().as_str(), text);
+        }
+        for label in [&b"a.b"[..], b"\\-a", b"-a\\", b"*", b"a b"] {
+            let name = Name::from_labels([label, b"example"]).unwrap();
+            assert!(to_domain(&name).is_err(), "{name}");
         }
     }
 }
