@@ -1,6 +1,5 @@
 //! One connection as octets: input, output, and the time limits for both.
 
-use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
