@@ -3,8 +3,8 @@
 use std::fs;
 
 use mail::cause::{
-    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Limit, LoginFault, Lookup, Missing,
-    NoWay, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
+    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Limit, LoginFault, Lookup,
+    Missing, NoWay, OurFault, SmtpFault, TlsFault, Unproven, WebPkiFlaw,
 };
 use mail::{
     CauseKind, Culprit, DaneVerdict, FailCause, FailedLookup, LookupFailure, ReplyCode, SkipReason, Stage,

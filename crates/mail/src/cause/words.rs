@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Limit, LoginFault, Lookup, Missing,
-    NoWay, OurFault, SmtpFault, TlsFault, Unproven,
+    BeyondAscii, BrokenHandshake, Cause, ConnectionFault, DaneFlaw, Demand, Limit, LoginFault, Lookup,
+    Missing, NoWay, OurFault, SmtpFault, TlsFault, Unproven,
 };
 use crate::stage::Stage;
 
