@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::client::UNKNOWN;
+
 /// The beginning of every header.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// Octets before the addresses.
@@ -15,7 +17,7 @@ pub(crate) const LONGEST: usize = 2048;
 pub(crate) enum Header {
     /// More octets are needed.
     Incomplete,
-    /// The connection is the proxy's own, such as a health check, or of a kind without addresses.
+    /// The connection is the proxy's own, such as a health check.
     Own {
         /// The header's length in octets.
         length: usize,
@@ -24,7 +26,7 @@ pub(crate) enum Header {
     Client {
         /// The header's length in octets.
         length: usize,
-        /// The client's address.
+        /// The client's address; [`UNKNOWN`] if it has come to the proxy in a way that has none, such as a local socket.
         address: IpAddr,
     },
     /// There is no header, or it is malformed.
@@ -49,8 +51,13 @@ pub(crate) fn header(input: &[u8]) -> Header {
         return Header::Incomplete;
     };
     match (version_and_command, family_and_transport) {
-        // LOCAL, whatever addresses it gives; PROXY without addresses.
-        (0x20, _) | (0x21, 0x00) => Header::Own { length },
+        // LOCAL, whatever addresses it gives.
+        (0x20, _) => Header::Own { length },
+        // UNSPEC: somebody else's, who must not have the rights of the proxy.
+        (0x21, 0x00) => Header::Client {
+            length,
+            address: UNKNOWN,
+        },
         // TCP over IPv4: two addresses and two ports.
         (0x21, 0x11) => match addresses
             .first_chunk::<12>()
@@ -100,7 +107,7 @@ mod tests {
             (made(0x21, 0x21, &six), Some("2001:db8::1")),
             (made(0x20, 0x00, &[]), None),
             (made(0x20, 0x11, &four), None),
-            (made(0x21, 0x00, &[1, 2, 3]), None),
+            (made(0x21, 0x00, &[1, 2, 3]), Some("::")),
         ] {
             let length = octets.len();
             for end in 0..length {

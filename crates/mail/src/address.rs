@@ -100,7 +100,8 @@ pub enum AddressError {
     TooLong,
 }
 
-/// A mailbox, `local-part@domain`: kept octet for octet as received, together with its parsed domain.
+/// A mailbox, `local-part@domain`: kept octet for octet as received, together with its parsed domain. Only a dot at the end of
+/// the domain is taken off: RFC 5321 §4.1.2 has none there, and some servers refuse it.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Mailbox {
@@ -124,7 +125,7 @@ impl Mailbox {
         }
         let domain = DomainPart::parse(domain)?;
         Ok(Self {
-            text: text.into(),
+            text: text.strip_suffix('.').unwrap_or(text).into(),
             at,
             domain,
         })
@@ -290,6 +291,20 @@ mod tests {
         assert_eq!(mailbox.as_str(), "\"A b+C\\\"@x\"@Example.ORG");
         assert_eq!(mailbox.local_part(), "\"A b+C\\\"@x\"");
         assert_eq!(mailbox.domain().to_string(), "example.org");
+    }
+
+    #[test]
+    fn a_dot_at_the_end_of_the_domain_is_taken_off() {
+        let dotted = Mailbox::parse("A@Example.ORG.").unwrap();
+        assert_eq!(dotted.as_str(), "A@Example.ORG");
+        assert_eq!(dotted, Mailbox::from_client("A@Example.ORG").unwrap());
+        assert_eq!(
+            Mailbox::from_client("a..b@c.").unwrap().as_str(),
+            "\"a..b\"@c"
+        );
+        for text in ["a@.", "a@b..", "a@[192.0.2.1].", "a."] {
+            assert!(Mailbox::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

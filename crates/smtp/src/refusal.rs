@@ -27,7 +27,7 @@ pub enum Refusal {
     /// Missing, superfluous or malformed arguments.
     #[error("501 5.5.4 Syntax error in arguments")]
     Arguments,
-    /// EHLO or HELO without a name, or with an unprintable one.
+    /// EHLO or HELO without a name, or with control characters in it.
     #[error("501 Syntax: EHLO or HELO followed by your host name")]
     HelloName,
     /// The reverse-path is neither `<>` nor a mailbox in brackets.

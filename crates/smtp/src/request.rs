@@ -19,7 +19,8 @@ pub use self::named::{ForwardPath, MailFrom, RcptTo};
 /// One command of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// `EHLO` with the client's name for itself: printable ASCII, never empty, and not to be trusted.
+    /// `EHLO` with the client's name for itself: printable ASCII, never empty, and not to be trusted. Octets above 127 have
+    /// become `?`.
     Ehlo(String),
     /// `HELO`, likewise.
     Helo(String),
@@ -62,27 +63,24 @@ impl Request {
             return Err(Refusal::OtherProtocol);
         }
         let verb = Verb::find(verb).ok_or(Refusal::UnknownCommand)?;
-        let argument = match (verb, argument(verb, rest)) {
-            (Verb::Bdat, Err(_)) => Err(Refusal::Chunk),
-            (_, argument) => argument,
-        }?;
+        let text = argument(verb, rest);
         match verb {
-            Verb::Ehlo => hello(argument).map(Self::Ehlo),
-            Verb::Helo => hello(argument).map(Self::Helo),
-            Verb::Mail => mail_from(argument).map(Self::MailFrom),
-            Verb::Rcpt => rcpt_to(argument).map(Self::RcptTo),
-            Verb::Data => alone(argument, Self::Data),
-            Verb::Rset => alone(argument, Self::Rset),
-            Verb::Quit => alone(argument, Self::Quit),
-            Verb::Noop => Ok(Self::Noop),
-            Verb::Help => Ok(Self::Help),
-            Verb::Vrfy if argument.is_empty() => Err(Refusal::Arguments),
+            Verb::Ehlo => hello(rest).map(Self::Ehlo),
+            Verb::Helo => hello(rest).map(Self::Helo),
+            Verb::Mail => mail_from(text?).map(Self::MailFrom),
+            Verb::Rcpt => rcpt_to(text?).map(Self::RcptTo),
+            Verb::Data => alone(text?, Self::Data),
+            Verb::Rset => alone(text?, Self::Rset),
+            Verb::Quit => alone(text?, Self::Quit),
+            Verb::Noop => text.map(|_| Self::Noop),
+            Verb::Help => text.map(|_| Self::Help),
+            Verb::Vrfy if text?.is_empty() => Err(Refusal::Arguments),
             Verb::Vrfy => Ok(Self::Vrfy),
-            Verb::StartTls => alone(argument, Self::StartTls),
-            Verb::Auth => Auth::parse(argument).map(Self::Auth),
-            Verb::Bdat => Chunk::parse(argument).map(Self::Bdat),
-            Verb::XClient => Attributes::parse(argument).map(Self::XClient),
-            Verb::XForward => Attributes::parse(argument).map(Self::XForward),
+            Verb::StartTls => alone(text?, Self::StartTls),
+            Verb::Auth => Auth::parse(text?).map(Self::Auth),
+            Verb::Bdat => Chunk::parse(text.map_err(|_| Refusal::Chunk)?).map(Self::Bdat),
+            Verb::XClient => Attributes::parse(text?).map(Self::XClient),
+            Verb::XForward => Attributes::parse(text?).map(Self::XForward),
             Verb::NotImplemented => Err(Refusal::NotImplemented),
         }
     }
@@ -154,14 +152,8 @@ fn without_blanks_at_end(line: &[u8]) -> &[u8] {
 /// The argument as text without control characters, and without leading blanks. It may contain non-ASCII characters where an
 /// address is expected (RFC 6531 §3.2); the command checks whether the transaction has SMTPUTF8.
 fn argument(verb: Verb, rest: &[u8]) -> Result<&str, Refusal> {
-    let is_hello = matches!(verb, Verb::Ehlo | Verb::Helo);
     let has_address = matches!(verb, Verb::Mail | Verb::Rcpt | Verb::Vrfy);
     match std::str::from_utf8(rest) {
-        // RFC 6531 §3.7.1: the client's name is ASCII.
-        Ok(text) if is_hello && (!text.is_ascii() || text.contains(char::is_control)) => {
-            Err(Refusal::HelloName)
-        }
-        Err(_) if is_hello => Err(Refusal::HelloName),
         Ok(text) if text.contains(char::is_control) => Err(Refusal::ControlCharacter),
         Err(_) if rest.iter().any(u8::is_ascii_control) => Err(Refusal::ControlCharacter),
         Err(_) if has_address => Err(Refusal::NotUtf8),
@@ -178,13 +170,15 @@ fn alone(argument: &str, request: Request) -> Result<Request, Refusal> {
     }
 }
 
-/// Anything printable is accepted: a wrong name is no reason to refuse mail (RFC 5321 §4.1.4).
-fn hello(argument: &str) -> Result<String, Refusal> {
-    if argument.is_empty() {
-        Err(Refusal::HelloName)
-    } else {
-        Ok(argument.to_owned())
+/// Anything but control characters is accepted: a wrong name is no reason to refuse mail (RFC 5321 §4.1.4). Machines whose
+/// names have umlauts give them in whatever encoding they use.
+fn hello(argument: &[u8]) -> Result<String, Refusal> {
+    let name = argument.trim_ascii_start();
+    if name.is_empty() || name.iter().any(u8::is_ascii_control) {
+        return Err(Refusal::HelloName);
     }
+    let printable = |octet: &u8| if octet.is_ascii() { char::from(*octet) } else { '?' };
+    Ok(name.iter().map(printable).collect())
 }
 
 fn mail_from(argument: &str) -> Result<MailFrom, Refusal> {

@@ -44,6 +44,7 @@ fn verbs_match_without_case_and_blanks_at_the_end_are_tolerated() {
     for (line, request) in [
         ("ehlo a.example", Request::Ehlo("a.example".into())),
         ("EHLO [IPv6:::1] ", Request::Ehlo("[IPv6:::1]".into())),
+        ("EHLO b\u{fc}cher.example", Request::Ehlo("b??cher.example".into())),
         ("hELO x", Request::Helo("x".into())),
         ("dAtA", Request::Data),
         ("QUIT ", Request::Quit),
@@ -161,11 +162,27 @@ fn addresses_beyond_ascii() {
         (b"RCPT TO:<\xff\x01@b>", Refusal::ControlCharacter),
         // A control character of ISO 8859 in UTF-8.
         (b"RCPT TO:<\xc2\x85@b>", Refusal::ControlCharacter),
-        (b"EHLO \xff", Refusal::HelloName),
         (b"NOOP \xff", Refusal::Arguments),
     ] {
         assert_eq!(Request::parse(line), Err(refusal), "{line:?}");
     }
+    assert_eq!(
+        Request::parse(b"HELO B\xdcRO-PC"),
+        Ok(Request::Helo("B?RO-PC".into())),
+        "a name of a machine, in ISO 8859-1"
+    );
+}
+
+#[test]
+fn the_dot_at_the_end_of_a_domain_is_not_passed_on() {
+    let Ok(Request::MailFrom(mail)) = parse("MAIL FROM:<a@b.example.>") else {
+        unreachable!("it is accepted");
+    };
+    assert_eq!(mail.reverse_path.as_str(), "a@b.example");
+    let ForwardPath::Mailbox(to) = rcpt("RCPT TO:<a@b\u{fc}cher.example.>").path else {
+        unreachable!("it is a mailbox");
+    };
+    assert_eq!(to.as_str(), "a@b\u{fc}cher.example");
 }
 
 #[test]

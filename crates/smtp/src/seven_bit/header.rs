@@ -62,11 +62,11 @@ pub(super) enum Parts {
     Signed,
 }
 
-/// The field that this line begins, if it begins one: a name of printable characters, and a colon. Not all readers accept
-/// blanks between them.
+/// The field that this line begins, if it begins one: a name of printable characters, and a colon. Blanks between them are
+/// obsolete (RFC 5322 §4.5.8).
 pub(super) fn field(line: &[u8]) -> Option<Field> {
     let colon = memchr::memchr(b':', line)?;
-    let name = line.get(..colon)?;
+    let name = line.get(..colon)?.trim_ascii_end();
     if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
         return None;
     }

@@ -145,6 +145,55 @@ async fn outcomes_outlive_a_disk_that_fails() {
     }
 }
 
+/// A disk that can be read and checked, but not written, as with an exceeded quota.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_accepted_until_something_has_been_written() {
+    let (_directory, spool, accepted) = with_one_message().await;
+    let lease = take(&spool, &accepted.pending[0]).await;
+    order(&spool, &[(Place::Commit, ErrorCode::SystemIoFailure); 3]);
+    let (reached, release) = spool.shared().faults.hold(Place::Commit);
+    let settling = {
+        let spool = spool.clone();
+        let sent = vec![settlement(0, Status::Sent, None)];
+        tokio::spawn(async move { spool.settle(lease, sent, now()).await })
+    };
+    reached.await.unwrap();
+    let mut release = release;
+    for attempt in 1..=3 {
+        let (reached, next) = spool.shared().faults.hold(Place::Commit);
+        // Lets the attempt fail that has come so far.
+        drop(std::mem::replace(&mut release, next));
+        reached.await.unwrap();
+        assert!(
+            matches!(spool.create(), Err(SpoolError::Io(_))),
+            "reopened {attempt} times, and nothing written"
+        );
+    }
+    assert!(spool.shared().faults.are_over());
+    drop(release);
+    assert!(settling.await.unwrap().unwrap().message_done);
+    while spool.create().is_err() {
+        tokio::task::yield_now().await;
+    }
+    spool.close().await.unwrap();
+}
+
+/// What failed was refused, and nothing is waiting: only an attempt to write shows that it works again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_works_again_is_noticed_without_work() {
+    let (_directory, spool, before) = with_one_message().await;
+    order(&spool, &[(Place::Commit, ErrorCode::SystemIoFailure); 2]);
+    let selected = vec![spool::Selected {
+        id: before.id,
+        recipients: vec![spool::RecipientIndex(0)],
+    }];
+    assert!(spool.act(spool::Action::Hold, selected, now()).await.is_err());
+    while !spool.shared().faults.are_over() || spool.create().is_err() {
+        tokio::task::yield_now().await;
+    }
+    spool.close().await.unwrap();
+}
+
 /// A session to a domain that publishes no policy.
 fn session() -> TlsSession {
     let domain: Domain = "b.example".parse().unwrap();

@@ -73,6 +73,11 @@ impl Inbox {
         }
     }
 
+    /// Whether anything is to be written.
+    pub(super) fn has_work(&self) -> bool {
+        !self.waiting.is_empty() || !self.withdrawn.is_empty()
+    }
+
     /// The next steps to commit together, and roughly how many octets they add to the log.
     pub(super) fn next_group(&mut self) -> (Vec<Step>, usize) {
         let mut group = Vec::with_capacity(self.waiting.len());

@@ -35,10 +35,8 @@ use crate::shared::Shared;
 use caretaker::{Caretaker, Chore};
 use complaint::Complaint;
 use database::Database;
-use group::Step;
 use inbox::Inbox;
 use job::Reply;
-use recovery::recover;
 use renewal::renew_if_due;
 
 /// A checkpoint is requested after this many octets were written to the log.
@@ -78,12 +76,10 @@ impl Writer {
             if let Some(reply) = self.inbox.closer() {
                 break (Some(reply), None);
             }
-            if let Err(error) = self.turn() {
-                self.complaint.failed(&error);
-                let (database, inbox) = (&mut self.database, &mut self.inbox);
-                if !recover(&error, database, inbox, &mut self.reserve, &self.shared) {
-                    break (None, Some(error));
-                }
+            if let Err(error) = self.turn()
+                && let Err(failure) = self.recover(error)
+            {
+                break (None, Some(failure));
             }
         };
         self.end(closer, failure);
@@ -91,18 +87,17 @@ impl Writer {
 
     /// Writes what is waiting, and checkpoints a kept log if that is due.
     fn turn(&mut self) -> Result<(), SpoolError> {
-        let (group, weight) = self.inbox.next_group();
-        self.unchecked = self.unchecked.saturating_add(weight);
-        self.write(group)?;
+        if self.inbox.has_work() {
+            self.write_next()?;
+        }
         renew_if_due(&self.shared, &mut self.database, &self.readers, &self.directories)?;
         Ok(())
     }
 
-    /// Makes a group durable and replies. After an error, what is not refused is put back in front.
-    fn write(&mut self, mut group: Vec<Step>) -> Result<(), SpoolError> {
-        if group.is_empty() && self.inbox.withdrawn().is_empty() {
-            return Ok(());
-        }
+    /// Makes the next group durable, which may be empty, and replies. After an error, what is not refused is put back in front.
+    fn write_next(&mut self) -> Result<(), SpoolError> {
+        let (mut group, weight) = self.inbox.next_group();
+        self.unchecked = self.unchecked.saturating_add(weight);
         let gone = match self.database.write(self.inbox.withdrawn(), &mut group) {
             Ok(gone) => gone,
             Err(failed) => {

@@ -56,7 +56,7 @@ fn arguments_where_none_belong_and_none_where_one_does() {
 fn names_that_a_client_cannot_have() {
     refused(
         R::HelloName,
-        &["EHLO", "HELO  ", "EHLO a)(b\tX: y", "EHLO bücher"],
+        &["EHLO", "HELO  ", "EHLO a)(b\tX: y"],
     );
 }
 
