@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use dns::Resolver;
 use jiff::Timestamp;
-use mail::{DomainPart, Event, EventLog, NextHop, QueueId, event};
+use mail::{Action, DomainPart, Event, EventLog, NextHop, QueueId, event};
 use mta_sts::Policies;
 use policy::Policy;
 use spool::{Lease, Leasing, Outcomes, Pending, Settled as Recorded, Settlement, Spool, SpoolError};
@@ -110,6 +110,8 @@ pub(crate) enum ReportAgain {
     Trouble,
     /// More recipients may be late by then.
     Gathered,
+    /// The other recipients that are due may have been tried by then.
+    Others,
 }
 
 impl<S: Spool> Delivery<S> {
@@ -409,6 +411,7 @@ impl<S: Spool> Delivery<S> {
     /// Records outcomes, and makes the report if there is something to report.
     async fn settle(&self, lease: Lease, outcomes: Outcomes, events: Vec<Event>, trace: &Trace) -> Left {
         let id = lease.id;
+        let again = told_later(&outcomes.settlements);
         let settled = match self.record(lease, outcomes, events, trace).await {
             Ok(settled) => settled,
             Err(left) => return left,
@@ -416,7 +419,10 @@ impl<S: Spool> Delivery<S> {
         let left = if settled.report_due {
             self.report(id, DelaysAlone::Gathered).await
         } else {
-            Left::default()
+            Left {
+                report: again,
+                ..Left::default()
+            }
         };
         Left {
             deferred: settled.pending,
@@ -478,6 +484,16 @@ fn written(lease: &Lease, settled: Vec<Settled<'_>>, began: &Began) -> (Vec<Sett
     let events = settled.iter().flat_map(|one| lines(lease, one, began)).collect();
     let settlements = settled.into_iter().map(|one| one.settlement).collect();
     (settlements, events)
+}
+
+/// When to tell the sender of what came of these recipients, if other recipients keep the report back.
+fn told_later(settlements: &[Settlement]) -> Option<ReportAgain> {
+    let notices = settlements.iter().filter_map(|one| one.notice.as_ref());
+    let again = notices.map(|notice| match notice.action {
+        Action::Delayed { .. } => ReportAgain::Gathered,
+        Action::Failed | Action::Expired | Action::Relayed => ReportAgain::Others,
+    });
+    again.max_by_key(|again| *again == ReportAgain::Others)
 }
 
 /// Why an attempt that settles nothing is made again.

@@ -6,8 +6,10 @@ use std::net::{IpAddr, Ipv6Addr};
 /// Who or what can cause an event any number of times. The log counts events by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
-    /// A client.
+    /// A client that may not relay.
     Client(Network),
+    /// A client that may relay, so that somebody will ask what happened to its mail.
+    Known(Network),
     /// A library, by the name of its crate: its reports may be about anybody.
     Library(&'static str),
     /// Trouble of our own, by its name, which recurs with each message or connection while it lasts.
@@ -47,7 +49,7 @@ impl fmt::Display for Network {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Client(network) => write!(f, "client {network}"),
+            Self::Client(network) | Self::Known(network) => write!(f, "client {network}"),
             Self::Library(name) => write!(f, "library {name}"),
             Self::Trouble(name) => f.write_str(name),
         }

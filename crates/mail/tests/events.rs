@@ -225,6 +225,7 @@ fn clients(all: &mut Vec<Event>) {
         to: Some(recipient()),
         reply: "554 5.7.1 relay access denied".to_owned(),
         refused: 3,
+        may_relay: false,
         name: None,
         command: None,
         user: None,

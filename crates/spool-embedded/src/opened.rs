@@ -56,7 +56,8 @@ impl Opened {
         let (size, sum) = (incoming.size(), incoming.checksum());
         let stored = match incoming.complete().await? {
             Complete::Memory(octets) => {
-                self.shared.space.take(size)?;
+                // In the log, and with the next checkpoint in the database.
+                self.shared.space.take(size.saturating_mul(2))?;
                 Stored::Inline(octets)
             }
             Complete::File(file) => {

@@ -1,16 +1,17 @@
 //! `danerelay user`: who may authenticate, in the file that `access.users_file` names.
 
 mod error;
+mod terminal;
 
-use std::fs::Permissions;
-use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::fs::{File, Permissions};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use listener::Users;
 use listener::users::{hash_password, is_name};
-use rustix::termios::{LocalModes, OptionalActions, isatty, tcgetattr, tcsetattr};
+use rustix::termios::isatty;
 use tempfile::NamedTempFile;
 
 use super::output::write;
@@ -19,6 +20,7 @@ use crate::config;
 use crate::exit::Verdict;
 use crate::failure::Failure;
 pub(crate) use error::UserError;
+use terminal::unseen;
 
 /// What can be done with the users.
 #[derive(Debug, Subcommand)]
@@ -61,10 +63,13 @@ pub(crate) fn run(command: &UserCommand, named: Option<&Path>) -> Result<Verdict
     if path.as_os_str().is_empty() {
         return Err(UserError::NoFile.into());
     }
-    let lines = lines(path)?;
+    // What is wrong with it is said before a password is asked for.
+    let mut lines = read(path)?;
     match command {
         UserCommand::Add(UserArguments { name }) => {
             let line = format!("{name}:{}", hash_password(&password()?).map_err(UserError::from)?);
+            let _lock = lock(path)?;
+            lines = read(path)?;
             let mut kept = without(&lines, name);
             let word = if kept.len() == lines.len() {
                 "added"
@@ -76,6 +81,8 @@ pub(crate) fn run(command: &UserCommand, named: Option<&Path>) -> Result<Verdict
             write(&format!("{word} {name}\n"))?;
         }
         UserCommand::Remove(UserArguments { name }) => {
+            let _lock = lock(path)?;
+            lines = read(path)?;
             let kept = without(&lines, name);
             if kept.len() == lines.len() {
                 write(&format!("there is no user {name}\n"))?;
@@ -94,8 +101,32 @@ pub(crate) fn run(command: &UserCommand, named: Option<&Path>) -> Result<Verdict
     Ok(Verdict::Good)
 }
 
+/// Nobody else who runs this command changes the file until this is dropped. It is the directory that is locked: the file is
+/// replaced.
+fn lock(path: &Path) -> Result<File, UserError> {
+    let path = target(path);
+    let locked = File::open(directory_of(&path)).and_then(|directory| {
+        directory.lock()?;
+        Ok(directory)
+    });
+    locked.map_err(|cause| UserError::File {
+        path,
+        purpose: Use::Write,
+        cause,
+    })
+}
+
+/// The file itself, if the path is a symbolic link.
+fn target(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
 /// The lines of the file, all of which are valid; none if the file does not exist yet.
-fn lines(path: &Path) -> Result<Vec<String>, UserError> {
+fn read(path: &Path) -> Result<Vec<String>, UserError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -128,13 +159,13 @@ fn without<'a>(lines: &'a [String], name: &str) -> Vec<&'a str> {
 /// Replaces the file by a new one with the same owner and mode; a reader sees one or the other. A new file gets the
 /// owner of the configuration: whoever may read that may read this.
 fn store(path: &Path, configuration: &Path, lines: &[&str]) -> Result<(), UserError> {
+    let path = &target(path);
     let failed = |cause| UserError::File {
-        path: path.to_owned(),
+        path: path.clone(),
         purpose: Use::Write,
         cause,
     };
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    let mut file = NamedTempFile::new_in(directory).map_err(failed)?;
+    let mut file = NamedTempFile::new_in(directory_of(path)).map_err(failed)?;
     let text = lines.iter().flat_map(|line| [line, "\n"]).collect::<String>();
     let written = (|| {
         file.write_all(text.as_bytes())?;
@@ -155,8 +186,8 @@ fn store(path: &Path, configuration: &Path, lines: &[&str]) -> Result<(), UserEr
 fn password() -> Result<String, UserError> {
     let input = io::stdin();
     let password = if isatty(&input) {
-        let first = unseen("Password: ")?;
-        if first != unseen("Again: ")? {
+        let first = unseen("Password: ", MOST)?;
+        if first != unseen("Again: ", MOST)? {
             return Err(UserError::Different);
         }
         first
@@ -193,23 +224,4 @@ fn piped(input: impl io::Read) -> Result<String, UserError> {
         (Some(line), None) => Ok(line.to_owned()),
         _ => Err(UserError::NoPassword),
     }
-}
-
-/// One line from the terminal, without echo.
-fn unseen(prompt: &str) -> Result<String, UserError> {
-    let input = io::stdin();
-    let failed = |error: rustix::io::Errno| UserError::Input(error.into());
-    let shown = tcgetattr(&input).map_err(failed)?;
-    let mut hidden = shown.clone();
-    hidden.local_modes.remove(LocalModes::ECHO);
-    // Before the prompt: what is typed before this is discarded, and what is typed after it is not shown.
-    tcsetattr(&input, OptionalActions::Flush, &hidden).map_err(failed)?;
-    eprint!("{prompt}");
-    let mut line = String::new();
-    let read = input.lock().read_line(&mut line);
-    let restored = tcsetattr(&input, OptionalActions::Flush, &shown);
-    eprintln!();
-    read.map_err(UserError::Input)?;
-    restored.map_err(failed)?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use settings_file::forms;
 use settings_file::{Interval, Size};
 
-use super::key::{RELOAD, RESTART, section};
+use super::key::{AN_HOUR, HOUR, RELOAD, RESTART, section};
 use super::units::{ClientKey, DomainName, Network, UserSender};
 use super::values::something;
 
@@ -87,10 +87,12 @@ section! {
     /// Limits for incoming mail.
     pub(crate) struct Limits("limits") {
         /// The largest message; announced as SIZE (RFC 1870).
-        message_size: Size = Size(50 << 20), "what large providers take" => RELOAD.not_zero();
+        message_size: Size = Size(50 << 20), "what large providers take"
+            => RELOAD.up_to(4 << 30, "more than 0, at most 4 GiB");
 
         /// Recipients of one message; RFC 5321 §4.5.3.1.8 asks for at least 100.
-        recipients: u32 = 1000, "as Postfix (smtpd_recipient_limit)" => RELOAD.not_zero();
+        recipients: u32 = 1000, "as Postfix (smtpd_recipient_limit)"
+            => RELOAD.up_to(100_000, "more than 0, at most 100000");
 
         /// Client connections, in all and from one address. Where the limit of file descriptors does not allow as many, the log says so
         /// at the start, and how many are taken.
@@ -98,7 +100,7 @@ section! {
         connections_per_client: u32 = 500, "own choice: the one mail server in front may use many" => RELOAD.not_zero();
 
         /// How long a client may take for its next command; RFC 5321 §4.5.3.2.7 asks for at least five minutes.
-        timeout: Interval = Interval::minutes(5), "RFC 5321 §4.5.3.2.7" => RELOAD.not_zero();
+        timeout: Interval = Interval::minutes(5), "RFC 5321 §4.5.3.2.7" => RELOAD.up_to(HOUR, AN_HOUR);
 
         /// A line of more than 998 octets, which SMTP does not allow (RFC 5321 §4.5.3.1.6): "fold" breaks it by a line end and a
         /// blank, as Postfix does, which also breaks a DKIM signature over it; "refuse" refuses the message, 550.

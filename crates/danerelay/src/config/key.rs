@@ -48,6 +48,8 @@ pub(crate) enum Demand {
     Anything,
     /// More than zero, and if it is a list, not empty: otherwise all mail would stop.
     NotZero,
+    /// More than zero, and at most so many seconds, octets or things; the text says that.
+    UpTo(u64, &'static str),
     /// Not empty; the text says what is expected.
     Given(&'static str),
 }
@@ -66,6 +68,10 @@ pub(crate) const RELOAD: Rule = Rule::new(Change::Reload);
 /// A change takes effect with the next start.
 pub(crate) const RESTART: Rule = Rule::new(Change::Restart);
 
+/// The longest wait for a peer, in seconds, and how that is said: nobody answers later.
+pub(crate) const HOUR: u64 = 3600;
+pub(crate) const AN_HOUR: &str = "more than 0, at most 1h";
+
 impl Rule {
     const fn new(change: Change) -> Self {
         Self {
@@ -79,6 +85,14 @@ impl Rule {
     pub(crate) const fn not_zero(self) -> Self {
         Self {
             demand: Demand::NotZero,
+            ..self
+        }
+    }
+
+    /// See [`Demand::UpTo`].
+    pub(crate) const fn up_to(self, most: u64, allowed: &'static str) -> Self {
+        Self {
+            demand: Demand::UpTo(most, allowed),
             ..self
         }
     }
@@ -116,6 +130,11 @@ pub(crate) trait Value: serde::Serialize {
     /// Whether it is empty or zero.
     fn amount(&self) -> Amount;
 
+    /// How many things, seconds or octets it is, if it is a quantity; of a list the largest.
+    fn quantity(&self) -> u64 {
+        0
+    }
+
     /// Resolves relative paths in it against this directory.
     fn make_absolute(&mut self, _: &Path) {}
 }
@@ -126,6 +145,8 @@ pub(crate) trait Setting {
     fn written(&self) -> toml::Value;
     /// See [`Value::amount`].
     fn amount(&self) -> Amount;
+    /// See [`Value::quantity`].
+    fn quantity(&self) -> u64;
     /// See [`Value::make_absolute`].
     fn make_absolute(&mut self, directory: &Path);
 }
@@ -138,6 +159,10 @@ impl<T: Value> Setting for T {
 
     fn amount(&self) -> Amount {
         Value::amount(self)
+    }
+
+    fn quantity(&self) -> u64 {
+        Value::quantity(self)
     }
 
     fn make_absolute(&mut self, directory: &Path) {

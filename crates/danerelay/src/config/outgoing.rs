@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 use settings_file::Interval;
 use settings_file::forms;
 
-use super::key::{Amount, RELOAD, RESTART, Value, section};
+use super::key::{AN_HOUR, Amount, HOUR, RELOAD, RESTART, Value, section};
 use super::units::{self, DomainName, MailAddress, Network, Server};
 use super::values::{Optional, Port, optional, something};
+
+/// The longest that mail is tried, and between two attempts, in seconds; as Postfix (maximal_queue_lifetime).
+const HUNDRED_DAYS: u64 = 100 * 24 * HOUR;
 
 section! {
     /// Which resolvers are asked, and who validates.
@@ -43,7 +46,7 @@ section! {
         /// For one look-up with everything that it needs, once it is its turn. Look-ups have a quarter of the file descriptors that the
         /// daemon may open (LimitNOFILE in the unit), at most 768, three each; further ones wait for their turn up to 30 s. One message
         /// has no more than 48 of them. The rest is shared by clients, deliveries, the spool and the log, each with a part of its own.
-        timeout: Interval = Interval::seconds(5), "resolv.conf(5)" => RESTART.not_zero();
+        timeout: Interval = Interval::seconds(5), "resolv.conf(5)" => RESTART.up_to(300, "more than 0, at most 5m");
 
         /// Room for answers that are remembered, keys and delegations included: 200 octets for each, so 40 MB by default, and at least
         /// 1 MiB. A large answer takes the room of several; one of more than a 256th of it is not kept. 0: nothing is remembered.
@@ -109,7 +112,7 @@ section! {
         /// Messages over one connection, for how long at most, and how long it may stand idle.
         reuse: u32 = 100, "own choice" => RESTART.not_zero();
         reuse_time: Interval = Interval::minutes(5), "as Postfix (smtp_connection_reuse_time_limit)"
-            => RESTART.not_zero();
+            => RESTART.up_to(HOUR, AN_HOUR);
         idle: Interval = Interval::seconds(5), "own choice" => RESTART;
 
         /// Other names and addresses of this relay or its cluster: an MX that names one of them is a loop.
@@ -132,16 +135,16 @@ section! {
             .map(Interval::minutes)
             .into_iter()
             .chain([1, 2, 4].map(Interval::hours))
-            .collect(), "own choice; RFC 5321 §4.5.4.1 asks for 30 minutes between attempts as a rule" => RESTART.not_zero();
+            .collect(), "own choice; RFC 5321 §4.5.4.1 asks for 30 minutes between attempts as a rule" => RESTART.up_to(HUNDRED_DAYS, "more than 0, at most 100d");
 
         /// After this the sender gets a report that its message failed (RFC 5321 §4.5.4.1 asks for four to five days).
-        max_age: Interval = Interval::days(5), "RFC 5321 §4.5.4.1" => RESTART.not_zero();
+        max_age: Interval = Interval::days(5), "RFC 5321 §4.5.4.1" => RESTART.up_to(HUNDRED_DAYS, "more than 0, at most 100d");
 
         /// After this the sender is told that its message is late; "0": never.
         delay_warning: Interval = Interval::hours(4), "as Exim (delay_warning is 24h there) and Sendmail" => RESTART;
 
         /// The same as max_age for such reports themselves.
-        bounce_max_age: Interval = Interval::days(5), "as max_age" => RESTART.not_zero();
+        bounce_max_age: Interval = Interval::days(5), "as max_age" => RESTART.up_to(HUNDRED_DAYS, "more than 0, at most 100d");
 
         /// The From address of reports; empty: postmaster@ the hostname. Their envelope sender is always empty.
         #[serde(deserialize_with = "optional::<MailAddress, _>")]
@@ -154,19 +157,19 @@ section! {
 section! {
     /// How long each stage may take as a whole: a server that drips octets cannot stretch it (RFC 5321 §4.5.3.2).
     pub(crate) struct Timeouts("delivery.timeouts") {
-        connect: Interval = Interval::seconds(30), "as Postfix (smtp_connect_timeout)" => RESTART.not_zero();
-        banner: Interval = Interval::minutes(5), "RFC 5321 §4.5.3.2.1" => RESTART.not_zero();
-        ehlo: Interval = Interval::minutes(5), "as Postfix (smtp_helo_timeout)" => RESTART.not_zero();
-        starttls: Interval = Interval::minutes(2), "own choice: a command and a handshake" => RESTART.not_zero();
-        mail: Interval = Interval::minutes(5), "RFC 5321 §4.5.3.2.2" => RESTART.not_zero();
-        rcpt: Interval = Interval::minutes(5), "RFC 5321 §4.5.3.2.3" => RESTART.not_zero();
-        data: Interval = Interval::minutes(2), "RFC 5321 §4.5.3.2.4" => RESTART.not_zero();
+        connect: Interval = Interval::seconds(30), "as Postfix (smtp_connect_timeout)" => RESTART.up_to(HOUR, AN_HOUR);
+        banner: Interval = Interval::minutes(5), "RFC 5321 §4.5.3.2.1" => RESTART.up_to(HOUR, AN_HOUR);
+        ehlo: Interval = Interval::minutes(5), "as Postfix (smtp_helo_timeout)" => RESTART.up_to(HOUR, AN_HOUR);
+        starttls: Interval = Interval::minutes(2), "own choice: a command and a handshake" => RESTART.up_to(HOUR, AN_HOUR);
+        mail: Interval = Interval::minutes(5), "RFC 5321 §4.5.3.2.2" => RESTART.up_to(HOUR, AN_HOUR);
+        rcpt: Interval = Interval::minutes(5), "RFC 5321 §4.5.3.2.3" => RESTART.up_to(HOUR, AN_HOUR);
+        data: Interval = Interval::minutes(2), "RFC 5321 §4.5.3.2.4" => RESTART.up_to(HOUR, AN_HOUR);
 
         /// For each block of the content that makes progress; the whole must make 1 KB/s.
-        body: Interval = Interval::minutes(3), "RFC 5321 §4.5.3.2.5" => RESTART.not_zero();
-        final_dot: Interval = Interval::minutes(10), "RFC 5321 §4.5.3.2.6" => RESTART.not_zero();
-        rset: Interval = Interval::seconds(20), "as Postfix (smtp_rset_timeout)" => RESTART.not_zero();
-        quit: Interval = Interval::seconds(5), "own choice: nothing depends on it" => RESTART.not_zero();
+        body: Interval = Interval::minutes(3), "RFC 5321 §4.5.3.2.5" => RESTART.up_to(HOUR, AN_HOUR);
+        final_dot: Interval = Interval::minutes(10), "RFC 5321 §4.5.3.2.6" => RESTART.up_to(HOUR, AN_HOUR);
+        rset: Interval = Interval::seconds(20), "as Postfix (smtp_rset_timeout)" => RESTART.up_to(HOUR, AN_HOUR);
+        quit: Interval = Interval::seconds(5), "own choice: nothing depends on it" => RESTART.up_to(HOUR, AN_HOUR);
     }
 }
 

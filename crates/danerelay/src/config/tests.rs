@@ -113,7 +113,27 @@ const WRONG: [(&str, (usize, usize), &[&str]); 39] = [
     (
         "[delivery.timeouts]\nrcpt = 0",
         (2, 8),
-        &["`delivery.timeouts.rcpt` cannot be 0; allowed: more than 0"],
+        &["`delivery.timeouts.rcpt` cannot be 0; allowed: more than 0, at most 1h"],
+    ),
+    (
+        "[limits]\nrecipients = 100001",
+        (2, 14),
+        &["`limits.recipients` cannot be 100001; allowed: more than 0, at most 100000"],
+    ),
+    (
+        "[limits]\ntimeout = \"3601s\"",
+        (2, 11),
+        &["`limits.timeout` cannot be \"3601s\"; allowed: more than 0, at most 1h"],
+    ),
+    (
+        "[limits]\nmessage_size = \"5 GiB\"",
+        (2, 16),
+        &["`limits.message_size` cannot be \"5 GiB\"; allowed: more than 0, at most 4 GiB"],
+    ),
+    (
+        "[delivery]\nretry = [\"5m\", \"101d\"]",
+        (2, 9),
+        &["`delivery.retry` cannot be [\"5m\", \"101d\"]; allowed: more than 0, at most 100d"],
     ),
     (
         "[delivery]\nport = 0",

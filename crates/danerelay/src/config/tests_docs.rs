@@ -100,7 +100,7 @@ fn allowed(row: &Row<'_>) -> String {
     };
     match row.key.rule.demand {
         key::Demand::NotZero => format!("{allowed}; more than 0"),
-        key::Demand::Given(more) => format!("{allowed}; {more}"),
+        key::Demand::Given(more) | key::Demand::UpTo(_, more) => format!("{allowed}; {more}"),
         key::Demand::Anything => allowed,
     }
 }

@@ -63,6 +63,10 @@ impl<T: Value> Value for Vec<T> {
             Amount::Some
         }
     }
+
+    fn quantity(&self) -> u64 {
+        self.iter().map(Value::quantity).max().unwrap_or(0)
+    }
 }
 
 impl Value for String {
@@ -100,16 +104,26 @@ impl Value for bool {
 
 /// Types that can be zero, which is also their default.
 macro_rules! quantities {
-    ($($type:ty),*) => {
+    ($($type:ty as $value:ident => $number:expr;)*) => {
         $(impl Value for $type {
             fn amount(&self) -> Amount {
                 if *self == Self::default() { Amount::Zero } else { Amount::Some }
+            }
+
+            fn quantity(&self) -> u64 {
+                let $value = *self;
+                $number
             }
         })*
     };
 }
 
-quantities!(u32, u64, Interval, Size);
+quantities! {
+    u32 as number => u64::from(number);
+    u64 as number => number;
+    Interval as interval => interval.0.as_secs();
+    Size as size => size.0;
+}
 
 /// Types that are never empty or zero.
 macro_rules! something {

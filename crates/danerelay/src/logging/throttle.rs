@@ -2,7 +2,7 @@
 //!
 //! An event with a [`Source`] is written while the source has lines left: ten at once, and one more each second, or
 //! each minute for trouble of our own. All strangers together have a common limit as well, since one of them may have
-//! many addresses. Events left out are counted; the next line of the source has their number in its field `more`, and
+//! many addresses; clients that may relay have no part in it. Events left out are counted; the next line of the source has their number in its field `more`, and
 //! if there is none, a summary has it.
 //!
 //! A source is forgotten once it has all its lines again, and the table of sources is limited in octets: those that do
@@ -20,6 +20,8 @@ use parking_lot::Mutex;
 const TABLE: usize = 256 * 1024;
 /// The maximum number of sources; a hash table is at worst a little less than half full.
 const SOURCES: usize = TABLE / (2 * size_of::<(Source, Bucket)>() + 2);
+/// How many of them can be strangers: the rest is for clients that may relay, and for trouble of our own.
+const STRANGE_SOURCES: usize = SOURCES / 4 * 3;
 /// After this long without an event of a source, the number left out is logged.
 const QUIET: Duration = Duration::from_secs(10);
 /// The same after this long if there are events but none is written.
@@ -27,8 +29,8 @@ const OVERDUE: Duration = Duration::from_mins(1);
 /// How many sources are named at once when the numbers left out are logged.
 const NAMED: usize = 10;
 
-/// For a stranger, and for a library, whose reports a stranger may cause.
-const STRANGER: Pace = Pace::new(10, Duration::from_secs(1));
+/// For a client, and for a library, whose reports a stranger may cause.
+const CLIENT: Pace = Pace::new(10, Duration::from_secs(1));
 /// For trouble of our own, which lasts until somebody fixes it.
 const TROUBLE: Pace = Pace::new(10, Duration::from_mins(1));
 /// For all strangers together.
@@ -78,10 +80,23 @@ impl Pace {
 
     fn of(source: Source) -> Self {
         match source {
-            Source::Client(_) | Source::Library(_) => STRANGER,
+            Source::Client(_) | Source::Known(_) | Source::Library(_) => CLIENT,
             Source::Trouble(_) => TROUBLE,
         }
     }
+}
+
+/// Whether it may be anybody.
+fn is_strange(source: Source) -> bool {
+    match source {
+        Source::Client(_) | Source::Library(_) => true,
+        Source::Known(_) | Source::Trouble(_) => false,
+    }
+}
+
+/// How many sources there may be before this one.
+fn most_before(source: Source) -> usize {
+    if is_strange(source) { STRANGE_SOURCES } else { SOURCES }
 }
 
 impl Throttle {
@@ -95,7 +110,7 @@ impl Throttle {
             others,
             ..
         } = &mut *table;
-        let has_place = sources.len() < SOURCES || sources.contains_key(&source);
+        let has_place = sources.len() < most_before(source) || sources.contains_key(&source);
         let bucket = if has_place {
             sources.entry(source).or_default()
         } else {
@@ -103,14 +118,14 @@ impl Throttle {
         };
         let pace = Pace::of(source);
         bucket.seen = Some(now);
-        let is_ours = matches!(source, Source::Trouble(_));
-        if !bucket.has_line(pace, now) || !(is_ours || strangers.has_line(STRANGERS, now)) {
+        let is_strange = is_strange(source);
+        if !bucket.has_line(pace, now) || (is_strange && !strangers.has_line(STRANGERS, now)) {
             bucket.more = bucket.more.saturating_add(1);
             bucket.told.get_or_insert(now);
             return None;
         }
         bucket.take_line(pace, now);
-        if !is_ours {
+        if is_strange {
             strangers.take_line(STRANGERS, now);
         }
         bucket.told = Some(now);
@@ -142,8 +157,8 @@ impl Table {
     fn make_place(&mut self, source: Source, now: Instant) {
         let swept_lately = self
             .swept
-            .is_some_and(|swept| now.saturating_duration_since(swept) < STRANGER.each);
-        if self.sources.len() >= SOURCES && !swept_lately && !self.sources.contains_key(&source) {
+            .is_some_and(|swept| now.saturating_duration_since(swept) < CLIENT.each);
+        if self.sources.len() >= most_before(source) && !swept_lately && !self.sources.contains_key(&source) {
             self.swept = Some(now);
             self.forget(now);
         }
@@ -221,6 +236,7 @@ mod tests {
     use std::net::{IpAddr, Ipv6Addr};
 
     use super::*;
+    use mail::source::Network;
 
     fn client(number: u32) -> Source {
         Source::client(Ipv6Addr::from_bits((0x2001_0db8 << 96) | (u128::from(number) << 64)).into())
@@ -303,6 +319,9 @@ mod tests {
             let octets = table.sources.capacity() * (size_of::<(Source, Bucket)>() + 1);
             assert!(octets <= TABLE, "{octets}");
         }
+        // Even now one that may relay has its lines.
+        let (known, end) = (Source::Known(Network::of(IpAddr::from([192, 0, 2, 1]))), start + Duration::from_secs(10));
+        assert!((0..10).all(|_| throttle.pass(known, end) == Some(0)));
         // All of them are accounted for, in few lines, and nothing is kept.
         let told = throttle.sweep(start + Duration::from_mins(2));
         assert!(told.len() <= NAMED + 2);
@@ -327,6 +346,8 @@ mod tests {
             Some(0),
             "our own trouble has no part in it"
         );
+        let known = Source::Known(Network::of(IpAddr::from([192, 0, 2, 1])));
+        assert_eq!(throttle.pass(known, start), Some(0), "nor have clients that may relay");
         let told = texts(&throttle.sweep(start + QUIET));
         assert_eq!(told.len(), 1);
         assert!(

@@ -4,6 +4,33 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::{good, run, user, with_everything};
 
+/// Scripts of configuration management run at the same time.
+#[test]
+fn users_that_are_added_at_once_are_all_there() {
+    let directory = with_everything();
+    let names: Vec<String> = (0..6).map(|number| format!("user{number}")).collect();
+    std::thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(|| assert_eq!(user(directory.path(), &["add", name], "secret\n").status, 0));
+        }
+    });
+    assert_eq!(
+        user(directory.path(), &["list"], "").stdout,
+        names.join("\n") + "\n"
+    );
+}
+
+#[test]
+fn the_target_of_a_symbolic_link_is_changed_and_the_link_stays() {
+    let directory = with_everything();
+    let (link, target) = (directory.path().join("users"), directory.path().join("kept-elsewhere"));
+    std::fs::write(&target, "").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    assert_eq!(user(directory.path(), &["add", "a"], "secret\n").status, 0);
+    assert!(link.is_symlink());
+    assert!(std::fs::read_to_string(&target).unwrap().starts_with("a:$argon2id$"));
+}
+
 #[test]
 fn users_are_added_listed_and_removed() {
     let directory = with_everything();
@@ -85,8 +112,25 @@ def typed(first, second):
     return status, shown
 status, shown = typed(b"open sesame", b"open sesame")
 assert status == 0 and b"added typist" in shown, shown
+status, shown = typed(b"open barlez\x7fy", b"open barley")
+assert status == 0 and b"changed typist" in shown, shown
 status, shown = typed(b"open sesame", b"open barley")
 assert status == 2 and b"the two passwords are not the same" in shown, shown
+import termios
+child, terminal = pty.fork()
+if child == 0:
+    # The terminal stays open, as a shell keeps it.
+    status = os.spawnv(os.P_WAIT, program, [program, "-c", configuration, "user", "add", "typist"])
+    echo = termios.tcgetattr(0)[3] & termios.ECHO
+    print("status", status, "echo", echo != 0, flush=True)
+    os._exit(0)
+shown = b""
+while b"Password: " not in shown:
+    shown += os.read(terminal, 1000)
+os.write(terminal, b"open\x03")
+while b"echo " not in shown or not shown.endswith(b"\n"):
+    shown += os.read(terminal, 1000)
+assert b"status 2 echo True" in shown, shown
 "#;
 
 #[test]

@@ -25,6 +25,10 @@ pub(crate) fn delays_gathered(delay_warning: Option<Duration>) -> Duration {
     delay_warning.map_or(Duration::ZERO, |warning| (warning / 12).min(GATHERED))
 }
 
+/// How long what a sender is to be told waits for recipients of the same message that are due as well: they may be waiting
+/// for their turns for hours.
+pub(crate) const OTHERS_AWAITED: Duration = Duration::from_mins(5);
+
 /// Whether to make a report that would contain only delays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DelaysAlone {

@@ -31,7 +31,7 @@ use super::untold::Untold;
 use crate::clock::{Clock, Millis};
 use crate::config::Windows;
 use crate::delivery::{Delivery, JobAgain, Left, ReportAgain};
-use crate::settle::reports::DelaysAlone;
+use crate::settle::reports::{DelaysAlone, OTHERS_AWAITED};
 
 /// The longest sleep: this is how soon a jump of the clock is noticed.
 const NAP: Duration = Duration::from_secs(30);
@@ -385,6 +385,7 @@ impl<S: Spool> Scheduler<S> {
             let wait = match again {
                 ReportAgain::Trouble => wait,
                 ReportAgain::Gathered => self.limits.delays_gathered,
+                ReportAgain::Others => OTHERS_AWAITED,
             };
             self.untold.insert(Instant::now() + wait, message);
         }

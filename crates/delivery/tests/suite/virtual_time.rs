@@ -399,10 +399,32 @@ async fn what_waited_for_a_held_recipient_is_told_at_the_administrators_word() {
     let id = world.accept("s@origin.test", world.now());
     world.spool.keep_reports_back(true);
     world.until_final(id).await;
-    assert_eq!(world.spool.reports().len(), 0);
+    assert_eq!(world.spool.reports().len(), 1, "of the delay");
     world.scheduler.report(vec![id]);
     world.pass(Duration::from_secs(1)).await;
+    assert_eq!(world.spool.reports().len(), 2);
+    world.pass(HOUR).await;
+    assert_eq!(world.spool.reports().len(), 2);
+}
+
+/// Other recipients of the message may be due, and wait for their turns for days.
+#[tokio::test(start_paused = true)]
+async fn what_other_recipients_keep_back_is_told_in_minutes() {
+    let world = World::new(defaults()).await;
+    let id = world.accept("s@origin.test", world.now());
+    world.spool.keep_reports_back(true);
+    while world.spool.attempts(id).last().is_none_or(|last| last.notice.is_none()) {
+        world.pass(Duration::from_secs(1)).await;
+    }
+    world.pass(19 * MINUTE).await;
+    assert_eq!(world.spool.reports().len(), 0, "more may be late by then");
+    world.pass(2 * MINUTE).await;
     assert_eq!(world.spool.reports().len(), 1);
+    world.until_final(id).await;
+    world.pass(3 * MINUTE).await;
+    assert_eq!(world.spool.reports().len(), 1, "more may have failed by then");
+    world.pass(2 * MINUTE + Duration::from_secs(1)).await;
+    assert_eq!(world.spool.reports().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

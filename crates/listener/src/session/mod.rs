@@ -219,7 +219,7 @@ impl<P> Session<P> {
 
     /// What was refused since the last call.
     pub(crate) fn take_refusals(&mut self) -> Option<Event> {
-        self.refusals.take(&self.client)
+        self.refusals.take(&self.client, &self.config)
     }
 
     /// Adds the final reply of a session.

@@ -5,6 +5,7 @@ use mail::event::client::Rejected;
 use mail::{Mailbox, ReversePath};
 
 use crate::client::Client;
+use crate::config::ListenerConfig;
 
 /// How much of a refused command is kept, in octets.
 const COMMAND: usize = 256;
@@ -122,11 +123,12 @@ impl Refusals {
     }
 
     /// The event to log.
-    pub(super) fn take(&mut self, client: &Client) -> Option<Event> {
+    pub(super) fn take(&mut self, client: &Client, config: &ListenerConfig) -> Option<Event> {
         let refused = *self.0.take()?;
         let subject = refused.subject;
         Some(Event::Rejected(Box::new(Rejected {
             client: client.address,
+            may_relay: client.may_relay(config),
             name: client.name.clone(),
             from: subject.from,
             to: subject.to,

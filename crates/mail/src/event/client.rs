@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::record::{Level, Put, Record, Value};
-use crate::source::Source;
+use crate::source::{Network, Source};
 use crate::{Mailbox, QueueId, ReversePath};
 
 /// A client as Postfix writes it when only the address is known; we make no reverse look-ups.
@@ -75,6 +75,8 @@ impl Record for Accepted {
 pub struct Rejected {
     /// Who was refused.
     pub client: IpAddr,
+    /// Whether it may relay.
+    pub may_relay: bool,
     /// The client's name, as given by a proxy.
     pub name: Option<String>,
     /// The reverse-path of the transaction, if there is one.
@@ -103,7 +105,12 @@ impl Record for Rejected {
     }
 
     fn source(&self) -> Option<Source> {
-        Some(Source::client(self.client))
+        let network = Network::of(self.client);
+        Some(if self.may_relay {
+            Source::Known(network)
+        } else {
+            Source::Client(network)
+        })
     }
 
     fn fields(&self, put: &mut Put<'_>) {

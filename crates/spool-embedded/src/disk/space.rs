@@ -1,6 +1,7 @@
 //! Whether the disk has room for more.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -18,6 +19,8 @@ const INODES_FREE: u64 = 256;
 pub(crate) struct Space {
     path: PathBuf,
     bytes_free: u64,
+    /// The octets in the log that the database does not have yet: a checkpoint needs as many again.
+    owed: AtomicU64,
     last: Mutex<Option<Answer>>,
 }
 
@@ -35,6 +38,7 @@ impl Space {
         Self {
             path,
             bytes_free,
+            owed: AtomicU64::new(0),
             last: Mutex::new(None),
         }
     }
@@ -42,6 +46,11 @@ impl Space {
     /// [`SpoolError::Full`] below the limits.
     pub(crate) fn check(&self) -> Result<(), SpoolError> {
         self.has(0)
+    }
+
+    /// From now on this many octets are kept for the next checkpoint.
+    pub(crate) fn owe(&self, octets: u64) {
+        self.owed.store(octets, Ordering::Relaxed);
     }
 
     /// Remembers that a write has just failed for lack of space.
@@ -84,9 +93,10 @@ impl Space {
         let bytes = found.f_bavail.saturating_mul(found.f_frsize);
         // File systems that create inodes as needed report a total of none.
         let inodes = found.f_files == 0 || found.f_favail >= INODES_FREE;
+        let kept = self.bytes_free.saturating_add(self.owed.load(Ordering::Relaxed));
         Ok(Answer {
             at: Instant::now(),
-            room: bytes.checked_sub(self.bytes_free).filter(|_| inodes),
+            room: bytes.checked_sub(kept).filter(|_| inodes),
         })
     }
 
@@ -164,6 +174,39 @@ mod tests {
         let old = Instant::now().checked_sub(FRESH).unwrap();
         *space.last.lock() = Some(Answer { at: old, room: None });
         assert!(!is_full(space.has(0)));
+    }
+
+    #[test]
+    fn what_a_checkpoint_needs_is_kept_for_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let space = Space::new(directory.path().to_owned(), 0);
+        assert!(space.has_room_beyond(MIB));
+        space.owe(u64::MAX);
+        assert!(!space.has_room_beyond(0));
+        assert!(is_full(space.check()));
+        space.owe(0);
+        assert!(space.has_room_beyond(MIB));
+    }
+
+    /// It is written to the log first, and then to the database.
+    #[tokio::test]
+    async fn a_small_message_takes_its_size_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options {
+            spool_free: 0,
+            ..Options::default()
+        };
+        let spool = EmbeddedSpool::open(directory.path(), options, std::sync::Arc::new(()))
+            .await
+            .unwrap();
+        let content = vec![b'x'; 10_000];
+        spool.shared().space.assume(19_999);
+        let new = || spool::contract::message(&["a@b.example"]);
+        let refused = spool::contract::commit(&spool, new(), &content).await;
+        assert!(matches!(refused, Err(SpoolError::Full)), "{refused:?}");
+        spool.shared().space.assume(20_000);
+        spool::contract::commit(&spool, new(), &content).await.unwrap();
+        spool.close().await.unwrap();
     }
 
     #[tokio::test]

@@ -13,6 +13,9 @@ use crate::error::Result;
 const HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 
+/// Roughly the octets of a frame: a page of 4 KiB.
+const FRAME: u64 = 4096 + FRAME_HEADER;
+
 /// Octets written at a time.
 const PART: u64 = 1 << 20;
 
@@ -39,6 +42,12 @@ impl Log {
                 carried: row.get(2)?,
             })
         })
+    }
+
+    /// Roughly how many octets are in the log and not yet in the database.
+    pub(crate) fn owed(self) -> u64 {
+        let frames = u64::try_from(self.frames.saturating_sub(self.carried)).unwrap_or(0);
+        frames.saturating_mul(FRAME)
     }
 
     /// Writes the log again as it is, and syncs it; used by the first connection to be opened, before anything is added.

@@ -178,6 +178,19 @@ async fn nothing_is_accepted_until_something_has_been_written() {
     spool.close().await.unwrap();
 }
 
+/// Otherwise deliveries could not be recorded on a full disk, and the queue could never become smaller.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_the_log_is_made_to_begin_anew() {
+    let (_directory, spool, accepted) = with_one_message().await;
+    let lease = take(&spool, &accepted.pending[0]).await;
+    let full = ErrorCode::DiskFull;
+    order(&spool, &[(Place::Commit, full), (Place::Checkpoint, full), (Place::Commit, full)]);
+    let sent = vec![settlement(0, Status::Sent, None)];
+    assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+    assert!(spool.shared().faults.are_over(), "a checkpoint was tried");
+    spool.close().await.unwrap();
+}
+
 /// What failed was refused, and nothing is waiting: only an attempt to write shows that it works again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_works_again_is_noticed_without_work() {

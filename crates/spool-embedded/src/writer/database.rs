@@ -91,6 +91,12 @@ impl Database {
         Ok(gone)
     }
 
+    /// Roughly how many octets the next checkpoint brings into the database.
+    pub(super) fn owed(&self) -> u64 {
+        let log = self.connection.as_ref().map(Log::of);
+        log.and_then(rusqlite::Result::ok).map_or(0, Log::owed)
+    }
+
     /// Reopens it after an error and checks it.
     pub(super) fn recover(&mut self) -> Result<()> {
         // No file handle that saw the error is used again: the kernel may have dropped what it could not write.

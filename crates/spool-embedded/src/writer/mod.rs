@@ -127,6 +127,7 @@ impl Writer {
         {
             self.shared.teller.failed(Failed::Checkpoint, &error);
         }
+        self.shared.space.owe(self.database.owed());
         if self.unchecked >= CHECKPOINT_EVERY {
             self.unchecked = 0;
             self.caretaker.ask(Chore::Checkpoint);

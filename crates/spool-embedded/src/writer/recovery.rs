@@ -7,6 +7,7 @@ use std::time::Duration;
 use spool::SpoolError;
 
 use super::Writer;
+use crate::log::checkpoints::Extent;
 
 /// How long to wait before a full disk is tried again, and how often clients are answered while nothing can be written.
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 1000 });
@@ -41,10 +42,16 @@ impl Writer {
         Ok(())
     }
 
-    /// On a full disk: gives the reserve back for what cannot be refused, or waits; false if the spool is to end.
+    /// On a full disk: makes room for what cannot be refused, or waits; false if the spool is to end.
     fn make_room(&mut self, error: &SpoolError) -> bool {
         self.shared.space.found_full();
-        !self.inbox.must_write() || self.reserve.give_back() || self.pause(PAUSE, error)
+        if !self.inbox.must_write() {
+            return true;
+        }
+        // A log that is in the database as a whole begins anew, in the room that it has. Whether it was possible the next
+        // attempt shows.
+        let _ = self.shared.checkpoints.carry_over(Extent::Possible);
+        self.reserve.give_back() || self.pause(PAUSE, error)
     }
 
     /// Writes what is waiting; after anything but a full disk the database is reopened first, and something is written in

@@ -40,6 +40,9 @@ pub(crate) enum UserError {
     /// The two passwords typed differ.
     #[error("the two passwords are not the same")]
     Different,
+    /// The command was interrupted at the prompt.
+    #[error("interrupted: nothing has been changed")]
+    Interrupted,
     /// Reading standard input or the terminal failed.
     #[error("the password cannot be read: {}", access::words(.0))]
     Input(#[source] io::Error),
