@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::config::ListenerConfig;
 use crate::connection::Connection;
-use crate::connections::{Excess, Standing};
+use crate::connections::{Counted, Excess, Standing};
 use crate::log;
 use crate::session::replies;
 use crate::shared::{Shared, stopped};
@@ -138,46 +138,56 @@ struct Arrived {
 }
 
 impl Arrived {
-    /// Handles the connection: a session, or a single line if there are too many connections.
-    async fn serve<S: Spool>(self, shared: Arc<Shared<S>>, shutdown: watch::Receiver<bool>) {
+    /// Handles the connection: a session, or a single line if there are too many connections. What comes before a session
+    /// ends with a shutdown.
+    async fn serve<S: Spool>(self, shared: Arc<Shared<S>>, mut shutdown: watch::Receiver<bool>) {
+        let begun = tokio::select! {
+            biased;
+            () = stopped(&mut shutdown) => return,
+            begun = self.begin(&shared) => begun,
+        };
+        if let Some((wire, client, counted)) = begun {
+            Connection::new(shared, client, counted, shutdown).run(wire).await;
+        }
+    }
+
+    /// Finds out who the client is, counts the connection as that client's, and secures it where TLS comes first; none if
+    /// there will be no session.
+    async fn begin<S: Spool>(self, shared: &Shared<S>) -> Option<(Wire, Client, Counted)> {
         let config = Arc::clone(&shared.config.borrow());
         let mut wire = Wire::new(self.stream);
         let mut counted = match shared.connections.admit(&config.limits) {
             Ok(counted) => counted,
-            Err(excess) => return turn_away(&shared, self.peer, excess, wire).await,
+            Err(excess) => {
+                turn_away(shared, self.peer, excess, wire).await;
+                return None;
+            }
         };
+        let failed = |client, fault| shared.log.write(&log::not_begun(client, fault));
         let mut client = Client::at(self.peer);
         if config.proxies.iter().any(|proxy| proxy.contains(&self.peer)) {
-            match wire.proxied().await {
-                Ok(Some(address)) => client = Client::at(address),
-                Ok(None) => {}
-                Err(fault) => {
-                    let event = log::not_begun(self.peer, BeginFault::Proxy(fault));
-                    return shared.log.write(&event);
-                }
+            let named = wire.proxied().await;
+            let named = named.map_err(|fault| failed(self.peer, BeginFault::Proxy(fault)));
+            if let Some(address) = named.ok()? {
+                client = Client::at(address);
             }
         }
         let standing = Standing::of(&client, &config);
         if let Err(excess) = counted.identify(client.address, standing, &config.limits) {
-            return turn_away(&shared, client.address, excess, wire).await;
+            turn_away(shared, client.address, excess, wire).await;
+            return None;
         }
         if self.encryption == Encryption::Implicit {
             let secured = match &config.tls {
                 Some(tls) => Box::pin(wire.secure(tls)).await,
                 None => Err(HandshakeFault::NoCertificate),
             };
-            match secured {
-                Ok((secured, facts)) => {
-                    wire = secured;
-                    client.tls = Some(facts);
-                }
-                Err(fault) => {
-                    let event = log::not_begun(client.address, BeginFault::Tls(fault));
-                    return shared.log.write(&event);
-                }
-            }
+            let secured = secured.map_err(|fault| failed(client.address, BeginFault::Tls(fault)));
+            let (secured, facts) = secured.ok()?;
+            wire = secured;
+            client.tls = Some(facts);
         }
-        Connection::new(shared, client, counted, shutdown).run(wire).await;
+        Some((wire, client, counted))
     }
 }
 

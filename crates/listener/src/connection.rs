@@ -24,6 +24,9 @@ use crate::wire::{Broken, COMMAND_READ, CONTENT_READ, Wire};
 /// Refusals are logged after this long if the session is still open; later refusals get another line.
 const TOLD_AFTER: Duration = Duration::from_mins(1);
 
+/// When we are shutting down, a transaction whose client is silent for this long ends, unless its content is coming.
+const SILENCE: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 5000 });
+
 /// A client's connection.
 pub(crate) struct Connection<S> {
     shared: Arc<Shared<S>>,
@@ -134,10 +137,11 @@ impl<S: Spool> Connection<S> {
             }
             Step::ReadContent => {
                 self.flush(wire).await?;
-                self.pace
-                    .came(wire.read(self.content_read(), self.pace.deadline).await?);
+                let octets = self.read(wire, self.content_read(), self.pace.deadline).await?;
+                self.pace.came(octets);
                 None
             }
+            Step::Begin(_) if *self.shutdown.borrow() => return Err(End::Shutdown),
             Step::Begin(mail) => {
                 let room = self.place(&mail).map(drop);
                 self.report(room.as_ref().err());
@@ -169,7 +173,12 @@ impl<S: Spool> Connection<S> {
     async fn secure(&mut self, mut wire: Wire) -> Option<Wire> {
         self.flush(&mut wire).await.ok()?;
         let tls = self.session.config().tls.clone()?;
-        match wire.secure(&tls).await {
+        let secured = tokio::select! {
+            biased;
+            () = stopped(&mut self.shutdown) => return None,
+            secured = wire.secure(&tls) => secured,
+        };
+        match secured {
             Ok((wire, facts)) => {
                 self.session.secured(facts);
                 self.settle_standing();
@@ -240,29 +249,49 @@ impl<S: Spool> Connection<S> {
         Ok(wire.write(self.session.output(), limit).await?)
     }
 
-    /// Reads more. Between transactions, a shutdown ends the session. Meanwhile, refusals are logged when that is due.
+    /// Reads more. Meanwhile, refusals are logged when that is due.
     async fn wait_for_command(&mut self, wire: &mut Wire) -> Result<(), End> {
         if self.told_at.is_none() && self.session.refused() == Some(Telling::Together) {
             self.told_at = Some(Instant::now() + TOLD_AFTER);
         }
         let due = self.told_at.filter(|due| *due < self.pace.deadline);
-        let reading = wire.read(COMMAND_READ, due.unwrap_or(self.pace.deadline));
-        let read = if self.session.is_in_transaction() {
-            reading.await
-        } else {
-            tokio::select! {
-                biased;
-                () = stopped(&mut self.shutdown) => return Err(End::Shutdown),
-                read = reading => read,
-            }
-        };
+        let read = self
+            .read(wire, COMMAND_READ, due.unwrap_or(self.pace.deadline))
+            .await;
         if due.is_some_and(|due| due <= Instant::now()) {
             self.tell_refusals();
         }
         match read {
             Ok(_) => Ok(()),
-            Err(Broken::TimedOut) if due.is_some() => Ok(()),
-            Err(broken) => Err(broken.into()),
+            Err(End::TimedOut) if due.is_some() => Ok(()),
+            Err(end) => Err(end),
+        }
+    }
+
+    /// Reads what the client sends, unless a shutdown ends the session before that.
+    async fn read(&mut self, wire: &mut Wire, most: usize, deadline: Instant) -> Result<usize, End> {
+        let grace = self.grace();
+        let ending = async {
+            stopped(&mut self.shutdown).await;
+            match grace {
+                Some(grace) => sleep(grace).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = ending => Err(End::Shutdown),
+            read = wire.read(most, deadline) => Ok(read?),
+        }
+    }
+
+    /// How long a shutdown waits for the client's next octets; without end for those of content. It does not wait for a client
+    /// that may not relay.
+    fn grace(&self) -> Option<Duration> {
+        match Standing::of(self.session.client(), self.session.config()) {
+            Standing::MayRelay if self.session.is_receiving() => None,
+            Standing::MayRelay if self.session.is_in_transaction() => Some(SILENCE),
+            Standing::MayRelay | Standing::Stranger => Some(Duration::ZERO),
         }
     }
 

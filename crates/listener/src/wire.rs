@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use mail::event::client::{HandshakeFault, ProxyFault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -65,27 +65,24 @@ impl Wire {
         }
     }
 
-    /// Reads the header that a proxy sends first. Returns the client's address, if the header gives one.
+    /// Reads the header that a proxy sends first, and nothing of what follows: that may be a handshake. Returns the client's
+    /// address, if the header gives one.
     pub(crate) async fn proxied(&mut self) -> Result<Option<IpAddr>, ProxyFault> {
         let deadline = Instant::now() + PROXY_HEADER;
+        let mut octets = BytesMut::new();
         loop {
-            match proxy::header(&self.input) {
-                Header::Incomplete => {}
-                Header::Own { length } => {
-                    self.input.advance(length);
-                    return Ok(None);
-                }
-                Header::Client { length, address } => {
-                    self.input.advance(length);
-                    return Ok(Some(address));
-                }
+            let missing = match proxy::header(&octets) {
+                Header::Incomplete { missing } => missing,
+                Header::Own => return Ok(None),
+                Header::Client(address) => return Ok(Some(address)),
                 Header::Invalid => return Err(ProxyFault::Invalid),
+            };
+            let mut header = (&mut self.stream).take(missing);
+            match timeout_at(deadline, header.read_buf(&mut octets)).await {
+                Err(_) => return Err(ProxyFault::Late),
+                Ok(Err(_) | Ok(0)) => return Err(ProxyFault::Closed),
+                Ok(Ok(_)) => {}
             }
-            let room = proxy::LONGEST.saturating_sub(self.input.len());
-            self.read(room, deadline).await.map_err(|broken| match broken {
-                Broken::Lost => ProxyFault::Closed,
-                Broken::TimedOut => ProxyFault::Late,
-            })?;
         }
     }
 

@@ -195,6 +195,11 @@ impl<P> Session<P> {
         self.arrival.is_some() || self.state.is_in_transaction()
     }
 
+    /// Whether content is coming in.
+    pub(crate) fn is_receiving(&self) -> bool {
+        self.arrival.is_some()
+    }
+
     /// What is to be stored now, and where; the caller removes it from the buffer.
     pub(crate) fn unstored(&mut self) -> Option<(&mut P, &mut BytesMut)> {
         self.arrival.as_mut()?.unstored()

@@ -221,6 +221,63 @@ async fn shutdown_ends_idle_sessions_and_lets_transactions_finish() {
     assert!(TcpStream::connect(world.address).await.is_err());
 }
 
+/// Whoever says nothing more is not waited for, nor is a client that may not relay, whatever it says.
+#[tokio::test]
+async fn shutdown_does_not_wait_for_strangers_and_silent_clients() {
+    let world = World::with(ListenerConfig {
+        networks: vec!["192.0.2.0/24".parse().unwrap()],
+        proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        ..config()
+    })
+    .await;
+    let begun = async |address| {
+        let mut client = world.connect().await;
+        client.send(&super::proxies::header(address)).await;
+        client.expect("220").await;
+        client
+            .dialogue(&[("EHLO x", "250"), ("MAIL FROM:<a@b.example>", "250")])
+            .await;
+        client
+    };
+    let mut silent = begun([192, 0, 2, 7]).await;
+    let mut stranger = begun([198, 51, 100, 7]).await;
+    let mut sending = begun([192, 0, 2, 8]).await;
+    sending
+        .dialogue(&[("RCPT TO:<c@d.example>", "250"), ("DATA", "354")])
+        .await;
+    // One that does not even begin.
+    let mut mute = world.connect().await;
+    world.shutdown.send(true).unwrap();
+    mute.expect_end().await;
+    stranger.expect("421 4.3.2").await;
+    silent.expect("421 4.3.2").await;
+    assert!(!world.running.is_finished(), "content is coming");
+    sending.dialogue(&[("Subject: x\r\n\r\n.", "250 2.0.0")]).await;
+    sending.expect("421 4.3.2").await;
+    world.running.await.unwrap();
+}
+
+/// What was pipelined behind a message is not begun any more.
+#[tokio::test]
+async fn shutdown_lets_no_transaction_begin() {
+    let world = World::slow(config(), Duration::from_millis(200)).await;
+    let mut client = world.client().await;
+    client
+        .dialogue(&[
+            ("MAIL FROM:<a@b.example>", "250"),
+            ("RCPT TO:<c@d.example>", "250"),
+            ("DATA", "354"),
+        ])
+        .await;
+    client.send(b".\r\nMAIL FROM:<a@b.example>\r\n").await;
+    // It waits for the disk by then, or is about to.
+    world.shutdown.send(true).unwrap();
+    client.expect("250 2.0.0").await;
+    client.expect("421 4.3.2").await;
+    client.expect_end().await;
+    world.running.await.unwrap();
+}
+
 /// Open sessions use them, too, but not in the middle of a transaction.
 #[tokio::test]
 async fn new_settings_hold_from_the_next_transaction_on() {

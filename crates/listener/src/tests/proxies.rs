@@ -10,7 +10,7 @@ fn behind_proxies() -> ListenerConfig {
     }
 }
 
-fn header(client: [u8; 4]) -> Vec<u8> {
+pub(super) fn header(client: [u8; 4]) -> Vec<u8> {
     let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
     header.extend_from_slice(&client);
     header.extend_from_slice(&[127, 0, 0, 1, 1, 2, 3, 4]);
@@ -35,6 +35,31 @@ async fn a_proxy_says_whose_connection_it_is() {
     }
     assert!(world.contents_with_received()[0].contains(" (unknown [192.0.2.7])\r\n"));
     assert!(world.log_lines("event=accepted")[0].contains("client=unknown [192.0.2.7], "));
+}
+
+/// HAProxy in front of a local socket names no client: whoever it is has none of HAProxy's own rights.
+#[tokio::test]
+async fn a_client_that_the_proxy_cannot_name_may_not_relay() {
+    let world = World::with(ListenerConfig {
+        networks: vec!["127.0.0.0/8".parse().unwrap()],
+        ..behind_proxies()
+    })
+    .await;
+    // Of a client without an address, and of the proxy itself.
+    for (command, reply) in [(0x21, "550 5.7.1"), (0x20, "250 2.1.5")] {
+        let mut connection = world.connect().await;
+        connection
+            .send(&[b"\r\n\r\n\0\r\nQUIT\n", &[command, 0, 0, 0][..]].concat())
+            .await;
+        connection.expect("220").await;
+        connection
+            .dialogue(&[
+                ("EHLO x", "250"),
+                ("MAIL FROM:<a@b.example>", "250"),
+                ("RCPT TO:<c@d.example>", reply),
+            ])
+            .await;
+    }
 }
 
 #[tokio::test]

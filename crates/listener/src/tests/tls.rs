@@ -1,5 +1,11 @@
 //! STARTTLS, implicit TLS, and client certificates.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::ReadBuf;
+
 use super::*;
 use crate::users::hash_password;
 use crate::{ClientCertificates, KeyDigest, ServerTls, Users};
@@ -100,6 +106,56 @@ fn with_tls() -> ListenerConfig {
         tls: Some(server(ClientCertificates::NotAsked)),
         ..config()
     }
+}
+
+/// Writes this before the first octets of its own, and together with them.
+struct Behind(Vec<u8>, TcpStream);
+
+impl AsyncRead for Behind {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.1).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Behind {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let before = std::mem::take(&mut self.0);
+        let both = [&before[..], buf].concat();
+        let written = Pin::new(&mut self.1).poll_write(cx, &both)?;
+        written.map(|written| {
+            assert_eq!(written, both.len());
+            Ok(buf.len())
+        })
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.1).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.1).poll_shutdown(cx)
+    }
+}
+
+/// As from HAProxy when it waits for the hello before it connects.
+#[tokio::test]
+async fn a_handshake_may_come_together_with_the_header_of_a_proxy() {
+    let settings = ListenerConfig {
+        networks: vec!["192.0.2.0/24".parse().unwrap()],
+        proxies: vec!["127.0.0.1/32".parse().unwrap()],
+        ..with_tls()
+    };
+    let world = World::on(settings, Duration::ZERO, Encryption::Implicit).await;
+    let stream = TcpStream::connect(world.address).await.unwrap();
+    let client = Client {
+        stream: Box::new(Behind(super::proxies::header([192, 0, 2, 7]), stream)),
+        ..world.connect().await
+    };
+    let mut client = client.shake_hands(None).await;
+    client.expect("220").await;
+    client.say("EHLO x").await;
+    assert!(client.transaction(b".\r\n").await.is_positive());
+    assert!(world.log_lines("event=accepted")[0].contains("client=unknown [192.0.2.7], "));
 }
 
 #[tokio::test]
