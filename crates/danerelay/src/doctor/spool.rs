@@ -17,6 +17,8 @@ use crate::config::Loaded;
 const SLOW: Duration = Duration::from_millis(100);
 /// Each message needs a file if it is large.
 const FEW_INODES: u64 = 10_000;
+/// The log of the queue may have 192 MiB.
+const LITTLE: Size = Size(256 << 20);
 
 pub(super) fn examine(loaded: &Loaded) -> Vec<Finding> {
     let spool = &loaded.config.spool.path;
@@ -136,6 +138,14 @@ fn room(spool: &Path, place: &Path, kept: Size) -> Vec<Finding> {
         findings.push(Finding::ok(
             Subject::Spool,
             format!("{shown_left} are free, and {kept} are kept free"),
+        ));
+    }
+    if kept < LITTLE {
+        findings.push(Finding::new(
+            Subject::Spool,
+            Level::Warn,
+            format!("`limits.spool_free` is {kept}: on a full disk the queue's log may need more to record deliveries"),
+            "set it to \"256 MiB\" or more",
         ));
     }
     // Some file systems have as many as fit, and say 0.

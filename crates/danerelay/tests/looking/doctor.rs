@@ -84,6 +84,7 @@ fn port_25_is_tried_and_nothing_is_sent() {
         &format!("mx.probed.test [127.0.2.7] port {}", probed.port),
     );
     end.expect("resolver", "ok", "self-test passed");
+    end.expect("spool", "warn", "`limits.spool_free` is 1 MiB");
     assert_eq!(
         (probed.receiver.messages().len(), probed.receiver.count_of("QUIT")),
         (0, 1)
