@@ -298,10 +298,7 @@ mod tests {
         let dotted = Mailbox::parse("A@Example.ORG.").unwrap();
         assert_eq!(dotted.as_str(), "A@Example.ORG");
         assert_eq!(dotted, Mailbox::from_client("A@Example.ORG").unwrap());
-        assert_eq!(
-            Mailbox::from_client("a..b@c.").unwrap().as_str(),
-            "\"a..b\"@c"
-        );
+        assert_eq!(Mailbox::from_client("a..b@c.").unwrap().as_str(), "\"a..b\"@c");
         for text in ["a@.", "a@b..", "a@[192.0.2.1].", "a."] {
             assert!(Mailbox::parse(text).is_err(), "{text}");
         }

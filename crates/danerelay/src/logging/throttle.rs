@@ -96,7 +96,11 @@ fn is_strange(source: Source) -> bool {
 
 /// How many sources there may be before this one.
 fn most_before(source: Source) -> usize {
-    if is_strange(source) { STRANGE_SOURCES } else { SOURCES }
+    if is_strange(source) {
+        STRANGE_SOURCES
+    } else {
+        SOURCES
+    }
 }
 
 impl Throttle {
@@ -320,7 +324,10 @@ mod tests {
             assert!(octets <= TABLE, "{octets}");
         }
         // Even now one that may relay has its lines.
-        let (known, end) = (Source::Known(Network::of(IpAddr::from([192, 0, 2, 1]))), start + Duration::from_secs(10));
+        let (known, end) = (
+            Source::Known(Network::of(IpAddr::from([192, 0, 2, 1]))),
+            start + Duration::from_secs(10),
+        );
         assert!((0..10).all(|_| throttle.pass(known, end) == Some(0)));
         // All of them are accounted for, in few lines, and nothing is kept.
         let told = throttle.sweep(start + Duration::from_mins(2));
@@ -347,7 +354,11 @@ mod tests {
             "our own trouble has no part in it"
         );
         let known = Source::Known(Network::of(IpAddr::from([192, 0, 2, 1])));
-        assert_eq!(throttle.pass(known, start), Some(0), "nor have clients that may relay");
+        assert_eq!(
+            throttle.pass(known, start),
+            Some(0),
+            "nor have clients that may relay"
+        );
         let told = texts(&throttle.sweep(start + QUIET));
         assert_eq!(told.len(), 1);
         assert!(

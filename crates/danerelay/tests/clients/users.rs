@@ -23,12 +23,19 @@ fn users_that_are_added_at_once_are_all_there() {
 #[test]
 fn the_target_of_a_symbolic_link_is_changed_and_the_link_stays() {
     let directory = with_everything();
-    let (link, target) = (directory.path().join("users"), directory.path().join("kept-elsewhere"));
+    let (link, target) = (
+        directory.path().join("users"),
+        directory.path().join("kept-elsewhere"),
+    );
     std::fs::write(&target, "").unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
     assert_eq!(user(directory.path(), &["add", "a"], "secret\n").status, 0);
     assert!(link.is_symlink());
-    assert!(std::fs::read_to_string(&target).unwrap().starts_with("a:$argon2id$"));
+    assert!(
+        std::fs::read_to_string(&target)
+            .unwrap()
+            .starts_with("a:$argon2id$")
+    );
 }
 
 #[test]

@@ -413,7 +413,12 @@ async fn what_other_recipients_keep_back_is_told_in_minutes() {
     let world = World::new(defaults()).await;
     let id = world.accept("s@origin.test", world.now());
     world.spool.keep_reports_back(true);
-    while world.spool.attempts(id).last().is_none_or(|last| last.notice.is_none()) {
+    while world
+        .spool
+        .attempts(id)
+        .last()
+        .is_none_or(|last| last.notice.is_none())
+    {
         world.pass(Duration::from_secs(1)).await;
     }
     world.pass(19 * MINUTE).await;

@@ -112,7 +112,11 @@ fn with_tls() -> ListenerConfig {
 struct Behind(Vec<u8>, TcpStream);
 
 impl AsyncRead for Behind {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.1).poll_read(cx, buf)
     }
 }

@@ -44,7 +44,10 @@ fn verbs_match_without_case_and_blanks_at_the_end_are_tolerated() {
     for (line, request) in [
         ("ehlo a.example", Request::Ehlo("a.example".into())),
         ("EHLO [IPv6:::1] ", Request::Ehlo("[IPv6:::1]".into())),
-        ("EHLO b\u{fc}cher.example", Request::Ehlo("b??cher.example".into())),
+        (
+            "EHLO b\u{fc}cher.example",
+            Request::Ehlo("b??cher.example".into()),
+        ),
         ("hELO x", Request::Helo("x".into())),
         ("dAtA", Request::Data),
         ("QUIT ", Request::Quit),
@@ -175,7 +178,10 @@ fn addresses_beyond_ascii() {
 
 #[test]
 fn the_dot_at_the_end_of_a_domain_is_not_passed_on() {
-    assert_eq!(mail("MAIL FROM:<a@b.example.>").reverse_path.as_str(), "a@b.example");
+    assert_eq!(
+        mail("MAIL FROM:<a@b.example.>").reverse_path.as_str(),
+        "a@b.example"
+    );
     let ForwardPath::Mailbox(to) = rcpt("RCPT TO:<a@b\u{fc}cher.example.>").path else {
         unreachable!("it is a mailbox");
     };

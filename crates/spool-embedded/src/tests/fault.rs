@@ -184,7 +184,14 @@ async fn on_a_full_disk_the_log_is_made_to_begin_anew() {
     let (_directory, spool, accepted) = with_one_message().await;
     let lease = take(&spool, &accepted.pending[0]).await;
     let full = ErrorCode::DiskFull;
-    order(&spool, &[(Place::Commit, full), (Place::Checkpoint, full), (Place::Commit, full)]);
+    order(
+        &spool,
+        &[
+            (Place::Commit, full),
+            (Place::Checkpoint, full),
+            (Place::Commit, full),
+        ],
+    );
     let sent = vec![settlement(0, Status::Sent, None)];
     assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
     assert!(spool.shared().faults.are_over(), "a checkpoint was tried");

@@ -54,10 +54,7 @@ fn arguments_where_none_belong_and_none_where_one_does() {
 
 #[test]
 fn names_that_a_client_cannot_have() {
-    refused(
-        R::HelloName,
-        &["EHLO", "HELO  ", "EHLO a)(b\tX: y"],
-    );
+    refused(R::HelloName, &["EHLO", "HELO  ", "EHLO a)(b\tX: y"]);
 }
 
 #[test]
