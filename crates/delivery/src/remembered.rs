@@ -3,23 +3,20 @@
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dane::{TlsaRecord, TlsaSet};
 use jiff::{SignedDuration, Timestamp};
-use mail::sighting::{FailingPlace, Place};
+use mail::sighting::{Ending, FailingSpot, Place, Spot};
 use mail::{Domain, Sighting};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// The most hosts and the most failing places that are remembered: some hundred octets each.
+/// The most hosts, and the most places at which something fails, that are remembered: some hundred octets each.
 const LIMIT: usize = 16_384;
 /// A host that shows the same as before is news again after this time, so that the store knows until when it did.
 const NEWS: SignedDuration = SignedDuration::from_hours(24);
-/// A host with several addresses works again when the failing one does, or when none has failed for this time.
-const QUIET: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is remembered of hosts.
 pub(crate) struct Remembered {
@@ -32,17 +29,15 @@ pub(crate) struct Remembered {
 
 #[derive(Default)]
 struct State {
-    failing: HashMap<Place, Failing>,
-    proven: HashMap<Domain, Proven>,
+    /// None of the lists is empty.
+    failing: HashMap<Place, Vec<FailingSpot>>,
+    proven: HashMap<Server, Proven>,
     /// Hosts that were remembered earlier: half of them are forgotten at a time.
-    proven_before: HashMap<Domain, Proven>,
+    proven_before: HashMap<Server, Proven>,
 }
 
-#[derive(Clone, Copy)]
-struct Failing {
-    address: Option<IpAddr>,
-    last: Timestamp,
-}
+/// A host, and the port to which its TLSA records belong.
+pub(crate) type Server = (Domain, u16);
 
 #[derive(Clone, Copy)]
 struct Proven {
@@ -58,11 +53,12 @@ impl State {
     /// A stranger may have names without end that fail: the eighth of the places that were not seen for the longest time
     /// makes room for those that fail now. The store keeps what it knows of them.
     fn forget_oldest_failures(&mut self) {
-        let mut times: Vec<Timestamp> = self.failing.values().map(|failing| failing.last).collect();
+        let last_seen = |spots: &[FailingSpot]| spots.iter().map(|one| one.last_seen).max();
+        let mut times: Vec<_> = self.failing.values().map(|spots| last_seen(spots)).collect();
         let (_, &mut last, _) = times.select_nth_unstable(LIMIT / 8);
         let mut left = LIMIT / 8;
-        self.failing.retain(|_, failing| {
-            let goes = left > 0 && failing.last <= last;
+        self.failing.retain(|_, spots| {
+            let goes = left > 0 && last_seen(spots) <= last;
             left -= usize::from(goes);
             !goes
         });
@@ -80,17 +76,10 @@ impl Remembered {
     }
 
     /// What the store has recorded.
-    pub(crate) fn recall(&self, places: Vec<FailingPlace>) {
+    pub(crate) fn recall(&self, spots: Vec<FailingSpot>) {
         let mut state = self.state.lock();
-        for one in places {
-            let (address, last) = (one.address, one.last_seen);
-            let failing = state
-                .failing
-                .entry(one.place)
-                .or_insert(Failing { address, last });
-            if failing.last < last {
-                *failing = Failing { address, last };
-            }
+        for spot in spots {
+            state.add_older(spot);
         }
         self.fails.store(!state.failing.is_empty(), Ordering::Relaxed);
     }
@@ -100,20 +89,19 @@ impl Remembered {
         self.fails.load(Ordering::Relaxed)
     }
 
-    /// A place fails. Returns when it last proved itself, if that is remembered.
-    pub(crate) fn fails(&self, place: &Place, address: Option<IpAddr>, now: Timestamp) -> Option<Timestamp> {
+    /// Something fails. Returns when the host last proved itself, if it is one and that is remembered.
+    pub(crate) fn fails(&self, failing: FailingSpot) -> Option<Timestamp> {
         let mut state = self.state.lock();
-        let failing = Failing { address, last: now };
-        let is_new = !state.failing.contains_key(place);
-        if is_new && state.failing.len() >= LIMIT {
+        let place = &failing.spot.place;
+        if !state.failing.contains_key(place) && state.failing.len() >= LIMIT {
             state.forget_oldest_failures();
         }
-        state.failing.insert(place.clone(), failing);
-        self.fails.store(true, Ordering::Relaxed);
-        let worked = match place {
-            Place::Host(host) => state.find(host).map(|proven| proven.last),
-            Place::Domain(_) | Place::Resolver | Place::Login(_) => None,
+        let worked = match (place, failing.port) {
+            (Place::Host(host), Some(port)) => state.find(&(host.clone(), port)).map(|proven| proven.last),
+            (Place::Host(_) | Place::Domain(_) | Place::Resolver | Place::Login(_), _) => None,
         };
+        let is_new = state.add(failing);
+        self.fails.store(true, Ordering::Relaxed);
         drop(state);
         if is_new {
             self.changed.notify_one();
@@ -121,36 +109,48 @@ impl Remembered {
         worked
     }
 
-    /// A place works at this address. Returns whether that ends its failure.
-    pub(crate) fn works(&self, place: &Place, address: Option<IpAddr>, now: Timestamp) -> bool {
+    /// A place was reached. Returns what is over there: what has an `ending` now.
+    pub(crate) fn over(
+        &self,
+        place: &Place,
+        ending: impl Fn(&FailingSpot) -> Option<Ending>,
+    ) -> Vec<(Spot, Ending)> {
         if !self.knows_of_failures() {
-            return false;
+            return Vec::new();
         }
         let mut state = self.state.lock();
-        let is_over = state.failing.get(place).is_some_and(|failing| {
-            failing.address.is_none()
-                || failing.address == address
-                || now.duration_since(failing.last) >= QUIET
+        let Some(spots) = state.failing.get_mut(place) else {
+            return Vec::new();
+        };
+        let mut over = Vec::new();
+        spots.retain(|failing| match ending(failing) {
+            Some(ending) => {
+                over.push((failing.spot.clone(), ending));
+                false
+            }
+            None => true,
         });
-        if is_over {
+        if spots.is_empty() {
             state.failing.remove(place);
             self.fails.store(!state.failing.is_empty(), Ordering::Relaxed);
-            drop(state);
+        }
+        drop(state);
+        if !over.is_empty() {
             self.changed.notify_one();
         }
-        is_over
+        over
     }
 
-    /// A host has proven itself by this key and these records. Returns whether that is news.
+    /// A server has proven itself by this key and these records. Returns whether that is news.
     pub(crate) fn proves(
         &self,
-        host: &Domain,
+        server: &Server,
         shown: (Option<&TlsaRecord>, Option<&TlsaSet>),
         now: Timestamp,
     ) -> bool {
         let shown = digest(shown);
         let mut state = self.state.lock();
-        if let Some(known) = state.find(host) {
+        if let Some(known) = state.find(server) {
             known.last = now;
             if known.shown == shown && now.duration_since(known.told) < NEWS {
                 return false;
@@ -163,15 +163,15 @@ impl Remembered {
             state.proven_before = std::mem::take(&mut state.proven);
         }
         let (told, last) = (now, now);
-        state.proven.insert(host.clone(), Proven { shown, told, last });
+        state.proven.insert(server.clone(), Proven { shown, told, last });
         true
     }
 }
 
 impl Remembered {
-    /// A host has proven itself over a session that had done so before.
-    pub(crate) fn still_proves(&self, host: &Domain, now: Timestamp) {
-        if let Some(known) = self.state.lock().find(host) {
+    /// A server has proven itself over a session that had done so before.
+    pub(crate) fn still_proves(&self, server: &Server, now: Timestamp) {
+        if let Some(known) = self.state.lock().find(server) {
             known.last = now;
         }
     }
@@ -181,17 +181,22 @@ impl Remembered {
         let mut state = self.state.lock();
         for sighting in sightings {
             match sighting {
-                Sighting::Works(place, _) => {
-                    let (address, last) = (None, Timestamp::MIN);
-                    state
-                        .failing
-                        .entry(place.clone())
-                        .or_insert(Failing { address, last });
+                Sighting::Works(spot, _) => {
+                    state.add_older(FailingSpot {
+                        spot: spot.clone(),
+                        address: None,
+                        port: None,
+                        has_records: false,
+                        domain: None,
+                        last_seen: Timestamp::MIN,
+                    });
                     self.fails.store(true, Ordering::Relaxed);
                 }
                 Sighting::Proven(proven) => {
-                    state.proven.remove(&proven.host);
-                    state.proven_before.remove(&proven.host);
+                    let port = proven.evidence.port.unwrap_or_default();
+                    let server = (proven.host.clone(), port);
+                    state.proven.remove(&server);
+                    state.proven_before.remove(&server);
                 }
                 // It is seen again with the next attempt.
                 Sighting::Fails(_) => {}
@@ -201,11 +206,35 @@ impl Remembered {
 }
 
 impl State {
-    fn find(&mut self, host: &Domain) -> Option<&mut Proven> {
-        if let Some(found) = self.proven.get_mut(host) {
+    /// Adds what fails now. Returns whether it is new.
+    fn add(&mut self, failing: FailingSpot) -> bool {
+        let spots = self.failing.entry(failing.spot.place.clone()).or_default();
+        match spots.iter_mut().find(|one| one.spot == failing.spot) {
+            Some(known) => {
+                let domain = failing.domain.filter(|domain| known.domain.as_ref() == Some(domain));
+                *known = FailingSpot { domain, ..failing };
+                false
+            }
+            None => {
+                spots.push(failing);
+                true
+            }
+        }
+    }
+
+    /// Adds what failed earlier, unless it is known.
+    fn add_older(&mut self, failing: FailingSpot) {
+        let spots = self.failing.entry(failing.spot.place.clone()).or_default();
+        if !spots.iter().any(|one| one.spot == failing.spot) {
+            spots.push(failing);
+        }
+    }
+
+    fn find(&mut self, server: &Server) -> Option<&mut Proven> {
+        if let Some(found) = self.proven.get_mut(server) {
             return Some(found);
         }
-        self.proven_before.get_mut(host)
+        self.proven_before.get_mut(server)
     }
 }
 
@@ -227,7 +256,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use jiff::ToSpan;
-    use mail::sighting::Ending;
+    use mail::sighting::Trouble;
 
     fn host(name: &str) -> Domain {
         Domain::parse(name).unwrap()
@@ -237,10 +266,21 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn failing(place: Place, trouble: Trouble, last_seen: Timestamp) -> FailingSpot {
+        FailingSpot {
+            spot: Spot { place, trouble },
+            address: None,
+            port: Some(25),
+            has_records: true,
+            domain: Some(host("a.example")),
+            last_seen,
+        }
+    }
+
     #[test]
     fn the_same_proof_is_news_once_a_day_and_another_at_once() {
         let (remembered, now) = (Remembered::new(Arc::default()), Timestamp::UNIX_EPOCH);
-        let mx = host("mx.example");
+        let mx = (host("mx.example"), 25);
         let (old, new) = (record("3 1 1 aa"), record("3 1 1 bb"));
         let set = TlsaSet::new(vec![old.clone()]);
         let proves = |key, at| remembered.proves(&mx, (Some(key), Some(&set)), at);
@@ -251,18 +291,21 @@ mod tests {
         assert!(proves(&new, now + 26.hours()));
         let other = TlsaSet::new(vec![new.clone()]);
         assert!(remembered.proves(&mx, (Some(&new), Some(&other)), now + 27.hours()));
-        let worked = remembered.fails(&Place::Host(mx), None, now + 28.hours());
-        assert_eq!(worked, Some(now + 27.hours()));
+        // Another port is another service.
+        let submission = (host("mx.example"), 587);
+        assert!(remembered.proves(&submission, (Some(&new), Some(&other)), now + 28.hours()));
+        let fails = failing(Place::Host(mx.0), Trouble::NoMatchingTlsa, now + 29.hours());
+        assert_eq!(remembered.fails(fails), Some(now + 27.hours()));
     }
 
     #[test]
     fn hosts_without_end_are_not_remembered_without_end() {
         let (remembered, now) = (Remembered::new(Arc::default()), Timestamp::UNIX_EPOCH);
         for number in 0..LIMIT * 2 {
-            let mx = host(&format!("mx{number}.example"));
+            let mx = (host(&format!("mx{number}.example")), 25);
             assert!(remembered.proves(&mx, (None, None), now));
-            let domain = host(&format!("d{number}.example"));
-            remembered.fails(&Place::Domain(domain), None, now);
+            let domain = Place::Domain(host(&format!("d{number}.example")));
+            remembered.fails(failing(domain, Trouble::MxBogus, now));
         }
         let state = remembered.state.lock();
         assert!(state.proven.len() + state.proven_before.len() <= LIMIT);
@@ -270,28 +313,51 @@ mod tests {
     }
 
     #[test]
-    fn a_host_works_when_the_address_that_failed_does_or_none_has_failed_for_long() {
-        let remembered = Remembered::new(Arc::default());
-        let now = Timestamp::UNIX_EPOCH;
+    fn what_has_an_ending_is_over_and_what_else_fails_there_is_not() {
+        let (remembered, now) = (Remembered::new(Arc::default()), Timestamp::UNIX_EPOCH);
         let place = Place::Host(host("mx.example"));
-        let [bad, good] = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|octets| Some(IpAddr::from(octets)));
-        assert!(!remembered.works(&place, good, now), "nothing fails");
-        remembered.fails(&place, bad, now);
-        assert!(!remembered.works(&place, good, now + 1.minutes()));
-        assert!(remembered.works(&place, bad, now + 1.minutes()));
-        assert!(!remembered.works(&place, bad, now + 1.minutes()), "told already");
-        remembered.fails(&place, bad, now);
-        assert!(remembered.works(&place, good, now + 61.minutes()));
+        let ends = |trouble| {
+            remembered.over(&place, |one| {
+                (one.spot.trouble == trouble).then_some(Ending::Verified)
+            })
+        };
+        assert_eq!(ends(Trouble::WebPki), [], "nothing fails");
+        for trouble in [Trouble::NoMatchingTlsa, Trouble::WebPki] {
+            remembered.fails(failing(place.clone(), trouble, now));
+        }
+        let spot = |trouble| Spot {
+            place: place.clone(),
+            trouble,
+        };
+        let over = [(spot(Trouble::WebPki), Ending::Verified)];
+        assert_eq!(ends(Trouble::WebPki), over);
+        assert_eq!(ends(Trouble::WebPki), [], "told already");
+        assert!(remembered.knows_of_failures());
+        assert_eq!(ends(Trouble::NoMatchingTlsa).len(), 1);
         assert!(!remembered.knows_of_failures());
         // From the last process.
-        remembered.recall(vec![FailingPlace {
-            place: place.clone(),
-            address: None,
-            last_seen: now,
-        }]);
-        assert!(remembered.works(&place, good, now));
+        remembered.recall(vec![failing(place.clone(), Trouble::WebPki, now)]);
+        assert_eq!(ends(Trouble::WebPki), over);
         // If that is not recorded, it is seen again.
-        remembered.unsee(&[Sighting::Works(place.clone(), Ending::Verified)]);
-        assert!(remembered.works(&place, good, now));
+        let [(spot, ending)] = over;
+        remembered.unsee(&[Sighting::Works(spot, ending)]);
+        assert_eq!(ends(Trouble::WebPki).len(), 1);
+    }
+
+    #[test]
+    fn what_holds_up_several_domains_is_of_none_alone() {
+        let (remembered, now) = (Remembered::new(Arc::default()), Timestamp::UNIX_EPOCH);
+        let place = Place::Host(host("mx.example"));
+        let fails = |name| {
+            remembered.fails(FailingSpot {
+                domain: Some(host(name)),
+                ..failing(place.clone(), Trouble::WebPki, now)
+            });
+            remembered.state.lock().failing[&place][0].domain.clone()
+        };
+        assert_eq!(fails("a.example"), Some(host("a.example")));
+        assert_eq!(fails("a.example"), Some(host("a.example")));
+        assert_eq!(fails("b.example"), None);
+        assert_eq!(fails("b.example"), None);
     }
 }

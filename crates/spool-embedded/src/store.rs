@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use mail::sighting::FailingPlace;
+use mail::sighting::FailingSpot;
 use mail::{EventLog, NextHop, Observed, QueueId};
 use spool::blocking::blocking;
 use spool::{
@@ -168,7 +168,7 @@ impl Spool for EmbeddedSpool {
         self.opened.ask(settle).await
     }
 
-    async fn failing(&self) -> Result<Vec<FailingPlace>, SpoolError> {
+    async fn failing(&self) -> Result<Vec<FailingSpot>, SpoolError> {
         let readers = &self.opened.readers;
         readers.read(|connection| known::failing(connection)).await
     }

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use jiff::Timestamp;
-use mail::sighting::FailingPlace;
+use mail::sighting::FailingSpot;
 use mail::{NextHop, QueueId};
 
 use crate::error::SpoolError;
@@ -71,8 +71,8 @@ pub trait Spool: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Settled, SpoolError>> + Send;
 
-    /// Where something fails by what is recorded, for the start. A place may be there several times.
-    fn failing(&self) -> impl Future<Output = Result<Vec<FailingPlace>, SpoolError>> + Send;
+    /// What fails by what is recorded, for the start.
+    fn failing(&self) -> impl Future<Output = Result<Vec<FailingSpot>, SpoolError>> + Send;
 
     /// The messages with something to report, for the start: the last process may have crashed before a report.
     fn unreported(&self) -> impl Future<Output = Result<Vec<QueueId>, SpoolError>> + Send;

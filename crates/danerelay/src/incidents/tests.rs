@@ -212,8 +212,8 @@ impl<S: Store> Scene<S> {
         self.spool.settle(lease, outcomes, now()).await.unwrap();
     }
 
-    async fn works(&self, place: Place, at: Timestamp) {
-        let works = Sighting::Works(place, Ending::Verified);
+    async fn works(&self, spot: Spot, at: Timestamp) {
+        let works = Sighting::Works(spot, Ending::Verified);
         self.spool.note(vec![works], at).await.unwrap();
     }
 
@@ -288,7 +288,7 @@ async fn an_incident_is_told_on_every_way_when_it_opens_at_half_and_when_it_is_o
     // A reminder is for the log alone.
     scene.look(now() + 2.hours()).await;
     scene.look(now() + 60.hours()).await;
-    scene.works(spot().place, now() + 61.hours()).await;
+    scene.works(spot(), now() + 61.hours()).await;
     scene.look(now() + 61.hours()).await;
     scene.look(now() + 62.hours()).await;
     for heard in scene.heard(3).await {
@@ -396,7 +396,7 @@ async fn many_incidents_are_told_together() {
         scene.fail_at(at(&format!("mx.d{number}.example"))).await;
         scene.look(when(number)).await;
     }
-    scene.works(at("mx.d39.example").place, when(40)).await;
+    scene.works(at("mx.d39.example"), when(40)).await;
     scene.look(when(50)).await;
     assert_eq!(scene.mailed.lock().len(), 10);
     assert_eq!(scene.log.lines("opened"), 40, "the log has each at once");
@@ -478,7 +478,7 @@ async fn after_a_restart_nothing_is_told_twice_and_nothing_is_left_out() {
     scene.own.note(&Event::Store(fault));
     scene.fail().await;
     scene.look(now()).await;
-    scene.works(spot().place, now() + 1.minutes()).await;
+    scene.works(spot(), now() + 1.minutes()).await;
     scene.restart();
     scene.look(now() + 2.minutes()).await;
     let subjects = async |scene: &Scene<_>| -> Vec<String> {

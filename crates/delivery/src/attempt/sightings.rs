@@ -4,16 +4,21 @@ use dane::{CertificateSummary, MatchingType, Selector, TlsaRecord, TlsaSet, Usag
 use jiff::Timestamp;
 use mail::cause::{Cause, TlsFault};
 use mail::sighting::evidence::{CERTIFICATES, RECORDS, shortened};
-use mail::sighting::{Ending, Evidence, Failing, Place, PresentedCertificate, Proven, Spot, Starttls};
+use mail::sighting::{
+    Demanded, Ending, Evidence, Failing, FailingSpot, Met, Place, PresentedCertificate, Proof, Proven, Records,
+    Spot, Starttls,
+};
 use mail::{DaneVerdict, Domain, NextHop, Security, Sighting, SkipReason};
-use policy::decision::Requirement;
+use policy::decision::{Action, HostDecision, Requirement};
+use policy::facts::{Addresses, HostFindings, Tlsa};
 use policy::failure::{Failure, Standing};
+use policy::settings::DaneMode;
 use rustls::pki_types::CertificateDer;
 
 use super::record::{Connection, HostRecord};
 use super::target::Target;
 use super::walk::Attempt;
-use crate::route::Route;
+use crate::route::{Route, RouteHost};
 
 impl Attempt<'_, '_> {
     /// Something failed on the way along this route, at the host of the record if it has one. Returns the record with what
@@ -29,16 +34,27 @@ impl Attempt<'_, '_> {
             return record;
         };
         let now = self.deliverer.clock.now();
-        let evidence = evidence(&record, chain, (now, failure));
-        let worked = self
-            .deliverer
-            .remembered
-            .fails(&spot.place, evidence.address, now);
+        let port = match spot.place {
+            Place::Host(_) => Some(record.port),
+            Place::Domain(_) | Place::Resolver | Place::Login(_) => None,
+        };
+        let mut evidence = evidence(&record, chain, (now, failure));
+        evidence.port = evidence.port.or(port);
+        let domain = domain(&self.lease.next_hop);
+        let worked = self.deliverer.remembered.fails(FailingSpot {
+            spot: spot.clone(),
+            address: evidence.address,
+            port,
+            has_records: evidence.base.is_some(),
+            // What a message demands for itself is not what the domain's other mail shows to be over.
+            domain: domain.filter(|_| !route.message.is_required()).cloned(),
+            last_seen: now,
+        });
         let is_known = self.trail.sightings.iter().any(|one| is_of(one, &spot));
         if !is_known {
             self.trail.sightings.push(Sighting::Fails(Box::new(Failing {
                 spot: spot.clone(),
-                domain: domain(&self.lease.next_hop).cloned(),
+                domain: domain.cloned(),
                 evidence,
                 worked,
             })));
@@ -57,19 +73,18 @@ impl Attempt<'_, '_> {
             return;
         };
         let now = self.deliverer.clock.now();
-        if let Some(ending) = ending(connection) {
-            self.see_end(target, (record, connection), ending, now);
-        }
+        self.see_end(target, (record, connection), now);
         let (Some(host), true) = (record.host(), is_proof(connection)) else {
             return;
         };
+        let server = (host.clone(), record.port);
         // Without the certificates there is nothing to pass on: a session that is kept was news when it was new.
         let Some(chain) = chain else {
-            self.deliverer.remembered.still_proves(host, now);
+            self.deliverer.remembered.still_proves(&server, now);
             return;
         };
         let shown = (connection.presented.as_ref(), connection.published.as_deref());
-        if self.deliverer.remembered.proves(host, shown, now) {
+        if self.deliverer.remembered.proves(&server, shown, now) {
             self.trail.sightings.push(Sighting::Proven(Box::new(Proven {
                 host: host.clone(),
                 evidence: of_connection(record, connection, chain, now),
@@ -77,40 +92,85 @@ impl Attempt<'_, '_> {
         }
     }
 
-    /// The places through which a message gets to a host work again, if they did not.
+    /// What failed on the way to this host is over if the connection has proven it.
     fn see_end(
         &mut self,
         target: &Target<'_>,
         (record, connection): (&HostRecord, &Connection),
-        ending: Ending,
         now: Timestamp,
     ) {
-        let remembered = &self.deliverer.remembered;
-        if !remembered.knows_of_failures() {
+        if !self.deliverer.remembered.knows_of_failures() {
             return;
         }
-        let address = Some(connection.address);
+        let met = self.met(target, (record, connection), now);
         let host = record.host().cloned().map(Place::Host);
-        // A domain whose signatures are not demanded at present has not healed because mail gets through.
-        let is_secure = target.route.mx == Some(Security::Secure) || connection.requirement.authenticates();
-        let domain = domain(&target.route.next_hop).filter(|_| is_secure);
-        let places = [host, domain.cloned().map(Place::Domain), Some(Place::Resolver)];
-        for place in places.into_iter().flatten() {
-            if remembered.works(&place, address, now) {
-                self.trail.sightings.push(Sighting::Works(place, ending));
-            }
+        let domain = domain(&target.route.next_hop).cloned().map(Place::Domain);
+        for place in [host, domain, Some(Place::Resolver)].into_iter().flatten() {
+            let over = self.deliverer.remembered.over(&place, |failing| {
+                let fails = self.fails_still(target.route, &failing.spot);
+                (!fails).then(|| failing.ending(&met)).flatten()
+            });
+            let works = over.into_iter().map(|(spot, ending)| Sighting::Works(spot, ending));
+            self.trail.sightings.extend(works);
+        }
+    }
+
+    /// Whether the same attempt has met this failure, or would at another host of the route.
+    fn fails_still(&self, route: &Route, spot: &Spot) -> bool {
+        let is_passed_over = |(host, decision): (&RouteHost, Option<&HostDecision>)| match decision {
+            Some(HostDecision {
+                action: Action::PassOver(failure),
+                ..
+            }) => Spot::of(&failure.cause, host.name(), &route.next_hop).as_ref() == Some(spot),
+            Some(HostDecision {
+                action: Action::Connect { .. },
+                ..
+            })
+            | None => false,
+        };
+        self.trail.sightings.iter().any(|one| is_of(one, spot)) || route.decision.hosts().any(is_passed_over)
+    }
+
+    /// What the connection has proven.
+    fn met(
+        &self,
+        target: &Target<'_>,
+        (record, connection): (&HostRecord, &Connection),
+        at: Timestamp,
+    ) -> Met {
+        let demand = self.demand(target, connection);
+        let is_wanted = target.host.facts.policy.dane != DaneMode::Off && demand == Demanded::All;
+        let (addresses, records) = findings(&target.host.facts.findings);
+        Met {
+            at,
+            address: connection.address,
+            port: record.port,
+            domain: domain(&self.lease.next_hop).cloned(),
+            mx: target.route.mx,
+            addresses,
+            records: if is_wanted { records } else { Records::NotAsked },
+            proof: proof(connection),
+            demand,
+        }
+    }
+
+    /// Whether anything was waived for this message, or for this host or domain.
+    fn demand(&self, target: &Target<'_>, connection: &Connection) -> Demanded {
+        let names = [target.host.name(), domain(&target.route.next_hop)];
+        let mut names = names.into_iter().flatten();
+        if names.any(|name| self.is_declared_unsigned(name)) || target.route.message.is_waived() || is_waived(&connection.verdict) {
+            Demanded::Less
+        } else {
+            Demanded::All
         }
     }
 
     /// A login was accepted.
     pub(super) fn see_login(&mut self, route: &Route) {
         let place = Place::Login(route.next_hop.clone());
-        let now = self.deliverer.clock.now();
-        if self.deliverer.remembered.works(&place, None, now) {
-            self.trail
-                .sightings
-                .push(Sighting::Works(place, Ending::Verified));
-        }
+        let over = self.deliverer.remembered.over(&place, |_| Some(Ending::Verified));
+        let works = over.into_iter().map(|(spot, ending)| Sighting::Works(spot, ending));
+        self.trail.sightings.extend(works);
     }
 }
 
@@ -132,27 +192,62 @@ fn is_of(sighting: &Sighting, spot: &Spot) -> bool {
     }
 }
 
-/// How incidents of the host end if this is what was decided about it, and was met; `None` if that says nothing, because an
-/// exception or the policy demands nothing of it.
-fn ending(connection: &Connection) -> Option<Ending> {
-    match &connection.verdict {
-        DaneVerdict::Verify | DaneVerdict::VerifyHostOnly => Some(Ending::Verified),
-        DaneVerdict::EncryptNoUsable | DaneVerdict::Skip(SkipReason::EncryptInsecureMx) => {
-            Some(Ending::Encrypted)
-        }
-        DaneVerdict::Skip(_) if connection.requirement.authenticates() => Some(Ending::Verified),
-        DaneVerdict::Skip(SkipReason::InsecureHost | SkipReason::NoSecureTlsa) => Some(Ending::Withdrawn),
-        DaneVerdict::Skip(
-            SkipReason::InsecureMx
+/// Whether the verdict says that DANE was not demanded this time, though it would be.
+fn is_waived(verdict: &DaneVerdict) -> bool {
+    match verdict {
+        DaneVerdict::Softfail(_)
+        | DaneVerdict::Skip(
+            SkipReason::TlsRequiredNo | SkipReason::Danefail { .. } | SkipReason::Exception { .. },
+        ) => true,
+        DaneVerdict::Verify
+        | DaneVerdict::VerifyHostOnly
+        | DaneVerdict::EncryptNoUsable
+        | DaneVerdict::Skip(
+            SkipReason::InsecureHost
+            | SkipReason::NoSecureTlsa
+            | SkipReason::InsecureMx
+            | SkipReason::EncryptInsecureMx
             | SkipReason::AddressLiteral
-            | SkipReason::DisabledByPolicy
-            | SkipReason::TlsRequiredNo
-            | SkipReason::Danefail { .. }
-            | SkipReason::Exception { .. },
+            | SkipReason::DisabledByPolicy,
         )
-        | DaneVerdict::Softfail(_)
         | DaneVerdict::Fail(_)
-        | DaneVerdict::NotReached => None,
+        | DaneVerdict::NotReached => false,
+    }
+}
+
+/// What DNS says about a host that was connected to: whether its addresses are secure, and its records.
+fn findings(findings: &HostFindings) -> (Option<Security>, Records) {
+    let HostFindings::Named { addresses, tlsa } = findings else {
+        return (None, Records::NotAsked);
+    };
+    let records = match tlsa {
+        Tlsa::NotAsked | Tlsa::LookupFailed(_) => Records::NotAsked,
+        Tlsa::Absent => Records::Absent,
+        Tlsa::Unusable => Records::Unusable,
+        Tlsa::Usable => Records::Usable,
+    };
+    match addresses {
+        // RFC 7672 §2.1.3: there are no secure records, then.
+        Addresses::Insecure => (Some(Security::Insecure), Records::Absent),
+        Addresses::SecureAlias => (Some(Security::Insecure), records),
+        Addresses::Secure => (Some(Security::Secure), records),
+        Addresses::Unresolvable(_) | Addresses::Absent(_) | Addresses::Ignored(_) => (None, records),
+    }
+}
+
+/// What the server has proven.
+fn proof(connection: &Connection) -> Proof {
+    match connection.requirement {
+        Requirement::Dane => Proof::Dane,
+        Requirement::DaneAndPkix => Proof::DaneAndWebPki,
+        Requirement::Pkix => Proof::WebPki,
+        Requirement::Clear | Requirement::Opportunistic | Requirement::Encrypted => {
+            if connection.tls.session.is_some() {
+                Proof::Tls
+            } else {
+                Proof::Clear
+            }
+        }
     }
 }
 

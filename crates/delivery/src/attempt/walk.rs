@@ -227,6 +227,12 @@ impl<'a> Attempt<'a, '_> {
         open.filter(move |one| left.is_none_or(|left| left.contains(&one.recipient.index)))
     }
 
+    /// Whether an exception declares this name to be unsigned (RFC 7646).
+    pub(super) fn is_declared_unsigned(&self, name: &Domain) -> bool {
+        let mut anchors = self.policy.negative_trust_anchors(self.look_ups.today);
+        anchors.any(|anchor| name.is_within(&anchor.name))
+    }
+
     fn is_done(&self) -> bool {
         self.pending.values().all(|recipient| recipient.done.is_some())
     }

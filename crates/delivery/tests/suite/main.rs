@@ -18,6 +18,7 @@ mod deliveries;
 mod held_up;
 mod hostile_servers;
 mod ignored_addresses;
+mod incident_ends;
 mod logins;
 mod notifications;
 mod old_answers;

@@ -3,14 +3,16 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use crate::scene::common::{BOUNCED, DEFERRED, LETTER, SENT, UNUSABLE, WRONG, assert_line, commands};
+use crate::scene::common::{BOUNCED, DEFERRED, LETTER, SENT, UNUSABLE, WRONG, assert_line, commands, unsigned_mx};
 use crate::scene::{Line, Scene, Setting, envelope, surroundings};
 use delivery::route::StsLookups;
 use dns::Mode;
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use mail::sighting::{Ending, Trouble};
 use mail::{Domain, TlsTag};
 use mta_sts::AddressLookup as _;
+use spool::Incidents as _;
 use testworld::RecordType;
 use testworld::dns::DnsFault;
 use testworld::mail::{Ca, Identity, IdentityBuilder, MailFault, Receiver, Stage, Validity};
@@ -320,6 +322,30 @@ async fn enforced(scene: &Scene, port: u16, name: &str, identity: &Identity) -> 
     .await;
     publish(scene, &zone, &server);
     (receiver, server)
+}
+
+#[tokio::test]
+async fn mail_without_a_policy_ends_no_incident_of_a_domain_with_one() {
+    let (scene, port) = scene("version = 1\n").await;
+    let good = scene.identity("mx.a.test");
+    let (receiver, _server) = enforced(&scene, port, "a", &good).await;
+    unsigned_mx(&scene, "b", "mx.a.test");
+    scene.start();
+    let end = async || {
+        let found = scene.spool.incidents().await.unwrap().remove(0);
+        assert_eq!(found.spot.trouble, Trouble::WebPki);
+        found.ended.map(|(_, ending)| ending)
+    };
+    receiver.set_identity(&scene.identity("other.test"));
+    scene.expect("x@b.test", &[SENT]).await;
+    scene.expect("x@a.test", &[DEFERRED, ("sts", "enforce")]).await;
+    scene.expect("x@b.test", &[SENT]).await;
+    assert_eq!(end().await, None);
+    receiver.set_identity(&good);
+    scene.expect("x@b.test", &[SENT]).await;
+    assert_eq!(end().await, None);
+    scene.expect("x@a.test", &[SENT, ("sts", "enforce")]).await;
+    assert_eq!(end().await, Some(Ending::Verified));
 }
 
 #[tokio::test]

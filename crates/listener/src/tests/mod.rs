@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use jiff::Timestamp;
-use mail::sighting::FailingPlace;
+use mail::sighting::FailingSpot;
 use mail::{Domain, Envelope, Event, EventLog, Mailbox, NextHop, QueueId};
 use smtp::{Reply, ReplyParser};
 use spool::incoming::{Complete, Room};
@@ -125,7 +125,7 @@ impl Spool for MemorySpool {
         Err(SpoolError::Closed)
     }
 
-    async fn failing(&self) -> Result<Vec<FailingPlace>, SpoolError> {
+    async fn failing(&self) -> Result<Vec<FailingSpot>, SpoolError> {
         Ok(Vec::new())
     }
 

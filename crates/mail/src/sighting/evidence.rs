@@ -21,7 +21,7 @@ pub struct Evidence {
     pub at: Timestamp,
     /// The address that was connected to, if one was.
     pub address: Option<IpAddr>,
-    /// The port that was connected to, likewise.
+    /// The port of the host, whether it was connected to or not.
     pub port: Option<u16>,
     /// The TLSA base domain, if there are secure records.
     pub base: Option<Domain>,

@@ -81,24 +81,6 @@ pub enum Trouble {
     LoginFails,
 }
 
-/// How an incident has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// A delivery was verified, or what was ours works again.
-    Verified,
-    /// Nothing is demanded any more: its records are gone, and that is proven.
-    Withdrawn,
-    /// It was tested, and has healed.
-    Tested,
-    /// It was not seen for a long time, and no mail waits for it.
-    NotSeen,
-    /// Mail went there over TLS, and nothing more is demanded now.
-    Encrypted,
-    /// It was mended here.
-    Mended,
-}
-
 impl Spot {
     /// Where this cause belongs, if it is a security failure or one of our own. `host` is the MX host, if there was one.
     ///
@@ -260,20 +242,6 @@ impl Trouble {
     /// Back from [`Trouble::as_str`].
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.as_str() == word)
-    }
-}
-
-impl Ending {
-    /// The word of the log and of `--json`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Verified => "verified",
-            Self::Withdrawn => "withdrawn",
-            Self::Tested => "tested",
-            Self::NotSeen => "not-seen",
-            Self::Encrypted => "encrypted",
-            Self::Mended => "mended",
-        }
     }
 }
 

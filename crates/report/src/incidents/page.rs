@@ -110,6 +110,7 @@ fn ended(ending: Ending) -> &'static str {
         Ending::Tested => ", when a test was passed",
         Ending::Encrypted => ", when mail went there over TLS, and no more was demanded",
         Ending::Mended => ", when it was mended here",
+        Ending::NotDemanded => ", when mail went there and this was not demanded any more",
         Ending::NotSeen => ": it was not seen for long, and nothing waits",
     }
 }

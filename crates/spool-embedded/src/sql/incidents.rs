@@ -30,16 +30,16 @@ const INSERT_DOMAIN: &str = "INSERT OR IGNORE INTO incident_domain (incident, do
 const TRIM_DOMAINS: &str =
     "DELETE FROM incident_domain WHERE rowid <= (SELECT max(rowid) FROM incident_domain) - ?1";
 const WORKS: &str =
-    "UPDATE incident SET ended = ?3, ending = ?4 WHERE kind = ?1 AND name = ?2 AND ended IS NULL";
+    "UPDATE incident SET ended = ?4, ending = ?5 WHERE kind = ?1 AND name = ?2 AND trouble = ?3 AND ended IS NULL";
 const END: &str = "UPDATE incident SET ended = ?2, ending = ?3 WHERE id = ?1 AND ended IS NULL";
 const TOLD: &str = "UPDATE incident SET told = ?2, told_half = ?3, told_ended = ?4 WHERE id = ?1";
 const MAILED: &str = "UPDATE incident SET mailed = ?2 WHERE id = ?1";
 const COMMANDED: &str = "UPDATE incident SET commanded = ?2 WHERE id = ?1";
 const POSTED: &str = "UPDATE incident SET posted = ?2 WHERE id = ?1";
 const COLLECTS: &str = "UPDATE incident SET collects = 1 WHERE id = ?1 AND NOT collects";
-const PROOF: &str = "SELECT evidence, since, until FROM proof WHERE host = ?1";
+const PROOF: &str = "SELECT evidence, since, until FROM proof WHERE host = ?1 AND port = ?2";
 const WRITE_PROOF: &str =
-    "INSERT OR REPLACE INTO proof (host, evidence, since, until) VALUES (?1, ?2, ?3, ?4)";
+    "INSERT OR REPLACE INTO proof (host, port, evidence, since, until) VALUES (?1, ?2, ?3, ?4, ?5)";
 const TRIM_PROOFS: &str = "DELETE FROM proof WHERE rowid <= (SELECT max(rowid) FROM proof) - ?1";
 
 /// A change apart from settlements.
@@ -107,9 +107,10 @@ pub(crate) fn note(connection: &Connection, sightings: &[Sighting], now: Timesta
     for sighting in sightings {
         match sighting {
             Sighting::Fails(failing) => fails(connection, failing, now)?,
-            Sighting::Works(place, ending) => {
-                let (kind, name) = place_columns(place);
-                let columns = params![kind, name, now.as_millisecond(), ending_column(*ending)];
+            Sighting::Works(spot, ending) => {
+                let (kind, name) = place_columns(&spot.place);
+                let (trouble, ending) = (spot.trouble.as_str(), ending_column(*ending));
+                let columns = params![kind, name, trouble, now.as_millisecond(), ending];
                 connection.prepare_cached(WORKS)?.execute(columns)?;
             }
             Sighting::Proven(proven) => prove(connection, proven)?,
@@ -204,7 +205,7 @@ fn open(
     }
     let (kind, name) = place_columns(&failing.spot.place);
     let proof = match &failing.spot.place {
-        Place::Host(host) => proof(connection, host.as_str())?,
+        Place::Host(host) => proof(connection, host, failing.evidence.port)?,
         Place::Domain(_) | Place::Resolver | Place::Login(_) => None,
     };
     let worked = failing.worked.map_or(i64::MIN, Timestamp::as_millisecond);
@@ -227,21 +228,28 @@ fn open(
     insert.query_row(columns, |row| row.get(0)).map(Some)
 }
 
-/// What a host showed when it last worked, since when and until when.
-fn proof(connection: &Connection, host: &str) -> rusqlite::Result<Option<(String, i64, i64)>> {
+/// What a host showed at this port when it last worked, since when and until when.
+fn proof(
+    connection: &Connection,
+    host: &Domain,
+    port: Option<u16>,
+) -> rusqlite::Result<Option<(String, i64, i64)>> {
     connection
         .prepare_cached(PROOF)?
-        .query_row([host], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row(params![host.as_str(), port], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()
 }
 
 fn prove(connection: &Connection, proven: &Proven) -> rusqlite::Result<()> {
+    let (host, Some(port)) = (&proven.host, proven.evidence.port) else {
+        return Ok(());
+    };
     let at = proven.evidence.at.as_millisecond();
-    let since = match proof(connection, proven.host.as_str())? {
+    let since = match proof(connection, host, Some(port))? {
         Some((seen, since, _)) if is_the_same(&seen, &proven.evidence) => since,
         Some(_) | None => at,
     };
-    let columns = params![proven.host.as_str(), written(&proven.evidence)?, since, at];
+    let columns = params![host.as_str(), port, written(&proven.evidence)?, since, at];
     connection.prepare_cached(WRITE_PROOF)?.execute(columns)?;
     connection.prepare_cached(TRIM_PROOFS)?.execute([PROOFS])?;
     Ok(())
@@ -284,21 +292,15 @@ fn ending_column(ending: Ending) -> i64 {
         Ending::NotSeen => 3,
         Ending::Encrypted => 4,
         Ending::Mended => 5,
+        Ending::NotDemanded => 6,
     }
 }
 
 /// Back from [`ending_column`].
 pub(super) fn ending(column: i64) -> Option<Ending> {
-    [
-        Ending::Verified,
-        Ending::Withdrawn,
-        Ending::Tested,
-        Ending::NotSeen,
-        Ending::Encrypted,
-        Ending::Mended,
-    ]
-    .into_iter()
-    .find(|one| ending_column(*one) == column)
+    Ending::ALL
+        .into_iter()
+        .find(|one| ending_column(*one) == column)
 }
 
 /// The columns `mailed`, `commanded` and `posted`.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mail::Domain;
-use mail::sighting::{Evidence, FailingPlace, Spot, Trouble};
+use mail::sighting::{Evidence, FailingSpot, Place, Spot, Trouble};
 use rusqlite::{Connection, Row};
 use spool::{Before, IncidentNumber, KnownIncident, Noticed, Told, Waiting};
 
@@ -24,7 +24,8 @@ const WAITING: &str = "SELECT r.incident, count(DISTINCT r.message_id), count(*)
     min(CASE WHEN m.reverse_path <> '' THEN m.created END), min(CASE WHEN m.reverse_path = '' THEN m.created END) \
     FROM recipient r INDEXED BY held_up JOIN message m ON m.id = r.message_id \
     WHERE r.incident IS NOT NULL GROUP BY r.incident";
-const FAILING: &str = "SELECT kind, name, evidence, last FROM incident WHERE ended IS NULL";
+const FAILING: &str = "SELECT kind, name, trouble, evidence, last, \
+    (SELECT min(domain) FROM incident_domain WHERE incident = id HAVING count(*) = 1) FROM incident WHERE ended IS NULL";
 
 /// See [`spool::Incidents::incidents`].
 pub(crate) fn incidents(connection: &mut Connection) -> Result<Vec<KnownIncident>> {
@@ -47,23 +48,35 @@ pub(crate) fn incidents(connection: &mut Connection) -> Result<Vec<KnownIncident
 }
 
 /// See [`spool::Spool::failing`].
-pub(crate) fn failing(connection: &Connection) -> Result<Vec<FailingPlace>> {
+pub(crate) fn failing(connection: &Connection) -> Result<Vec<FailingSpot>> {
     let mut found = Vec::new();
     let mut statement = connection.prepare_cached(FAILING)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        found.extend(failing_place(row));
+        found.extend(failing_spot(row));
     }
     Ok(found)
 }
 
-fn failing_place(row: &Row<'_>) -> Option<FailingPlace> {
+fn failing_spot(row: &Row<'_>) -> Option<FailingSpot> {
     let text = |column| row.get_ref(column).ok()?.as_str().ok();
     let number = |column| row.get_ref(column).ok()?.as_i64().ok();
-    Some(FailingPlace {
+    let evidence: Evidence = serde_json::from_str(text(3)?).ok()?;
+    let spot = Spot {
         place: place(number(0)?, text(1)?)?,
-        address: serde_json::from_str::<Evidence>(text(2)?).ok()?.address,
-        last_seen: Timestamp::from_millisecond(number(3)?).ok()?,
+        trouble: Trouble::of_word(text(2)?)?,
+    };
+    let port = match spot.place {
+        Place::Host(_) => evidence.port,
+        Place::Domain(_) | Place::Resolver | Place::Login(_) => None,
+    };
+    Some(FailingSpot {
+        spot,
+        address: evidence.address,
+        port,
+        has_records: evidence.base.is_some(),
+        domain: text(5).and_then(|name| name.parse().ok()),
+        last_seen: Timestamp::from_millisecond(number(4)?).ok()?,
     })
 }
 

@@ -11,11 +11,11 @@ use crate::error::Result;
 pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
-pub(crate) const KNOWN_VERSION: i32 = 10;
+pub(crate) const KNOWN_VERSION: i32 = 11;
 /// Each entry migrates from the version given by its index to the next one.
-pub(crate) const MIGRATIONS: [&str; 10] = [
+pub(crate) const MIGRATIONS: [&str; 11] = [
     VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9,
-    VERSION_10,
+    VERSION_10, VERSION_11,
 ];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
@@ -273,6 +273,22 @@ const VERSION_10: &str = "
         octets INTEGER NOT NULL,
         PRIMARY KEY (day, holder)
     ) STRICT, WITHOUT ROWID;
+";
+
+// `proof.port`: the port of the host at which it proved itself; until this version it was only in `evidence`.
+const VERSION_11: &str = "
+    ALTER TABLE proof RENAME TO proof_of_host;
+    CREATE TABLE proof (
+        host TEXT NOT NULL,
+        port INTEGER NOT NULL,
+        evidence TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        UNIQUE (host, port)
+    ) STRICT;
+    INSERT INTO proof SELECT host, evidence ->> 'port', evidence, since, until FROM proof_of_host
+        WHERE evidence ->> 'port' IS NOT NULL ORDER BY rowid;
+    DROP TABLE proof_of_host;
 ";
 
 /// Refuses databases of other programs, and of newer versions.

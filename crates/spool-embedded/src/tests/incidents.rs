@@ -83,8 +83,8 @@ async fn one_registrable_domain_does_not_silence_the_others() {
     let expected = expected.map(|(name, count)| (name.to_owned(), count));
     assert_eq!(held(&spool).await, BTreeMap::from(expected.clone()));
     // What has ended makes room for what comes, and only where it belongs.
-    let works = Sighting::Works(spot("mx0.other.co.uk").place, Ending::Verified);
-    let ended = Sighting::Works(spot("mx7.hostile.example").place, Ending::Verified);
+    let works = Sighting::Works(spot("mx0.other.co.uk"), Ending::Verified);
+    let ended = Sighting::Works(spot("mx7.hostile.example"), Ending::Verified);
     spool.note(vec![works, ended], now()).await.unwrap();
     let later = now() + 2.hours();
     let more = ["new.hostile.example", "newer.hostile.example"].map(|host| fails(spot(host), later));
@@ -155,7 +155,7 @@ async fn what_holds_up_mail_and_what_is_ours_stays_when_there_is_no_room() {
     // The last one that came is there.
     assert!(count("five.example") > 0, "{held:?}");
     // What has ended goes before all that, but not before people know that it has.
-    let works = Sighting::Works(spot("mx.held.example").place, Ending::Verified);
+    let works = Sighting::Works(spot("mx.held.example"), Ending::Verified);
     spool.note(vec![works], now()).await.unwrap();
     let is_there = async || {
         let all = spool.incidents().await.unwrap();

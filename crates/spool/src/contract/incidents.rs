@@ -37,6 +37,7 @@ fn spot() -> Spot {
 fn evidence(key: &str, at: Timestamp) -> Evidence {
     Evidence {
         address: Some([192, 0, 2, 1].into()),
+        port: Some(25),
         base: Some(name("mx.b.example")),
         published: vec!["3 1 1 aa".to_owned()],
         starttls: Starttls::Offered,
@@ -121,8 +122,9 @@ async fn a_failure_is_recorded_with_what_waits_for_it<H: Harness>(harness: &H) {
     assert_eq!(waiting.oldest_report, Some(first_created(now() - 3.hours())));
     let failing = store.failing().await.unwrap();
     assert_eq!(failing.len(), 1);
-    assert_eq!(failing[0].place, spot().place);
-    assert_eq!(failing[0].address, Some([192, 0, 2, 1].into()));
+    assert_eq!(failing[0].spot, spot());
+    assert_eq!((failing[0].address, failing[0].port), (Some([192, 0, 2, 1].into()), Some(25)));
+    assert_eq!((failing[0].has_records, &failing[0].domain), (true, &Some(name("b.example"))));
     // What is delivered, or deferred for another reason, waits for it no longer.
     let lease = take(&*store, &first).await;
     let sent = vec![settlement(0, Status::Sent, None)];
@@ -142,16 +144,23 @@ fn first_created(time: Timestamp) -> Timestamp {
 
 async fn what_was_proven_before_is_kept_beside_a_failure<H: Harness>(harness: &H) {
     let store = harness.open().await;
-    let proven = |key: &str, at| {
+    let proven_at = |port, key: &str, at| {
         Sighting::Proven(Box::new(Proven {
             host: name("mx.b.example"),
-            evidence: evidence(key, at),
+            evidence: Evidence {
+                port: Some(port),
+                ..evidence(key, at)
+            },
         }))
     };
+    let proven = |key: &str, at| proven_at(25, key, at);
     let [first, second, third] = [5, 3, 2].map(|days: i64| now() - (24 * days).hours());
     for (key, at) in [("old", first), ("aa", second), ("aa", third)] {
         store.note(vec![proven(key, at)], at).await.unwrap();
     }
+    // Another port is another service.
+    let elsewhere = proven_at(587, "cc", now());
+    store.note(vec![elsewhere], now()).await.unwrap();
     assert!(store.incidents().await.unwrap().is_empty());
     store
         .note(vec![fails(spot(), "b.example", now())], now())
@@ -167,11 +176,19 @@ async fn an_incident_ends_and_may_come_back<H: Harness>(harness: &H) {
     let store = harness.open().await;
     let fail = |at| store.note(vec![fails(spot(), "b.example", at)], at);
     let works = |at| {
-        let works = Sighting::Works(spot().place, Ending::Verified);
+        let works = Sighting::Works(spot(), Ending::Verified);
         store.note(vec![works], at)
     };
     fail(now()).await.unwrap();
     let first = only(&store).await;
+    // What is wrong there otherwise is another incident.
+    let other = Spot {
+        trouble: Trouble::WebPki,
+        ..spot()
+    };
+    let works_otherwise = Sighting::Works(other, Ending::Verified);
+    store.note(vec![works_otherwise], now()).await.unwrap();
+    assert_eq!(only(&store).await, first);
     works(now() + 1.minutes()).await.unwrap();
     let ended = only(&store).await;
     assert_eq!(ended.ended, Some((now() + 1.minutes(), Ending::Verified)));
@@ -261,7 +278,7 @@ async fn what_people_were_told_is_kept<H: Harness>(harness: &H) {
     let noticed = steps(Step::Nothing, Step::Opened, Step::Half);
     assert_eq!(only(&*store).await.noticed, noticed);
     // If people believe that it is over, they are told again when it comes back.
-    let works = Sighting::Works(spot().place, Ending::Verified);
+    let works = Sighting::Works(spot(), Ending::Verified);
     store.note(vec![works], now()).await.unwrap();
     let over = Told { ended: true, ..told };
     store.told(vec![(incident.number, over)]).await.unwrap();

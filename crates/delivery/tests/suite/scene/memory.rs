@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use delivery::Clock;
 use jiff::{SignedDuration, Timestamp};
-use mail::sighting::{FailingPlace, Spot};
+use mail::sighting::{FailingSpot, Spot};
 use mail::{
     LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome, QueueId, RecipientParameters,
     ReversePath, Sighting,
@@ -98,7 +98,7 @@ pub struct MemorySpool {
     /// What attempts have seen.
     sightings: Mutex<Vec<Sighting>>,
     /// What fails by what is recorded.
-    failing_places: Mutex<Vec<FailingPlace>>,
+    failing_places: Mutex<Vec<FailingSpot>>,
     /// So many leases fail yet.
     failing: AtomicU32,
     /// So many reports fail yet.
@@ -195,7 +195,7 @@ impl MemorySpool {
     }
 
     /// What is said to fail at the start.
-    pub fn fails_at_start(&self, places: Vec<FailingPlace>) {
+    pub fn fails_at_start(&self, places: Vec<FailingSpot>) {
         *self.failing_places.lock() = places;
     }
 
@@ -369,7 +369,7 @@ impl Spool for MemorySpool {
         std::future::ready(Ok(settled))
     }
 
-    async fn failing(&self) -> Result<Vec<FailingPlace>, SpoolError> {
+    async fn failing(&self) -> Result<Vec<FailingSpot>, SpoolError> {
         Ok(self.failing_places.lock().clone())
     }
 
