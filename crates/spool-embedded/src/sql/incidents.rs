@@ -9,7 +9,7 @@ use spool::{IncidentNumber, Step, Told, Way};
 
 use super::room::{self, before};
 
-/// The most hosts whose evidence is kept, and the most pairs of an incident and a domain: those written last.
+/// The most hosts, each port for itself, whose evidence is kept, and the most pairs of an incident and a domain: those written last.
 const PROOFS: i64 = 32_768;
 const DOMAINS: i64 = 100_000;
 /// What fails again within this time is the same incident.
