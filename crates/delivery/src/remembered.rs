@@ -211,7 +211,9 @@ impl State {
         let spots = self.failing.entry(failing.spot.place.clone()).or_default();
         match spots.iter_mut().find(|one| one.spot == failing.spot) {
             Some(known) => {
-                let domain = failing.domain.filter(|domain| known.domain.as_ref() == Some(domain));
+                let domain = failing
+                    .domain
+                    .filter(|domain| known.domain.as_ref() == Some(domain));
                 *known = FailingSpot { domain, ..failing };
                 false
             }

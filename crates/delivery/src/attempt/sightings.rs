@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use mail::cause::{Cause, TlsFault};
 use mail::sighting::evidence::{CERTIFICATES, RECORDS, shortened};
 use mail::sighting::{
-    Demanded, Ending, Evidence, Failing, FailingSpot, Met, Place, PresentedCertificate, Proof, Proven, Records,
-    Spot, Starttls,
+    Demanded, Ending, Evidence, Failing, FailingSpot, Met, Place, PresentedCertificate, Proof, Proven,
+    Records, Spot, Starttls,
 };
 use mail::{DaneVerdict, Domain, NextHop, Security, Sighting, SkipReason};
 use policy::decision::{Action, HostDecision, Requirement};
@@ -110,7 +110,9 @@ impl Attempt<'_, '_> {
                 let fails = self.fails_still(target.route, &failing.spot);
                 (!fails).then(|| failing.ending(&met)).flatten()
             });
-            let works = over.into_iter().map(|(spot, ending)| Sighting::Works(spot, ending));
+            let works = over
+                .into_iter()
+                .map(|(spot, ending)| Sighting::Works(spot, ending));
             self.trail.sightings.extend(works);
         }
     }
@@ -158,7 +160,10 @@ impl Attempt<'_, '_> {
     fn demand(&self, target: &Target<'_>, connection: &Connection) -> Demanded {
         let names = [target.host.name(), domain(&target.route.next_hop)];
         let mut names = names.into_iter().flatten();
-        if names.any(|name| self.is_declared_unsigned(name)) || target.route.message.is_waived() || is_waived(&connection.verdict) {
+        if names.any(|name| self.is_declared_unsigned(name))
+            || target.route.message.is_waived()
+            || is_waived(&connection.verdict)
+        {
             Demanded::Less
         } else {
             Demanded::All
@@ -169,7 +174,9 @@ impl Attempt<'_, '_> {
     pub(super) fn see_login(&mut self, route: &Route) {
         let place = Place::Login(route.next_hop.clone());
         let over = self.deliverer.remembered.over(&place, |_| Some(Ending::Verified));
-        let works = over.into_iter().map(|(spot, ending)| Sighting::Works(spot, ending));
+        let works = over
+            .into_iter()
+            .map(|(spot, ending)| Sighting::Works(spot, ending));
         self.trail.sightings.extend(works);
     }
 }

@@ -70,7 +70,11 @@ async fn a_forgotten_roll_over_is_not_over_because_an_excepted_domain_gets_throu
     let rules = policy(&rule("b.test", "dane = \"off\"\ntls = \"verify\""));
     let (scene, old, receiver) = provider(&rules).await;
     let renew = || receiver.set_identity(&scene.identity(HOST));
-    let excepted = [SENT, ("dane", "Skip (Disabled by policy)"), ("tlsvalid", "0 (ok)")];
+    let excepted = [
+        SENT,
+        ("dane", "Skip (Disabled by policy)"),
+        ("tlsvalid", "0 (ok)"),
+    ];
     renew();
     // Both orders.
     scene.expect("x@b.test", &excepted).await;
@@ -80,7 +84,8 @@ async fn a_forgotten_roll_over_is_not_over_because_an_excepted_domain_gets_throu
     assert_eq!((found.waiting.messages, end), (1, None));
     // Nor is it over if the host, or the list, is excepted and its certificate is good.
     for kind in ["mx = \"mx.provider.test\"", "domain = \"a.test\""] {
-        let exception = format!("[[exception]]\n{kind}\ndane = \"off\"\nuntil = 2999-01-01\nreason = \"x\"\n");
+        let exception =
+            format!("[[exception]]\n{kind}\ndane = \"off\"\nuntil = 2999-01-01\nreason = \"x\"\n");
         scene.set_policy(&policy(&format!("tls = \"verify\"\n{exception}")));
         scene.expect("x@a.test", &[SENT, ("tlsvalid", "0 (ok)")]).await;
         assert_eq!(ending(&scene, Trouble::NoMatchingTlsa).await, None);
@@ -91,7 +96,10 @@ async fn a_forgotten_roll_over_is_not_over_because_an_excepted_domain_gets_throu
     scene.expect("x@b.test", &excepted).await;
     assert_eq!(ending(&scene, Trouble::NoMatchingTlsa).await, None);
     scene.expect("x@a.test", &[SENT, VERIFIED]).await;
-    assert_eq!(ending(&scene, Trouble::NoMatchingTlsa).await, Some(Ending::Verified));
+    assert_eq!(
+        ending(&scene, Trouble::NoMatchingTlsa).await,
+        Some(Ending::Verified)
+    );
 }
 
 #[tokio::test]
@@ -163,7 +171,10 @@ async fn another_port_of_a_host_is_another_service() {
     scene.set_policy(&policy(&rule("b.test", &route)));
     scene.expect("x@b.test", &[DEFERRED]).await;
     let (found, end) = at_host(&scene, Trouble::WebPki).await;
-    assert_eq!((found.evidence.port, &found.before, end), (Some(port), &None, None));
+    assert_eq!(
+        (found.evidence.port, &found.before, end),
+        (Some(port), &None, None)
+    );
     // The first port has a good certificate, and says nothing about the other one.
     scene.set_policy(&policy(&rule("a.test", "dane = \"off\"\ntls = \"verify\"")));
     scene.expect("x@a.test", &[SENT, ("tlsvalid", "0 (ok)")]).await;

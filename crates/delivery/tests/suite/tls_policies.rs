@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use crate::scene::common::{BOUNCED, DEFERRED, LETTER, SENT, UNUSABLE, WRONG, assert_line, commands, unsigned_mx};
+use crate::scene::common::{
+    BOUNCED, DEFERRED, LETTER, SENT, UNUSABLE, WRONG, assert_line, commands, unsigned_mx,
+};
 use crate::scene::{Line, Scene, Setting, envelope, surroundings};
 use delivery::route::StsLookups;
 use dns::Mode;

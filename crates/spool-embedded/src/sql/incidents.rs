@@ -9,7 +9,7 @@ use spool::{IncidentNumber, Step, Told, Way};
 
 use super::room::{self, before};
 
-/// The most hosts, each port for itself, whose evidence is kept, and the most pairs of an incident and a domain: those written last.
+/// The most hosts with a port whose evidence is kept, and the most pairs of an incident and a domain: those written last.
 const PROOFS: i64 = 32_768;
 const DOMAINS: i64 = 100_000;
 /// What fails again within this time is the same incident.
@@ -29,8 +29,7 @@ const INSERT: &str = "INSERT INTO incident \
 const INSERT_DOMAIN: &str = "INSERT OR IGNORE INTO incident_domain (incident, domain) VALUES (?1, ?2)";
 const TRIM_DOMAINS: &str =
     "DELETE FROM incident_domain WHERE rowid <= (SELECT max(rowid) FROM incident_domain) - ?1";
-const WORKS: &str =
-    "UPDATE incident SET ended = ?4, ending = ?5 WHERE kind = ?1 AND name = ?2 AND trouble = ?3 AND ended IS NULL";
+const WORKS: &str = "UPDATE incident SET ended = ?4, ending = ?5 WHERE kind = ?1 AND name = ?2 AND trouble = ?3 AND ended IS NULL";
 const END: &str = "UPDATE incident SET ended = ?2, ending = ?3 WHERE id = ?1 AND ended IS NULL";
 const TOLD: &str = "UPDATE incident SET told = ?2, told_half = ?3, told_ended = ?4 WHERE id = ?1";
 const MAILED: &str = "UPDATE incident SET mailed = ?2 WHERE id = ?1";
@@ -236,7 +235,9 @@ fn proof(
 ) -> rusqlite::Result<Option<(String, i64, i64)>> {
     connection
         .prepare_cached(PROOF)?
-        .query_row(params![host.as_str(), port], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row(params![host.as_str(), port], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()
 }
 
@@ -298,9 +299,7 @@ fn ending_column(ending: Ending) -> i64 {
 
 /// Back from [`ending_column`].
 pub(super) fn ending(column: i64) -> Option<Ending> {
-    Ending::ALL
-        .into_iter()
-        .find(|one| ending_column(*one) == column)
+    Ending::ALL.into_iter().find(|one| ending_column(*one) == column)
 }
 
 /// The columns `mailed`, `commanded` and `posted`.

@@ -18,6 +18,7 @@ use super::open;
 use crate::EmbeddedSpool;
 use crate::sql::connections::DATABASE;
 use crate::sql::room::{self, INCIDENTS, SHARE};
+use crate::sql::schema::{APPLICATION_ID, MIGRATIONS};
 
 fn spot(host: &str) -> Spot {
     Spot {
@@ -230,4 +231,47 @@ async fn room_is_found_by_indexes() {
         let plan: String = rows.next().unwrap().unwrap().get(3).unwrap();
         assert!(plan.contains(index), "{statement}: {plan}");
     }
+}
+
+#[tokio::test]
+async fn what_hosts_showed_before_version_11_is_known_by_their_port() {
+    let directory = tempfile::tempdir().unwrap();
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    for step in &MIGRATIONS[..10] {
+        connection.execute_batch(step).unwrap();
+    }
+    let pragmas = [("application_id", APPLICATION_ID), ("user_version", 10)];
+    for (pragma, value) in pragmas {
+        connection.pragma_update(None, pragma, value).unwrap();
+    }
+    let evidence = |port| Evidence {
+        port: Some(port),
+        ..Evidence::of_words(now(), "")
+    };
+    let seen = serde_json::to_string(&evidence(465)).unwrap();
+    let (insert, time) = (
+        "INSERT INTO proof VALUES (?1, ?2, ?3, ?3)",
+        now().as_millisecond(),
+    );
+    connection.execute(insert, ("mx.b.example", seen, time)).unwrap();
+    drop(connection);
+    let spool = open(directory.path()).await.unwrap();
+    for (trouble, port) in [(Trouble::NoMatchingTlsa, 25), (Trouble::WebPki, 465)] {
+        let spot = Spot {
+            trouble,
+            ..spot("mx.b.example")
+        };
+        let failing = Failing {
+            spot,
+            domain: None,
+            evidence: evidence(port),
+            worked: None,
+        };
+        let seen = Sighting::Fails(Box::new(failing));
+        spool.note(vec![seen], now()).await.unwrap();
+    }
+    let all = spool.incidents().await.unwrap();
+    let before = all.iter().map(|one| one.before.as_ref()?.evidence.port);
+    assert_eq!(before.collect::<Vec<_>>(), [None, Some(465)]);
+    spool.close().await.unwrap();
 }

@@ -123,8 +123,14 @@ async fn a_failure_is_recorded_with_what_waits_for_it<H: Harness>(harness: &H) {
     let failing = store.failing().await.unwrap();
     assert_eq!(failing.len(), 1);
     assert_eq!(failing[0].spot, spot());
-    assert_eq!((failing[0].address, failing[0].port), (Some([192, 0, 2, 1].into()), Some(25)));
-    assert_eq!((failing[0].has_records, &failing[0].domain), (true, &Some(name("b.example"))));
+    assert_eq!(
+        (failing[0].address, failing[0].port),
+        (Some([192, 0, 2, 1].into()), Some(25))
+    );
+    assert_eq!(
+        (failing[0].has_records, &failing[0].domain),
+        (true, &Some(name("b.example")))
+    );
     // What is delivered, or deferred for another reason, waits for it no longer.
     let lease = take(&*store, &first).await;
     let sent = vec![settlement(0, Status::Sent, None)];
