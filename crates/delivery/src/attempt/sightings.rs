@@ -249,7 +249,7 @@ fn proof(connection: &Connection) -> Proof {
         Requirement::DaneAndPkix => Proof::DaneAndWebPki,
         Requirement::Pkix => Proof::WebPki,
         Requirement::Clear | Requirement::Opportunistic | Requirement::Encrypted => {
-            if connection.tls.session.is_some() {
+            if connection.tls.session().is_some() {
                 Proof::Tls
             } else {
                 Proof::Clear
