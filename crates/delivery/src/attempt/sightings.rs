@@ -238,7 +238,10 @@ fn findings(findings: &HostFindings) -> (Option<Security>, Records) {
         Addresses::Insecure => (Some(Security::Insecure), Records::Absent),
         Addresses::SecureAlias => (Some(Security::Insecure), records),
         Addresses::Secure => (Some(Security::Secure), records),
-        Addresses::Unresolvable(_) | Addresses::Absent(_) | Addresses::Ignored(_) => (None, records),
+        Addresses::Unresolvable(_)
+        | Addresses::Absent(_)
+        | Addresses::Ignored(_)
+        | Addresses::OtherFamily => (None, records),
     }
 }
 
