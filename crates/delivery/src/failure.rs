@@ -195,9 +195,8 @@ impl SessionFailure {
     /// The server refused because of this.
     pub(crate) fn because_of(self, cause: Cause) -> Self {
         Self {
-            reason: self
-                .reason
-                .below(format_args!("{cause}; without TLS the server takes no mail")),
+            // The last reply is not the one that the cause is about.
+            reason: format!("{cause}; without TLS the server takes no mail: {}", self.reason).into(),
             cause,
             ..self
         }
