@@ -125,11 +125,12 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
 }
 
 fn words(answer: &Answer) -> String {
-    let mut words = format!("added: {}, changed: {}", answer.added, answer.changed);
-    if answer.unchanged > 0 {
-        words.push_str(&format!(", unchanged: {}", answer.unchanged));
-    }
-    words.push('\n');
+    let unchanged = match answer.unchanged {
+        0 => String::new(),
+        unchanged => format!(", unchanged: {unchanged}"),
+    };
+    let (added, changed) = (answer.added, answer.changed);
+    let mut words = format!("added: {added}, changed: {changed}{unchanged}\n");
     if !answer.rules.is_empty() {
         words.push_str("\nFor the policy file, where they say the rest of what the table says:\n");
         for rule in &answer.rules {

@@ -134,24 +134,22 @@ impl Attribute {
     fn of(text: &str, level: Level) -> Self {
         let (key, value) = text.split_once('=').unwrap_or((text, ""));
         match key {
-            // Those of TLS 1.2 and 1.3 that are left are all of the strongest grade.
-            "ciphers" => Self::Met,
             "match" if level == Level::Verify && value != "hostname" => {
                 Self::Weakened("the certificate is compared with the name in the MX record")
             }
-            // Said of the level already.
-            "match" => Self::Met,
             "tafile" if level.compares_names() => {
                 Self::Weakened("any authority that is trusted here may issue the certificate")
             }
             "protocols" if demands_tls_1_3(value) => Self::Weakened("TLS 1.2 is enough"),
-            "protocols" => Self::Met,
+            // All that is offered is of the strongest grade; of the level secure it is said already; versions before TLS 1.2
+            // are never used.
+            "ciphers" | "match" | "protocols" => Self::Met,
             _ => Self::Ignored,
         }
     }
 }
 
-/// Earlier versions than TLS 1.2 are never used, so that only this can be more than there is here.
+/// Of what can be demanded of the version, only this is more than there is here.
 fn demands_tls_1_3(protocols: &str) -> bool {
     let mut words = protocols.split([':', ',', ';']);
     protocols.eq_ignore_ascii_case("TLSv1.3")
