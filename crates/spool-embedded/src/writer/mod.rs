@@ -20,6 +20,7 @@ mod renewal;
 mod written;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 
 use mail::event::store::Failed;
@@ -106,6 +107,8 @@ impl Writer {
                 return Err(error);
             }
         };
+        // Before anybody is answered, who may then hand over the next message at once.
+        self.shared.broken.store(false, Ordering::Relaxed);
         self.inbox.forget_withdrawn();
         for step in group {
             if let Some(forsaken) = answers::answer(step) {
