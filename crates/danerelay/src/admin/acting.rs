@@ -15,7 +15,7 @@ use spool::{Acted, Action, KeepTlsTallies, Manage, Selected, SpoolError, Unreada
 use tokio::sync::oneshot;
 
 use super::answers::Answers;
-use super::office::{Office, Reading, ReloadOrder};
+use super::shared::{Shared, Reading, ReloadOrder};
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::protocol::{Acts, Flushed, Line, Nothing, Refusal, RefusalKind, ReportSent, word};
@@ -40,7 +40,7 @@ enum Trouble {
 
 /// An action in progress.
 struct Work<'a, S> {
-    office: &'a Office<S>,
+    shared: &'a Shared<S>,
     action: Action,
     by: String,
     acts: Acts,
@@ -57,7 +57,7 @@ struct Work<'a, S> {
 /// If the client disconnects, the current step is completed, and no other is started. The turn is held while the action
 /// works, but not while the client reads the results.
 pub(super) async fn act<S: Manage>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     (action, selectors): (Action, Selectors),
     peer: &Peer,
     answers: &mut Answers,
@@ -66,7 +66,7 @@ pub(super) async fn act<S: Manage>(
         let refusal = Refusal::new(RefusalKind::Request, "no selector is given");
         return answers.refuse(refusal).await;
     }
-    match perform(office, (action, &selectors), peer, answers).await? {
+    match perform(shared, (action, &selectors), peer, answers).await? {
         Ok(performed) => answers.end(&performed.acts).await,
         Err(refusal) => answers.refuse(refusal).await,
     }
@@ -80,17 +80,17 @@ pub(super) struct Performed {
 
 /// Does it, or says why it was not completed.
 pub(super) async fn perform<S: Manage>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     (action, selectors): (Action, &Selectors),
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<Result<Performed, Refusal>, BrokenOff> {
     answers.hurry();
-    let turn = office.actions.acquire().await;
+    let turn = shared.actions.acquire().await;
     // If the client disconnected while it waited for its turn, nothing is to be done any more.
     answers.progress(Acts::default())?;
     let mut work = Work {
-        office,
+        shared,
         action,
         by: peer.to_string(),
         acts: Acts::default(),
@@ -100,8 +100,8 @@ pub(super) async fn perform<S: Manage>(
     };
     let ended = work.through(selectors, answers).await;
     work.acts.unreadable = work.unreadable.messages;
-    office.log_unreadable(word(action), &work.unreadable);
-    office.log(&work.event(selectors, ended.as_ref().err()));
+    shared.log_unreadable(word(action), &work.unreadable);
+    shared.log(&work.event(selectors, ended.as_ref().err()));
     drop(turn);
     match ended {
         Ok(()) => Ok(Ok(Performed {
@@ -118,7 +118,7 @@ pub(super) async fn perform<S: Manage>(
 
 impl<S: Manage> Work<'_, S> {
     async fn through(&mut self, selectors: &Selectors, answers: &mut Answers) -> Result<(), Trouble> {
-        let spool = &*self.office.surroundings.spool;
+        let spool = &*self.shared.surroundings.spool;
         let (wanted, now) = (Arc::new(selectors.clone()), Timestamp::now());
         let select = move |message| wanted.select(&message, now);
         let mut walk = Walk::new(selectors);
@@ -144,7 +144,7 @@ impl<S: Manage> Work<'_, S> {
     /// Deletes messages that cannot be read, which is allowed only for those named by their ids.
     async fn discard(&mut self, damaged: &[QueueId], answers: &mut Answers) -> Result<(), Trouble> {
         for id in damaged {
-            let acted = self.office.surroundings.spool.discard(*id).await?;
+            let acted = self.shared.surroundings.spool.discard(*id).await?;
             self.acts.add(&acted);
             self.follow_up(acted);
             answers.progress(self.acts)?;
@@ -156,8 +156,8 @@ impl<S: Manage> Work<'_, S> {
 
     /// What has to happen outside the spool.
     fn follow_up(&mut self, acted: Acted) {
-        let office = self.office;
-        let surroundings = &office.surroundings;
+        let shared = self.shared;
+        let surroundings = &shared.surroundings;
         match self.action {
             // The destinations' DNS and their hosts may have been fixed, so what is known about them is forgotten.
             Action::Retry => {
@@ -169,7 +169,7 @@ impl<S: Manage> Work<'_, S> {
             Action::Hold => surroundings.scheduler.report(acted.messages),
             Action::Delete => {
                 for id in &acted.messages {
-                    self.office.log(&self.deleted(*id));
+                    self.shared.log(&self.deleted(*id));
                 }
                 surroundings.scheduler.report(acted.messages);
             }
@@ -186,7 +186,7 @@ impl<S: Manage> Work<'_, S> {
     /// Forgets what is known about these next hops, once. If they are many, of all, and no more from then on: each costs a
     /// look at everything known.
     fn forget<'n>(&mut self, next_hops: impl Iterator<Item = &'n NextHop>) {
-        let surroundings = &self.office.surroundings;
+        let surroundings = &self.shared.surroundings;
         if self.fresh.len() >= MANY {
             return;
         }
@@ -195,7 +195,7 @@ impl<S: Manage> Work<'_, S> {
             return;
         }
         if self.fresh.len() + new.len() >= MANY {
-            forget_all(self.office);
+            forget_all(self.shared);
             if let Some(policies) = &surroundings.explainer.mta_sts {
                 policies.renew_all();
             }
@@ -213,7 +213,7 @@ impl<S: Manage> Work<'_, S> {
     /// These next hops, and all names under which their hosts may be known: their own, those of their routes and fallbacks,
     /// and those of their mail exchangers.
     fn known_of(&self, next_hops: &BTreeSet<&NextHop>) -> Forget {
-        let surroundings = &self.office.surroundings;
+        let surroundings = &self.shared.surroundings;
         let (policy, today) = (surroundings.explainer.policy.load(), Zoned::now().date());
         let mut names = Names::default();
         for next_hop in next_hops {
@@ -285,13 +285,13 @@ fn names<'a>(next_hops: impl Iterator<Item = &'a NextHop>) -> Vec<Domain> {
 
 /// `reload`: in the same way as SIGHUP; or only the policy.
 pub(super) async fn reload<S: Manage>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     what: Reading,
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
     let (answer, outcome) = oneshot::channel();
-    if office
+    if shared
         .surroundings
         .reload
         .send(ReloadOrder { what, answer })
@@ -303,7 +303,7 @@ pub(super) async fn reload<S: Manage>(
     let Ok(outcome) = outcome.await else {
         return answers.refuse(Refusal::stopping()).await;
     };
-    office.log(&Event::Admin(Admin::Reload {
+    shared.log(&Event::Admin(Admin::Reload {
         by: peer.to_string(),
         is_loaded: outcome.is_ok(),
     }));
@@ -316,12 +316,12 @@ pub(super) async fn reload<S: Manage>(
 /// `tlsrpt send`: sends the report for a domain about the running day. It is logged like every report, and with who ordered
 /// it.
 pub(super) async fn send_report<S: KeepTlsTallies>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     domain: &Domain,
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let Some(sender) = &office.surroundings.tlsrpt else {
+    let Some(sender) = &shared.surroundings.tlsrpt else {
         let reason = "nobody is named who reports; set `tlsrpt.organization` and `tlsrpt.contact`, and `tlsrpt.dkim` for \
                       reports by mail; if they are set, `danerelay config check` says what is wrong with them";
         return answers
@@ -329,7 +329,7 @@ pub(super) async fn send_report<S: KeepTlsTallies>(
             .await;
     };
     let (by, selector) = (peer.to_string(), domain.to_string());
-    office.log(&Event::Admin(Admin::SendReport { by, selector }));
+    shared.log(&Event::Admin(Admin::SendReport { by, selector }));
     let now = Timestamp::now();
     let today = now.to_zoned(TimeZone::UTC).date();
     let (kind, error) = match sender.send(today, domain, now).await {
@@ -346,12 +346,12 @@ pub(super) async fn send_report<S: KeepTlsTallies>(
 /// `flush`: forgets what was learned about a name, everything below it and its mail exchangers, or about all names: answers,
 /// MTA-STS policies, receiving hosts, destinations.
 pub(super) async fn flush<S: Manage>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     what: Flushed,
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let surroundings = &office.surroundings;
+    let surroundings = &shared.surroundings;
     let selector = match what {
         Flushed::Name(name) => {
             let mut names = Names::default();
@@ -365,7 +365,7 @@ pub(super) async fn flush<S: Manage>(
             name.to_string()
         }
         Flushed::All => {
-            forget_all(office);
+            forget_all(shared);
             if let Some(policies) = &surroundings.explainer.mta_sts {
                 policies.flush_all();
             }
@@ -373,13 +373,13 @@ pub(super) async fn flush<S: Manage>(
         }
     };
     let by = peer.to_string();
-    office.log(&Event::Admin(Admin::Flush { by, selector }));
+    shared.log(&Event::Admin(Admin::Flush { by, selector }));
     answers.end(&Nothing {}).await
 }
 
 /// Everything that was learned is forgotten.
-fn forget_all<S>(office: &Office<S>) {
-    let surroundings = &office.surroundings;
+fn forget_all<S>(shared: &Shared<S>) {
+    let surroundings = &shared.surroundings;
     surroundings.scheduler.forget(Forget::All);
     surroundings.resolver.flush_all();
 }

@@ -10,7 +10,7 @@ use spool::{Incidents, Inspect, Ledger, Spool, SpoolError};
 
 use super::answers::Answers;
 use super::looking::DESTINATIONS;
-use super::office::Office;
+use super::shared::Shared;
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::protocol::{DailyEnd, DailyMail, DailyTo, Refusal, RefusalKind};
@@ -19,12 +19,12 @@ use crate::daily::Facts;
 
 /// Writes it, and puts it into the queue or hands it to the client.
 pub(super) async fn daily<S: Inspect + Ledger + Incidents + Spool>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     to: DailyTo,
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let daily = &office.surroundings.daily;
+    let daily = &shared.surroundings.daily;
     let to = match to {
         DailyTo::Client => None,
         DailyTo::Mailbox(mailbox) => Some(mailbox),
@@ -40,7 +40,7 @@ pub(super) async fn daily<S: Inspect + Ledger + Incidents + Spool>(
         }
     };
     let now = Timestamp::now();
-    let facts = match in_turn(office, facts(office, now), answers).await? {
+    let facts = match in_turn(shared, facts(shared, now), answers).await? {
         Ok(facts) => facts,
         Err(error) => return answers.refuse(error.into()).await,
     };
@@ -51,7 +51,7 @@ pub(super) async fn daily<S: Inspect + Ledger + Incidents + Spool>(
         return answers.end(&DailyMail { end, unreadable }).await;
     };
     let (by, selector) = (peer.to_string(), to.to_string());
-    office.log(&Event::Admin(Admin::MailReport { by, selector }));
+    shared.log(&Event::Admin(Admin::MailReport { by, selector }));
     match daily.post.mail(&letter.mail(&to, &daily.post.relay, now)).await {
         Ok(id) => {
             let end = DailyEnd::Queued {
@@ -65,10 +65,10 @@ pub(super) async fn daily<S: Inspect + Ledger + Incidents + Spool>(
 }
 
 async fn facts<S: Inspect + Ledger + Incidents>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     now: Timestamp,
 ) -> Result<Facts, SpoolError> {
-    let surroundings = &office.surroundings;
+    let surroundings = &shared.surroundings;
     let spool = &*surroundings.spool;
     let today = now.to_zoned(TimeZone::UTC).date();
     let day = today.yesterday().unwrap_or(today);

@@ -7,7 +7,7 @@ use mail::event::admin::Admin;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::answers::Answers;
-use super::office::Office;
+use super::shared::Shared;
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::protocol::{Acts, Refusal, RefusalKind};
@@ -20,13 +20,13 @@ const PRESENCE: Duration = Duration::from_secs(1);
 
 /// Explains, as long as the client waits for it.
 pub(super) async fn explain<S>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     inquiry: &Inquiry,
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
     answers.hurry();
-    let mut work = Box::pin(timeout(LONGEST, find_out(office, inquiry, peer)));
+    let mut work = Box::pin(timeout(LONGEST, find_out(shared, inquiry, peer)));
     let mut presence = interval(PRESENCE);
     presence.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let explained = loop {
@@ -47,17 +47,17 @@ pub(super) async fn explain<S>(
     }
 }
 
-async fn find_out<S>(office: &Office<S>, inquiry: &Inquiry, peer: &Peer) -> Result<Report, Refusal> {
+async fn find_out<S>(shared: &Shared<S>, inquiry: &Inquiry, peer: &Peer) -> Result<Report, Refusal> {
     // The semaphore is never closed.
-    let _turn = office.explanations.acquire().await;
+    let _turn = shared.explanations.acquire().await;
     if inquiry.connect {
         // It makes connections that other servers notice.
-        office.log(&Event::Admin(Admin::Explain {
+        shared.log(&Event::Admin(Admin::Explain {
             selector: String::from(inquiry.destination.clone()),
             by: peer.to_string(),
         }));
     }
-    let explainer = &office.surroundings.explainer;
+    let explainer = &shared.surroundings.explainer;
     let report = explainer.explain(inquiry, Whose::Daemon).await;
     report.map_err(|error| Refusal::new(RefusalKind::Configuration, error.to_string()))
 }

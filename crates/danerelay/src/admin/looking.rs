@@ -11,7 +11,7 @@ use spool::{ContentReader, Incidents, Inspect, QueuedMessage, Summary, Unreadabl
 
 use super::answers::Answers;
 use super::letter::{self, Letter};
-use super::office::Office;
+use super::shared::Shared;
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::protocol::{Contents, Line, Listed, Nothing, Refusal, RefusalKind};
@@ -23,7 +23,7 @@ pub(crate) const DESTINATIONS: usize = 20;
 
 /// `queue list`.
 pub(super) async fn list<S: Inspect>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     selectors: Selectors,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
@@ -34,9 +34,9 @@ pub(super) async fn list<S: Inspect>(
         let turn = if walk.is_by_id() {
             None
         } else {
-            office.lists.acquire().await.ok()
+            shared.lists.acquire().await.ok()
         };
-        let page = walk.next(&*office.surroundings.spool, fitting.clone()).await;
+        let page = walk.next(&*shared.surroundings.spool, fitting.clone()).await;
         // The client may read for as long as it likes: meanwhile others get their turn.
         drop(turn);
         match page {
@@ -48,7 +48,7 @@ pub(super) async fn list<S: Inspect>(
             }
             Ok(None) => {
                 let unreadable = walk.unreadable().clone();
-                office.log_unreadable("list", &unreadable);
+                shared.log_unreadable("list", &unreadable);
                 return answers.end(&Listed { unreadable }).await;
             }
             Err(error) => return answers.refuse(error.into()).await,
@@ -58,11 +58,11 @@ pub(super) async fn list<S: Inspect>(
 
 /// `queue show`.
 pub(super) async fn show<S: Inspect>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     id: QueueId,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let surroundings = &office.surroundings;
+    let surroundings = &shared.surroundings;
     match letter_of(&*surroundings.spool, id, &surroundings.retry).await {
         Ok(letter) => answers.end(&letter).await,
         Err(refusal) => answers.refuse(refusal).await,
@@ -86,7 +86,7 @@ pub(crate) async fn letter_of<S: Inspect>(
 
 /// `queue export`.
 pub(super) async fn export<S: Inspect>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     id: QueueId,
     peer: &Peer,
     answers: &mut Answers,
@@ -96,16 +96,16 @@ pub(super) async fn export<S: Inspect>(
         let by = peer.to_string();
         Event::Admin(Admin::Export { id, by, trouble })
     };
-    let (size, mut reader) = match open(&*office.surroundings.spool, id).await {
+    let (size, mut reader) = match open(&*shared.surroundings.spool, id).await {
         Ok(opened) => opened,
         Err(refusal) => {
             if refusal.kind == RefusalKind::Spool {
-                office.log(&event(Some(refusal.message.clone())));
+                shared.log(&event(Some(refusal.message.clone())));
             }
             return answers.refuse(refusal).await;
         }
     };
-    office.log(&event(None));
+    shared.log(&event(None));
     answers
         .line(&Line::<_, Nothing>::Result(Contents { size }))
         .await?;
@@ -118,7 +118,7 @@ pub(super) async fn export<S: Inspect>(
             }
             Ok(None) => return answers.end(&Nothing {}).await,
             Err(error) => {
-                office.log(&event(Some(error.to_string())));
+                shared.log(&event(Some(error.to_string())));
                 // An error cannot be reported in the middle of content: the client notices that the rest is missing.
                 return match left {
                     0 => answers.refuse(error.into()).await,
@@ -140,11 +140,11 @@ async fn open<S: Inspect>(spool: &S, id: QueueId) -> Result<(u64, ContentReader)
 }
 
 /// `queue summary`.
-pub(super) async fn summary<S: Inspect>(office: &Office<S>, answers: &mut Answers) -> Result<(), BrokenOff> {
+pub(super) async fn summary<S: Inspect>(shared: &Shared<S>, answers: &mut Answers) -> Result<(), BrokenOff> {
     let now = Timestamp::now();
-    match office.surroundings.spool.summary(DESTINATIONS, now).await {
+    match shared.surroundings.spool.summary(DESTINATIONS, now).await {
         Ok(summary) => {
-            office.log_unreadable("summary", &summary.unreadable);
+            shared.log_unreadable("summary", &summary.unreadable);
             answers.end(&aged(summary, now)).await
         }
         Err(error) => answers.refuse(error.into()).await,
@@ -153,10 +153,10 @@ pub(super) async fn summary<S: Inspect>(office: &Office<S>, answers: &mut Answer
 
 /// `incidents`.
 pub(super) async fn incidents<S: Incidents>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    match office.surroundings.board.incidents(Timestamp::now()).await {
+    match shared.surroundings.board.incidents(Timestamp::now()).await {
         Ok(composed) => {
             for one in composed {
                 answers.line(&Line::<_, Nothing>::Result(one.incident)).await?;

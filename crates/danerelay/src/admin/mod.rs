@@ -4,7 +4,7 @@
 //!   one message with everything known about it.
 //! * [`door`]: the socket in the file system. [`server`]: accepts clients. [`places`]: how many there may be, and which
 //!   one has to leave for another. [`peer`]: who the client is.
-//! * [`office`]: what all connections share. [`answers`]: writes the answers. [`walk`]: goes through the queue.
+//! * [`shared`]: what all connections share. [`answers`]: writes the answers. [`walk`]: goes through the queue.
 //!   [`looking`]: commands that only read. [`explaining`]: what is done for a destination. [`reporting`]: the
 //!   ledger's figures. [`daily`]: the daily mail. [`acting`]: commands that change something; each of these is logged with
 //!   who sent it. [`tracing`]: a retry whose deliveries are followed.
@@ -19,7 +19,7 @@ mod door;
 mod explaining;
 pub(crate) mod letter;
 mod looking;
-mod office;
+mod shared;
 mod peer;
 mod places;
 pub(crate) mod protocol;
@@ -31,5 +31,5 @@ pub(crate) mod walk;
 
 pub(crate) use door::Door;
 pub(crate) use looking::{DESTINATIONS, aged, letter_of};
-pub(crate) use office::{Daily, Reading, ReloadOrder, Surroundings};
+pub(crate) use shared::{Daily, Reading, ReloadOrder, Surroundings};
 pub(crate) use server::serve;

@@ -8,7 +8,7 @@ use spool::{Ledger, TlsTallies};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::answers::Answers;
-use super::office::Office;
+use super::shared::Shared;
 use super::places::BrokenOff;
 use super::protocol::{Acts, Line, Nothing, Refusal, RefusalKind};
 use crate::tlsrpt::{self, Collected, PAGE as DOMAINS};
@@ -20,15 +20,15 @@ const PRESENCE: Duration = Duration::from_secs(1);
 
 /// What DANE did.
 pub(super) async fn protection<S: Ledger>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     scope: Scope,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
     if scope.period.days() > LONGEST_PERIOD {
         return too_long(answers).await;
     }
-    let spool = &*office.surroundings.spool;
-    match in_turn(office, summary::protection(spool, scope), answers).await? {
+    let spool = &*shared.surroundings.spool;
+    match in_turn(shared, summary::protection(spool, scope), answers).await? {
         Ok(protection) => answers.end(&protection).await,
         Err(error) => answers.refuse(error.into()).await,
     }
@@ -41,16 +41,16 @@ async fn too_long(answers: &mut Answers) -> Result<(), BrokenOff> {
 
 /// Answers with the rows, part by part of the period, and with all of it together at the end.
 pub(super) async fn report<S: Ledger>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     question: Question,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
     if question.period.days() > LONGEST_PERIOD {
         return too_long(answers).await;
     }
-    let mut making = Making::of(&*office.surroundings.spool, question);
+    let mut making = Making::of(&*shared.surroundings.spool, question);
     loop {
-        let rows = match in_turn(office, making.next(), answers).await? {
+        let rows = match in_turn(shared, making.next(), answers).await? {
             Ok(Some(rows)) => rows,
             Ok(None) => return answers.end(&making.end()).await,
             Err(error) => return answers.refuse(error.into()).await,
@@ -67,14 +67,14 @@ pub(super) async fn report<S: Ledger>(
 
 /// Reads the ledger, as long as the client waits for it.
 pub(super) async fn in_turn<S, T>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     reading: impl Future<Output = T>,
     answers: &mut Answers,
 ) -> Result<T, BrokenOff> {
     let mut work = Box::pin(async {
         // Two at once would only wait for one another on the same disk. The semaphore is never closed. While the client reads,
         // others have their turn.
-        let _turn = office.reports.acquire().await;
+        let _turn = shared.reports.acquire().await;
         reading.await
     });
     let mut presence = interval(PRESENCE);
@@ -90,11 +90,11 @@ pub(super) async fn in_turn<S, T>(
 
 /// What is counted for TLS reports: by domain, or all about one.
 pub(super) async fn tlsrpt<S: TlsTallies>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     domain: Option<&Domain>,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let spool = &*office.surroundings.spool;
+    let spool = &*shared.surroundings.spool;
     let days = match spool.tls_days().await {
         Ok(days) => days,
         Err(error) => return answers.refuse(Refusal::from(error)).await,

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::answers::Answers;
 use super::door::Door;
-use super::office::{Office, Reading, Surroundings};
+use super::shared::{Shared, Reading, Surroundings};
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::places::{Awaited, Place, Places};
@@ -44,7 +44,7 @@ pub(crate) async fn serve<S: Store>(
     surroundings: Surroundings<S>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let office = Arc::new(Office::new(surroundings));
+    let shared = Arc::new(Shared::new(surroundings));
     let mut connections = JoinSet::new();
     let mut places = Places::new(CONNECTIONS);
     let mut failing = Alarm::new(FAILING);
@@ -60,14 +60,14 @@ pub(crate) async fn serve<S: Store>(
                 let _ = failing.clear(Instant::now().into_std());
                 match places.take() {
                     Some(place) => {
-                        connections.spawn(attend((stream, place), Arc::clone(&office), stop.clone()));
+                        connections.spawn(attend((stream, place), Arc::clone(&shared), stop.clone()));
                     }
                     None => turn_away(&stream),
                 }
             }
             Err(error) => {
                 if failing.raise((), Instant::now().into_std()) {
-                    complain(&office, &error);
+                    complain(&shared, &error);
                 }
                 sleep(PAUSE).await;
             }
@@ -77,8 +77,8 @@ pub(crate) async fn serve<S: Store>(
     while connections.join_next().await.is_some() {}
 }
 
-fn complain<S>(office: &Office<S>, error: &io::Error) {
-    office.log(&Event::Admin(Admin::NotAccepting(error.to_string())));
+fn complain<S>(shared: &Shared<S>, error: &io::Error) {
+    shared.log(&Event::Admin(Admin::NotAccepting(error.to_string())));
 }
 
 /// Tells a client that there are too many. If this does not fit into the connection's buffer at once, it is dropped.
@@ -93,7 +93,7 @@ fn turn_away(stream: &UnixStream) {
 /// Serves one client, which has this place.
 async fn attend<S: Store>(
     (stream, place): (UnixStream, Arc<Place>),
-    office: Arc<Office<S>>,
+    shared: Arc<Shared<S>>,
     mut stop: watch::Receiver<bool>,
 ) {
     let peer = Peer::of(&stream);
@@ -101,7 +101,7 @@ async fn attend<S: Store>(
     let mut answers = Answers::new(writer, Arc::clone(&place), stop.clone());
     let hello = Hello {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        spool: office.surroundings.spool_path.to_string_lossy().into_owned(),
+        spool: shared.surroundings.spool_path.to_string_lossy().into_owned(),
     };
     if answers.line(&Greeting::Hello(hello)).await.is_err() {
         return;
@@ -112,7 +112,7 @@ async fn attend<S: Store>(
     };
     // A client that does not read the answer does not need it: each command has logged what it changed.
     let _ = match asked {
-        Ok(request) => answer(request, &office, &peer.named().await, &mut answers, stop).await,
+        Ok(request) => answer(request, &shared, &peer.named().await, &mut answers, stop).await,
         Err(BrokenOff::Slow) => refuse(&mut answers, "no request came in time").await,
         Err(BrokenOff::GivenAway) => Err(answers.give_way()),
         Err(why @ (BrokenOff::Gone | BrokenOff::Stopping)) => Err(why),
@@ -136,7 +136,7 @@ async fn refuse(answers: &mut Answers, why: &str) -> Result<(), BrokenOff> {
 
 async fn answer<S: Store>(
     line: Vec<u8>,
-    office: &Office<S>,
+    shared: &Shared<S>,
     peer: &Peer,
     answers: &mut Answers,
     stop: watch::Receiver<bool>,
@@ -150,30 +150,30 @@ async fn answer<S: Store>(
     };
     drop(line);
     match request {
-        Request::List { selectors } => until(stop, looking::list(office, selectors, answers)).await,
-        Request::Show { id } => until(stop, looking::show(office, id, answers)).await,
-        Request::Export { id } => until(stop, looking::export(office, id, peer, answers)).await,
-        Request::Summary => until(stop, looking::summary(office, answers)).await,
-        Request::Incidents => until(stop, looking::incidents(office, answers)).await,
-        Request::Retry { selectors } => acting::act(office, (Action::Retry, selectors), peer, answers).await,
-        Request::RetryTrace { selectors } => tracing::retry(office, &selectors, peer, answers, stop).await,
-        Request::Hold { selectors } => acting::act(office, (Action::Hold, selectors), peer, answers).await,
+        Request::List { selectors } => until(stop, looking::list(shared, selectors, answers)).await,
+        Request::Show { id } => until(stop, looking::show(shared, id, answers)).await,
+        Request::Export { id } => until(stop, looking::export(shared, id, peer, answers)).await,
+        Request::Summary => until(stop, looking::summary(shared, answers)).await,
+        Request::Incidents => until(stop, looking::incidents(shared, answers)).await,
+        Request::Retry { selectors } => acting::act(shared, (Action::Retry, selectors), peer, answers).await,
+        Request::RetryTrace { selectors } => tracing::retry(shared, &selectors, peer, answers, stop).await,
+        Request::Hold { selectors } => acting::act(shared, (Action::Hold, selectors), peer, answers).await,
         Request::Release { selectors } => {
-            acting::act(office, (Action::Release, selectors), peer, answers).await
+            acting::act(shared, (Action::Release, selectors), peer, answers).await
         }
         Request::Delete { selectors } => {
-            acting::act(office, (Action::Delete, selectors), peer, answers).await
+            acting::act(shared, (Action::Delete, selectors), peer, answers).await
         }
-        Request::Explain(inquiry) => until(stop, explaining::explain(office, &inquiry, peer, answers)).await,
-        Request::Report(question) => until(stop, reporting::report(office, question, answers)).await,
-        Request::Protection(scope) => until(stop, reporting::protection(office, scope, answers)).await,
-        Request::Daily { to } => until(stop, daily::daily(office, to, peer, answers)).await,
-        Request::Tlsrpt { domain } => until(stop, reporting::tlsrpt(office, domain.as_ref(), answers)).await,
-        Request::TlsrptSend { domain } => acting::send_report(office, &domain, peer, answers).await,
-        Request::Reload => until(stop, acting::reload(office, Reading::Everything, peer, answers)).await,
-        Request::Policy => until(stop, acting::reload(office, Reading::Policy, peer, answers)).await,
-        Request::Standing => answers.end(&office.surroundings.standing.all()).await,
-        Request::Flush { what } => acting::flush(office, what, peer, answers).await,
+        Request::Explain(inquiry) => until(stop, explaining::explain(shared, &inquiry, peer, answers)).await,
+        Request::Report(question) => until(stop, reporting::report(shared, question, answers)).await,
+        Request::Protection(scope) => until(stop, reporting::protection(shared, scope, answers)).await,
+        Request::Daily { to } => until(stop, daily::daily(shared, to, peer, answers)).await,
+        Request::Tlsrpt { domain } => until(stop, reporting::tlsrpt(shared, domain.as_ref(), answers)).await,
+        Request::TlsrptSend { domain } => acting::send_report(shared, &domain, peer, answers).await,
+        Request::Reload => until(stop, acting::reload(shared, Reading::Everything, peer, answers)).await,
+        Request::Policy => until(stop, acting::reload(shared, Reading::Policy, peer, answers)).await,
+        Request::Standing => answers.end(&shared.surroundings.standing.all()).await,
+        Request::Flush { what } => acting::flush(shared, what, peer, answers).await,
     }
 }
 

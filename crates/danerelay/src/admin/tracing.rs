@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::acting::{self, Performed};
 use super::answers::Answers;
-use super::office::{FOLLOWED, Office};
+use super::shared::{FOLLOWED, Shared};
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::protocol::{Acts, Line, Nothing, Refusal, RefusalKind, TracedRetry};
@@ -29,7 +29,7 @@ const PRESENCE: Duration = Duration::from_secs(1);
 
 /// Retries the one message that is selected, as far as it is, and follows its deliveries as long as the client is there.
 pub(super) async fn retry<S: Manage>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     selectors: &Selectors,
     peer: &Peer,
     answers: &mut Answers,
@@ -39,12 +39,12 @@ pub(super) async fn retry<S: Manage>(
         let refusal = Refusal::new(RefusalKind::Request, "no selector is given");
         return answers.refuse(refusal).await;
     }
-    let Ok(_place) = office.followed.try_acquire() else {
+    let Ok(_place) = shared.followed.try_acquire() else {
         let message =
             format!("{FOLLOWED} retries are being followed already; try it again later, or without --trace");
         return answers.refuse(Refusal::new(RefusalKind::Busy, message)).await;
     };
-    let watch = match begin(office, selectors, answers).await? {
+    let watch = match begin(shared, selectors, answers).await? {
         Ok(watch) => watch,
         Err(refusal) => return answers.refuse(refusal).await,
     };
@@ -57,7 +57,7 @@ pub(super) async fn retry<S: Manage>(
         id: vec![watch.id()],
         ..selectors.clone()
     };
-    match acting::perform(office, (Action::Retry, &selectors), peer, answers).await? {
+    match acting::perform(shared, (Action::Retry, &selectors), peer, answers).await? {
         Ok(performed) => follow(watch, performed, answers, stop).await,
         Err(refusal) => answers.refuse(refusal).await,
     }
@@ -65,17 +65,17 @@ pub(super) async fn retry<S: Manage>(
 
 /// Watches the message that is selected; `None` if there is none.
 async fn begin<S: Manage>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     selectors: &Selectors,
     answers: &mut Answers,
 ) -> Result<Result<Option<Watch>, Refusal>, BrokenOff> {
-    let selected = match selected(office, selectors, answers).await? {
+    let selected = match selected(shared, selectors, answers).await? {
         Ok(selected) => selected,
         Err(refusal) => return Ok(Err(refusal)),
     };
     Ok(match (selected.first(), selected.len()) {
         (None, _) => Ok(None),
-        (Some(id), 1) => office.surroundings.traces.watch(*id).map(Some).ok_or_else(|| {
+        (Some(id), 1) => shared.surroundings.traces.watch(*id).map(Some).ok_or_else(|| {
             let message = format!("the deliveries of {id} are being followed by somebody else");
             Refusal::new(RefusalKind::Busy, message)
         }),
@@ -88,11 +88,11 @@ async fn begin<S: Manage>(
 
 /// The first two messages with recipients that are selected.
 async fn selected<S: Manage>(
-    office: &Office<S>,
+    shared: &Shared<S>,
     selectors: &Selectors,
     answers: &mut Answers,
 ) -> Result<Result<BTreeSet<QueueId>, Refusal>, BrokenOff> {
-    let (spool, now) = (&*office.surroundings.spool, Timestamp::now());
+    let (spool, now) = (&*shared.surroundings.spool, Timestamp::now());
     let wanted = Arc::new(selectors.clone());
     let select = move |message| wanted.select(&message, now).map(|selected| selected.id);
     let (mut walk, mut found) = (Walk::new(selectors), BTreeSet::new());

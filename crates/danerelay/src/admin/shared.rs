@@ -95,7 +95,7 @@ pub(crate) struct Surroundings<S> {
 }
 
 /// Everything that a connection shares with the others.
-pub(super) struct Office<S> {
+pub(super) struct Shared<S> {
     pub(super) surroundings: Surroundings<S>,
     pub(super) lists: Semaphore,
     pub(super) actions: Semaphore,
@@ -104,7 +104,7 @@ pub(super) struct Office<S> {
     pub(super) followed: Semaphore,
 }
 
-impl<S> Office<S> {
+impl<S> Shared<S> {
     pub(super) fn new(surroundings: Surroundings<S>) -> Self {
         Self {
             surroundings,
