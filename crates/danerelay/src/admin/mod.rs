@@ -2,7 +2,7 @@
 //!
 //! * [`protocol`]: the messages, one line of JSON each. [`selectors`]: which messages a command applies to. [`letter`]:
 //!   one message with everything known about it.
-//! * [`door`]: the socket in the file system. [`server`]: accepts clients. [`places`]: how many there may be, and which
+//! * [`socket`]: the socket in the file system. [`server`]: accepts clients. [`places`]: how many there may be, and which
 //!   one has to leave for another. [`peer`]: who the client is.
 //! * [`shared`]: what all connections share. [`answers`]: writes the answers. [`walk`]: goes through the queue.
 //!   [`looking`]: commands that only read. [`explaining`]: what is done for a destination. [`reporting`]: the
@@ -15,7 +15,7 @@
 mod acting;
 mod answers;
 mod daily;
-mod door;
+mod socket;
 mod explaining;
 pub(crate) mod letter;
 mod looking;
@@ -29,7 +29,7 @@ mod server;
 mod tracing;
 pub(crate) mod walk;
 
-pub(crate) use door::Door;
+pub(crate) use socket::AdminSocket;
 pub(crate) use looking::{DESTINATIONS, aged, letter_of};
 pub(crate) use shared::{Daily, Reading, ReloadOrder, Surroundings};
 pub(crate) use server::serve;

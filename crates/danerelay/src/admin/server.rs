@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::answers::Answers;
-use super::door::Door;
+use super::socket::AdminSocket;
 use super::shared::{Shared, Reading, Surroundings};
 use super::peer::Peer;
 use super::places::BrokenOff;
@@ -40,7 +40,7 @@ const FAILING: Pace = Pace {
 
 /// Serves clients until `stop` turns true, and then until each command in progress has ended.
 pub(crate) async fn serve<S: Store>(
-    door: Door,
+    admin_socket: AdminSocket,
     surroundings: Surroundings<S>,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -51,7 +51,7 @@ pub(crate) async fn serve<S: Store>(
     loop {
         let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
-            accepted = door.accept() => accepted,
+            accepted = admin_socket.accept() => accepted,
         };
         // A panic in one of them has already been logged.
         while connections.try_join_next().is_some() {}
@@ -73,7 +73,7 @@ pub(crate) async fn serve<S: Store>(
             }
         }
     }
-    drop(door);
+    drop(admin_socket);
     while connections.join_next().await.is_some() {}
 }
 

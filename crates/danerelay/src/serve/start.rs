@@ -21,7 +21,7 @@ use super::error::StartError;
 use super::open::{Inputs, Opened, open};
 use super::watched::Keeping;
 use super::{keeping, monitoring, notify, tlsrpt};
-use crate::admin::{self, Daily, Door, ReloadOrder};
+use crate::admin::{self, Daily, AdminSocket, ReloadOrder};
 use crate::config::schema::Incidents as IncidentSettings;
 use crate::explain::Explainer;
 use crate::incidents::{self, Board, Courier};
@@ -200,7 +200,7 @@ async fn administer<S: Store>(
 ) -> (Option<JoinHandle<()>>, mpsc::Receiver<ReloadOrder>) {
     let config = &opened.loaded.config;
     let (reload, reloads) = mpsc::channel(1);
-    let Some(door) = open_door(&config.admin.socket, &*opened.events).await else {
+    let Some(admin_socket) = open_admin_socket(&config.admin.socket, &*opened.events).await else {
         return (None, reloads);
     };
     let surroundings = admin::Surroundings {
@@ -223,7 +223,7 @@ async fn administer<S: Store>(
         standing: delivering.keeping.standing.clone(),
         reload,
     };
-    let task = tokio::spawn(admin::serve(door, surroundings, stopped.clone()));
+    let task = tokio::spawn(admin::serve(admin_socket, surroundings, stopped.clone()));
     (Some(task), reloads)
 }
 
@@ -306,17 +306,17 @@ async fn refresh(policies: Policies, mut stopped: watch::Receiver<bool>) {
 }
 
 /// Mail does not wait for an admin socket that cannot be opened.
-async fn open_door(socket: &Path, log: &dyn EventLog) -> Option<Door> {
+async fn open_admin_socket(socket: &Path, log: &dyn EventLog) -> Option<AdminSocket> {
     if socket.as_os_str().is_empty() {
         return None;
     }
-    match Door::open(socket).await {
-        Ok(door) => {
-            if door.has_replaced_another() {
+    match AdminSocket::open(socket).await {
+        Ok(admin_socket) => {
+            if admin_socket.has_replaced_another() {
                 let socket = socket.display().to_string();
                 log.write(&Event::Admin(Admin::SocketReplaced(socket)));
             }
-            Some(door)
+            Some(admin_socket)
         }
         Err(error) => {
             log.write(&Event::Admin(Admin::NoSocket(error.to_string())));

@@ -25,7 +25,7 @@ const GREETING: u64 = 64 << 10;
 
 /// A listening socket; dropping it removes its file.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct AdminSocket {
     path: PathBuf,
     listener: UnixListener,
     /// Device and inode of the file, which show whether it is still ours.
@@ -35,7 +35,7 @@ pub(crate) struct Door {
 
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum DoorError {
+pub(crate) enum AdminSocketError {
     /// Another daemon is listening there.
     #[error("another daemon listens on {}", .0.display())]
     InUse(PathBuf),
@@ -63,11 +63,11 @@ pub(crate) enum DoorError {
     },
 }
 
-impl Door {
+impl AdminSocket {
     /// Creates the socket, and its directory if that is missing. The socket left by a daemon that was killed is
     /// replaced; the socket of a running one is not.
-    pub(crate) async fn open(path: &Path) -> Result<Self, DoorError> {
-        let failed = |cause| DoorError::Io {
+    pub(crate) async fn open(path: &Path) -> Result<Self, AdminSocketError> {
+        let failed = |cause| AdminSocketError::Io {
             path: path.to_owned(),
             cause,
         };
@@ -108,7 +108,7 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for AdminSocket {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|found| found == self.file) {
             // A file left behind is replaced at the next start.
@@ -130,13 +130,13 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 }
 
 /// Whether there is a socket; `false` if there is nothing, an error if there is anything else.
-fn is_socket(path: &Path) -> Result<bool, DoorError> {
+fn is_socket(path: &Path) -> Result<bool, AdminSocketError> {
     let kind = match fs::symlink_metadata(path) {
         Ok(found) => found.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(cause) => {
             let path = path.to_owned();
-            return Err(DoorError::Io { path, cause });
+            return Err(AdminSocketError::Io { path, cause });
         }
     };
     let found = if kind.is_socket() {
@@ -151,30 +151,30 @@ fn is_socket(path: &Path) -> Result<bool, DoorError> {
         "a device or a pipe"
     };
     let path = path.to_owned();
-    Err(DoorError::Foreign { path, found })
+    Err(AdminSocketError::Foreign { path, found })
 }
 
 /// Succeeds if nobody listens on the socket any more; otherwise says who does.
-async fn is_stale(path: &Path) -> Result<(), DoorError> {
+async fn is_stale(path: &Path) -> Result<(), AdminSocketError> {
     let path = path.to_owned();
     let stream = match timeout(PATIENCE, UnixStream::connect(&path)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(()),
         // For example, a datagram socket.
         Ok(Err(error)) if error.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error()) => {
-            return Err(DoorError::OtherProgram(path));
+            return Err(AdminSocketError::OtherProgram(path));
         }
-        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return Err(DoorError::Silent(path)),
-        Ok(Err(cause)) => return Err(DoorError::Io { path, cause }),
-        Err(_) => return Err(DoorError::Silent(path)),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return Err(AdminSocketError::Silent(path)),
+        Ok(Err(cause)) => return Err(AdminSocketError::Io { path, cause }),
+        Err(_) => return Err(AdminSocketError::Silent(path)),
     };
     let mut line = String::new();
     let mut reader = BufReader::new(stream.take(GREETING));
     let greeting = reader.read_line(&mut line);
     Err(match timeout(PATIENCE, greeting).await {
-        Err(_) => DoorError::Silent(path),
-        Ok(Ok(_)) if serde_json::from_str::<Greeting>(&line).is_ok() => DoorError::InUse(path),
-        Ok(Ok(_) | Err(_)) => DoorError::OtherProgram(path),
+        Err(_) => AdminSocketError::Silent(path),
+        Ok(Ok(_)) if serde_json::from_str::<Greeting>(&line).is_ok() => AdminSocketError::InUse(path),
+        Ok(Ok(_) | Err(_)) => AdminSocketError::OtherProgram(path),
     })
 }
 
@@ -191,11 +191,11 @@ mod tests {
     async fn it_is_made_with_its_directory_for_owner_and_group_and_goes_with_the_daemon() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("run/danerelay/admin.sock");
-        let door = Door::open(&path).await.unwrap();
+        let admin_socket = AdminSocket::open(&path).await.unwrap();
         let mode = |path: &Path| fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o660);
         assert_eq!(mode(path.parent().unwrap()) & 0o027, 0);
-        drop(door);
+        drop(admin_socket);
         assert!(!path.exists());
     }
 
@@ -205,14 +205,14 @@ mod tests {
         let path = directory.path().join("admin.sock");
         // Dropped without removing the file, as after a kill.
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        let door = Door::open(&path).await.unwrap();
-        assert!(door.has_replaced_another());
+        let admin_socket = AdminSocket::open(&path).await.unwrap();
+        assert!(admin_socket.has_replaced_another());
         // A process that hangs sends nothing.
-        assert!(matches!(Door::open(&path).await, Err(DoorError::Silent(_))));
+        assert!(matches!(AdminSocket::open(&path).await, Err(AdminSocketError::Silent(_))));
         let greet = async {
             // The previous connection has been closed.
-            door.accept().await.unwrap();
-            let mut stream = door.accept().await.unwrap();
+            admin_socket.accept().await.unwrap();
+            let mut stream = admin_socket.accept().await.unwrap();
             let greeting = Greeting::Hello(Hello {
                 version: "1.0.0".to_owned(),
                 spool: "/var/spool/danerelay".to_owned(),
@@ -220,8 +220,8 @@ mod tests {
             let line = serde_json::to_string(&greeting).unwrap() + "\n";
             stream.write_all(line.as_bytes()).await.unwrap();
         };
-        let (second, ()) = tokio::join!(Door::open(&path), greet);
-        assert!(matches!(second, Err(DoorError::InUse(_))));
+        let (second, ()) = tokio::join!(AdminSocket::open(&path), greet);
+        assert!(matches!(second, Err(AdminSocketError::InUse(_))));
     }
 
     #[tokio::test]
@@ -233,12 +233,12 @@ mod tests {
             let (mut stream, _) = other.accept().await.unwrap();
             stream.write_all(b"220 mail.example ESMTP\r\n").await.unwrap();
         };
-        let (opened, ()) = tokio::join!(Door::open(&path), speak);
-        assert!(matches!(opened, Err(DoorError::OtherProgram(_))), "{opened:?}");
+        let (opened, ()) = tokio::join!(AdminSocket::open(&path), speak);
+        assert!(matches!(opened, Err(AdminSocketError::OtherProgram(_))), "{opened:?}");
         fs::remove_file(&path).unwrap();
         let _datagrams = UnixDatagram::bind(&path).unwrap();
-        let opened = Door::open(&path).await;
-        assert!(matches!(opened, Err(DoorError::OtherProgram(_))), "{opened:?}");
+        let opened = AdminSocket::open(&path).await;
+        assert!(matches!(opened, Err(AdminSocketError::OtherProgram(_))), "{opened:?}");
         assert!(path.exists());
     }
 
@@ -247,14 +247,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("admin.sock");
         fs::write(&path, "precious").unwrap();
-        let foreign = Door::open(&path).await.unwrap_err().to_string();
+        let foreign = AdminSocket::open(&path).await.unwrap_err().to_string();
         assert!(foreign.contains("is a file and no socket"), "{foreign}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         fs::remove_file(&path).unwrap();
-        let door = Door::open(&path).await.unwrap();
+        let admin_socket = AdminSocket::open(&path).await.unwrap();
         fs::remove_file(&path).unwrap();
         fs::write(&path, "precious").unwrap();
-        drop(door);
+        drop(admin_socket);
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 }
