@@ -118,7 +118,7 @@ pub(super) async fn perform<S: Manage>(
 
 impl<S: Manage> Work<'_, S> {
     async fn through(&mut self, selectors: &Selectors, answers: &mut Answers) -> Result<(), Trouble> {
-        let spool = &*self.shared.surroundings.spool;
+        let spool = &*self.shared.context.spool;
         let (wanted, now) = (Arc::new(selectors.clone()), Timestamp::now());
         let select = move |message| wanted.select(&message, now);
         let mut walk = Walk::new(selectors);
@@ -144,7 +144,7 @@ impl<S: Manage> Work<'_, S> {
     /// Deletes messages that cannot be read, which is allowed only for those named by their ids.
     async fn discard(&mut self, damaged: &[QueueId], answers: &mut Answers) -> Result<(), Trouble> {
         for id in damaged {
-            let acted = self.shared.surroundings.spool.discard(*id).await?;
+            let acted = self.shared.context.spool.discard(*id).await?;
             self.acts.add(&acted);
             self.follow_up(acted);
             answers.progress(self.acts)?;
@@ -157,7 +157,7 @@ impl<S: Manage> Work<'_, S> {
     /// What has to happen outside the spool.
     fn follow_up(&mut self, acted: Acted) {
         let shared = self.shared;
-        let surroundings = &shared.surroundings;
+        let context = &shared.context;
         match self.action {
             // The destinations' DNS and their hosts may have been fixed, so what is known about them is forgotten.
             Action::Retry => {
@@ -166,15 +166,15 @@ impl<S: Manage> Work<'_, S> {
             }
             Action::Release => {}
             // A report about failed recipients may have been waiting for these.
-            Action::Hold => surroundings.scheduler.report(acted.messages),
+            Action::Hold => context.scheduler.report(acted.messages),
             Action::Delete => {
                 for id in &acted.messages {
                     self.shared.log(&self.deleted(*id));
                 }
-                surroundings.scheduler.report(acted.messages);
+                context.scheduler.report(acted.messages);
             }
         }
-        surroundings.scheduler.schedule(acted.pending);
+        context.scheduler.schedule(acted.pending);
     }
 
     fn note_due(&mut self, acted: &Acted) {
@@ -186,7 +186,7 @@ impl<S: Manage> Work<'_, S> {
     /// Forgets what is known about these next hops, once. If they are many, of all, and no more from then on: each costs a
     /// look at everything known.
     fn forget<'n>(&mut self, next_hops: impl Iterator<Item = &'n NextHop>) {
-        let surroundings = &self.shared.surroundings;
+        let context = &self.shared.context;
         if self.fresh.len() >= MANY {
             return;
         }
@@ -196,14 +196,14 @@ impl<S: Manage> Work<'_, S> {
         }
         if self.fresh.len() + new.len() >= MANY {
             forget_all(self.shared);
-            if let Some(policies) = &surroundings.explainer.mta_sts {
+            if let Some(policies) = &context.explainer.mta_sts {
                 policies.renew_all();
             }
         } else {
-            surroundings.scheduler.forget(self.known_of(&new));
+            context.scheduler.forget(self.known_of(&new));
             let names = names(new.iter().copied());
-            surroundings.resolver.flush_each(&names);
-            if let Some(policies) = &surroundings.explainer.mta_sts {
+            context.resolver.flush_each(&names);
+            if let Some(policies) = &context.explainer.mta_sts {
                 policies.renew_each(&names);
             }
         }
@@ -213,8 +213,8 @@ impl<S: Manage> Work<'_, S> {
     /// These next hops, and all names under which their hosts may be known: their own, those of their routes and fallbacks,
     /// and those of their mail exchangers.
     fn known_of(&self, next_hops: &BTreeSet<&NextHop>) -> Forget {
-        let surroundings = &self.shared.surroundings;
-        let (policy, today) = (surroundings.explainer.policy.load(), Zoned::now().date());
+        let context = &self.shared.context;
+        let (policy, today) = (context.explainer.policy.load(), Zoned::now().date());
         let mut names = Names::default();
         for next_hop in next_hops {
             let policy = policy.for_destination(next_hop, today);
@@ -225,7 +225,7 @@ impl<S: Manage> Work<'_, S> {
             {
                 names.add_next_hop(way);
                 if let NextHop::Domain { domain, .. } = way {
-                    add_exchangers(&mut names, &surroundings.resolver, domain);
+                    add_exchangers(&mut names, &context.resolver, domain);
                 }
             }
         }
@@ -292,7 +292,7 @@ pub(super) async fn reload<S: Manage>(
 ) -> Result<(), BrokenOff> {
     let (answer, outcome) = oneshot::channel();
     if shared
-        .surroundings
+        .context
         .reload
         .send(ReloadOrder { what, answer })
         .await
@@ -321,7 +321,7 @@ pub(super) async fn send_report<S: KeepTlsTallies>(
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let Some(sender) = &shared.surroundings.tlsrpt else {
+    let Some(sender) = &shared.context.tlsrpt else {
         let reason = "nobody is named who reports; set `tlsrpt.organization` and `tlsrpt.contact`, and `tlsrpt.dkim` for \
                       reports by mail; if they are set, `danerelay config check` says what is wrong with them";
         return answers
@@ -351,22 +351,22 @@ pub(super) async fn flush<S: Manage>(
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let surroundings = &shared.surroundings;
+    let context = &shared.context;
     let selector = match what {
         Flushed::Name(name) => {
             let mut names = Names::default();
             names.add(&name);
-            add_exchangers(&mut names, &surroundings.resolver, &name);
-            surroundings.scheduler.forget(Forget::Below(names));
-            surroundings.resolver.flush(&name);
-            if let Some(policies) = &surroundings.explainer.mta_sts {
+            add_exchangers(&mut names, &context.resolver, &name);
+            context.scheduler.forget(Forget::Below(names));
+            context.resolver.flush(&name);
+            if let Some(policies) = &context.explainer.mta_sts {
                 policies.flush(&name);
             }
             name.to_string()
         }
         Flushed::All => {
             forget_all(shared);
-            if let Some(policies) = &surroundings.explainer.mta_sts {
+            if let Some(policies) = &context.explainer.mta_sts {
                 policies.flush_all();
             }
             "--all".to_owned()
@@ -379,9 +379,9 @@ pub(super) async fn flush<S: Manage>(
 
 /// Everything that was learned is forgotten.
 fn forget_all<S>(shared: &Shared<S>) {
-    let surroundings = &shared.surroundings;
-    surroundings.scheduler.forget(Forget::All);
-    surroundings.resolver.flush_all();
+    let context = &shared.context;
+    context.scheduler.forget(Forget::All);
+    context.resolver.flush_all();
 }
 
 #[cfg(test)]

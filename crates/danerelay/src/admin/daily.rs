@@ -24,7 +24,7 @@ pub(super) async fn daily<S: Inspect + Ledger + Incidents + Spool>(
     peer: &Peer,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let daily = &shared.surroundings.daily;
+    let daily = &shared.context.daily;
     let to = match to {
         DailyTo::Client => None,
         DailyTo::Mailbox(mailbox) => Some(mailbox),
@@ -68,27 +68,27 @@ async fn facts<S: Inspect + Ledger + Incidents>(
     shared: &Shared<S>,
     now: Timestamp,
 ) -> Result<Facts, SpoolError> {
-    let surroundings = &shared.surroundings;
-    let spool = &*surroundings.spool;
+    let context = &shared.context;
+    let spool = &*context.spool;
     let today = now.to_zoned(TimeZone::UTC).date();
     let day = today.yesterday().unwrap_or(today);
     let scope = Scope {
         period: Period { from: day, to: day },
         internal: Internal::Exclude,
-        internal_domains: surroundings.daily.internal.clone(),
+        internal_domains: context.daily.internal.clone(),
     };
-    let composed = surroundings.board.incidents(now).await?;
+    let composed = context.board.incidents(now).await?;
     let incidents = composed.into_iter().map(|one| one.incident);
-    let metrics = &surroundings.daily.metrics;
+    let metrics = &context.daily.metrics;
     Ok(Facts {
-        relay: surroundings.daily.post.relay.clone(),
+        relay: context.daily.post.relay.clone(),
         day,
         now,
         started: metrics.started(),
         figures: summary::daily(spool, scope).await?,
         queue: spool.summary(DESTINATIONS, now).await?,
         incidents: incidents.filter(Incident::is_open).collect(),
-        policy: surroundings.standing.all(),
+        policy: context.standing.all(),
         tls_reports: metrics.tls_reports_on(day),
     })
 }

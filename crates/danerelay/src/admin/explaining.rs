@@ -57,7 +57,7 @@ async fn find_out<S>(shared: &Shared<S>, inquiry: &Inquiry, peer: &Peer) -> Resu
             by: peer.to_string(),
         }));
     }
-    let explainer = &shared.surroundings.explainer;
+    let explainer = &shared.context.explainer;
     let report = explainer.explain(inquiry, Whose::Daemon).await;
     report.map_err(|error| Refusal::new(RefusalKind::Configuration, error.to_string()))
 }

@@ -36,7 +36,7 @@ pub(super) async fn list<S: Inspect>(
         } else {
             shared.lists.acquire().await.ok()
         };
-        let page = walk.next(&*shared.surroundings.spool, fitting.clone()).await;
+        let page = walk.next(&*shared.context.spool, fitting.clone()).await;
         // The client may read for as long as it likes: meanwhile others get their turn.
         drop(turn);
         match page {
@@ -62,8 +62,8 @@ pub(super) async fn show<S: Inspect>(
     id: QueueId,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let surroundings = &shared.surroundings;
-    match letter_of(&*surroundings.spool, id, &surroundings.retry).await {
+    let context = &shared.context;
+    match letter_of(&*context.spool, id, &context.retry).await {
         Ok(letter) => answers.end(&letter).await,
         Err(refusal) => answers.refuse(refusal).await,
     }
@@ -96,7 +96,7 @@ pub(super) async fn export<S: Inspect>(
         let by = peer.to_string();
         Event::Admin(Admin::Export { id, by, trouble })
     };
-    let (size, mut reader) = match open(&*shared.surroundings.spool, id).await {
+    let (size, mut reader) = match open(&*shared.context.spool, id).await {
         Ok(opened) => opened,
         Err(refusal) => {
             if refusal.kind == RefusalKind::Spool {
@@ -142,7 +142,7 @@ async fn open<S: Inspect>(spool: &S, id: QueueId) -> Result<(u64, ContentReader)
 /// `queue summary`.
 pub(super) async fn summary<S: Inspect>(shared: &Shared<S>, answers: &mut Answers) -> Result<(), BrokenOff> {
     let now = Timestamp::now();
-    match shared.surroundings.spool.summary(DESTINATIONS, now).await {
+    match shared.context.spool.summary(DESTINATIONS, now).await {
         Ok(summary) => {
             shared.log_unreadable("summary", &summary.unreadable);
             answers.end(&aged(summary, now)).await
@@ -156,7 +156,7 @@ pub(super) async fn incidents<S: Incidents>(
     shared: &Shared<S>,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    match shared.surroundings.board.incidents(Timestamp::now()).await {
+    match shared.context.board.incidents(Timestamp::now()).await {
         Ok(composed) => {
             for one in composed {
                 answers.line(&Line::<_, Nothing>::Result(one.incident)).await?;

@@ -31,5 +31,5 @@ pub(crate) mod walk;
 
 pub(crate) use socket::AdminSocket;
 pub(crate) use looking::{DESTINATIONS, aged, letter_of};
-pub(crate) use shared::{Daily, Reading, ReloadOrder, Surroundings};
+pub(crate) use shared::{Daily, Reading, ReloadOrder, Context};
 pub(crate) use server::serve;

@@ -27,7 +27,7 @@ pub(super) async fn protection<S: Ledger>(
     if scope.period.days() > LONGEST_PERIOD {
         return too_long(answers).await;
     }
-    let spool = &*shared.surroundings.spool;
+    let spool = &*shared.context.spool;
     match in_turn(shared, summary::protection(spool, scope), answers).await? {
         Ok(protection) => answers.end(&protection).await,
         Err(error) => answers.refuse(error.into()).await,
@@ -48,7 +48,7 @@ pub(super) async fn report<S: Ledger>(
     if question.period.days() > LONGEST_PERIOD {
         return too_long(answers).await;
     }
-    let mut making = Making::of(&*shared.surroundings.spool, question);
+    let mut making = Making::of(&*shared.context.spool, question);
     loop {
         let rows = match in_turn(shared, making.next(), answers).await? {
             Ok(Some(rows)) => rows,
@@ -94,7 +94,7 @@ pub(super) async fn tlsrpt<S: TlsTallies>(
     domain: Option<&Domain>,
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
-    let spool = &*shared.surroundings.spool;
+    let spool = &*shared.context.spool;
     let days = match spool.tls_days().await {
         Ok(days) => days,
         Err(error) => return answers.refuse(Refusal::from(error)).await,

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::answers::Answers;
 use super::socket::AdminSocket;
-use super::shared::{Shared, Reading, Surroundings};
+use super::shared::{Shared, Reading, Context};
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::places::{Awaited, Place, Places};
@@ -41,10 +41,10 @@ const FAILING: Pace = Pace {
 /// Serves clients until `stop` turns true, and then until each command in progress has ended.
 pub(crate) async fn serve<S: Store>(
     admin_socket: AdminSocket,
-    surroundings: Surroundings<S>,
+    context: Context<S>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let shared = Arc::new(Shared::new(surroundings));
+    let shared = Arc::new(Shared::new(context));
     let mut connections = JoinSet::new();
     let mut places = Places::new(CONNECTIONS);
     let mut failing = Alarm::new(FAILING);
@@ -101,7 +101,7 @@ async fn attend<S: Store>(
     let mut answers = Answers::new(writer, Arc::clone(&place), stop.clone());
     let hello = Hello {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        spool: shared.surroundings.spool_path.to_string_lossy().into_owned(),
+        spool: shared.context.spool_path.to_string_lossy().into_owned(),
     };
     if answers.line(&Greeting::Hello(hello)).await.is_err() {
         return;
@@ -172,7 +172,7 @@ async fn answer<S: Store>(
         Request::TlsrptSend { domain } => acting::send_report(shared, &domain, peer, answers).await,
         Request::Reload => until(stop, acting::reload(shared, Reading::Everything, peer, answers)).await,
         Request::Policy => until(stop, acting::reload(shared, Reading::Policy, peer, answers)).await,
-        Request::Standing => answers.end(&shared.surroundings.standing.all()).await,
+        Request::Standing => answers.end(&shared.context.standing.all()).await,
         Request::Flush { what } => acting::flush(shared, what, peer, answers).await,
     }
 }

@@ -65,7 +65,7 @@ pub(crate) struct Daily<S> {
 }
 
 /// What commands work on.
-pub(crate) struct Surroundings<S> {
+pub(crate) struct Context<S> {
     /// The queue.
     pub(crate) spool: Arc<S>,
     /// Where the queue is: this tells a client that it has reached the right daemon.
@@ -96,7 +96,7 @@ pub(crate) struct Surroundings<S> {
 
 /// Everything that a connection shares with the others.
 pub(super) struct Shared<S> {
-    pub(super) surroundings: Surroundings<S>,
+    pub(super) context: Context<S>,
     pub(super) lists: Semaphore,
     pub(super) actions: Semaphore,
     pub(super) explanations: Semaphore,
@@ -105,9 +105,9 @@ pub(super) struct Shared<S> {
 }
 
 impl<S> Shared<S> {
-    pub(super) fn new(surroundings: Surroundings<S>) -> Self {
+    pub(super) fn new(context: Context<S>) -> Self {
         Self {
-            surroundings,
+            context,
             lists: Semaphore::new(LISTS),
             actions: Semaphore::new(ACTIONS),
             explanations: Semaphore::new(EXPLANATIONS),
@@ -117,7 +117,7 @@ impl<S> Shared<S> {
     }
 
     pub(super) fn log(&self, event: &Event) {
-        self.surroundings.log.write(event);
+        self.context.log.write(event);
     }
 
     /// Logs once per command how many messages it could not read, and what to do about the first of them.

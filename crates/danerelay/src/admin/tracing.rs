@@ -75,7 +75,7 @@ async fn begin<S: Manage>(
     };
     Ok(match (selected.first(), selected.len()) {
         (None, _) => Ok(None),
-        (Some(id), 1) => shared.surroundings.traces.watch(*id).map(Some).ok_or_else(|| {
+        (Some(id), 1) => shared.context.traces.watch(*id).map(Some).ok_or_else(|| {
             let message = format!("the deliveries of {id} are being followed by somebody else");
             Refusal::new(RefusalKind::Busy, message)
         }),
@@ -92,7 +92,7 @@ async fn selected<S: Manage>(
     selectors: &Selectors,
     answers: &mut Answers,
 ) -> Result<Result<BTreeSet<QueueId>, Refusal>, BrokenOff> {
-    let (spool, now) = (&*shared.surroundings.spool, Timestamp::now());
+    let (spool, now) = (&*shared.context.spool, Timestamp::now());
     let wanted = Arc::new(selectors.clone());
     let select = move |message| wanted.select(&message, now).map(|selected| selected.id);
     let (mut walk, mut found) = (Walk::new(selectors), BTreeSet::new());
