@@ -203,7 +203,7 @@ async fn administer<S: Store>(
     let Some(admin_socket) = open_admin_socket(&config.admin.socket, &*opened.events).await else {
         return (None, reloads);
     };
-    let surroundings = admin::Surroundings {
+    let context = admin::Context {
         spool: Arc::clone(&opened.spool),
         spool_path: config.spool.path.clone(),
         board: reporting.board.clone(),
@@ -223,7 +223,7 @@ async fn administer<S: Store>(
         standing: delivering.keeping.standing.clone(),
         reload,
     };
-    let task = tokio::spawn(admin::serve(admin_socket, surroundings, stopped.clone()));
+    let task = tokio::spawn(admin::serve(admin_socket, context, stopped.clone()));
     (Some(task), reloads)
 }
 
