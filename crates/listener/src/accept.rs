@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::config::ListenerConfig;
 use crate::connection::Connection;
-use crate::connections::{Counted, Excess, Standing};
+use crate::connections::{Counted, Excess, ClientClass};
 use crate::log;
 use crate::session::replies;
 use crate::shared::{Shared, stopped};
@@ -172,8 +172,8 @@ impl Arrived {
                 client = Client::at(address);
             }
         }
-        let standing = Standing::of(&client, &config);
-        if let Err(excess) = counted.identify(client.address, standing, &config.limits) {
+        let class = ClientClass::of(&client, &config);
+        if let Err(excess) = counted.identify(client.address, class, &config.limits) {
             turn_away(shared, client.address, excess, wire).await;
             return None;
         }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::client::Client;
 use crate::config::ListenerConfig;
-use crate::connections::{Counted, Standing};
+use crate::connections::{Counted, ClientClass};
 use crate::log::{self, Arrived};
 use crate::logins::Login;
 use crate::pace::{Pace, patience};
@@ -72,7 +72,7 @@ impl<S: Spool> Connection<S> {
     /// Serves the client on this wire until one side closes it.
     pub(crate) async fn run(mut self, wire: Wire) {
         // Since it was counted, settings may have changed, and a handshake may have shown a certificate.
-        self.settle_standing();
+        self.settle_class();
         let (end, wire) = self.converse(wire).await;
         self.tell_refusals();
         if let Some(wire) = wire
@@ -181,7 +181,7 @@ impl<S: Spool> Connection<S> {
         match secured {
             Ok((wire, facts)) => {
                 self.session.secured(facts);
-                self.settle_standing();
+                self.settle_class();
                 Some(wire)
             }
             Err(fault) => {
@@ -201,7 +201,7 @@ impl<S: Spool> Connection<S> {
             None => Login::Wrong,
         };
         let next = self.session.checked(login, name);
-        self.settle_standing();
+        self.settle_class();
         next
     }
 
@@ -209,28 +209,28 @@ impl<S: Spool> Connection<S> {
     fn rename(&mut self, to: Renamed) -> Step<Incoming> {
         self.tell_refusals();
         let config = self.session.config();
-        let (address, standing) = (to.client.address, Standing::of(&to.client, config));
-        if let Err(excess) = self.counted.identify(address, standing, &config.limits) {
+        let (address, class) = (to.client.address, ClientClass::of(&to.client, config));
+        if let Err(excess) = self.counted.identify(address, class, &config.limits) {
             self.shared.report_excess(address, excess);
             return Step::Close(End::TooManyConnections);
         }
         let next = self.session.renamed(to);
-        self.settle_standing();
+        self.settle_class();
         next
     }
 
     /// Applies the limits for the client, given what is known about it.
-    fn settle_standing(&mut self) {
+    fn settle_class(&mut self) {
         let (config, client) = (self.session.config(), self.session.client());
         self.pace.limit = patience(config, client);
-        self.counted.settle(Standing::of(client, config));
+        self.counted.settle(ClientClass::of(client, config));
     }
 
     /// How much content to read at once. That of a client that may not relay is thrown away.
     fn content_read(&self) -> usize {
-        match Standing::of(self.session.client(), self.session.config()) {
-            Standing::MayRelay => CONTENT_READ,
-            Standing::Stranger => COMMAND_READ,
+        match ClientClass::of(self.session.client(), self.session.config()) {
+            ClientClass::MayRelay => CONTENT_READ,
+            ClientClass::Stranger => COMMAND_READ,
         }
     }
 
@@ -239,7 +239,7 @@ impl<S: Spool> Connection<S> {
         if self.config.has_changed().unwrap_or_default() && !self.session.is_in_transaction() {
             let config = Arc::clone(&self.config.borrow_and_update());
             self.session.configure(config);
-            self.settle_standing();
+            self.settle_class();
         }
     }
 
@@ -288,10 +288,10 @@ impl<S: Spool> Connection<S> {
     /// How long a shutdown waits for the client's next octets; without end for those of content. It does not wait for a client
     /// that may not relay.
     fn grace(&self) -> Option<Duration> {
-        match Standing::of(self.session.client(), self.session.config()) {
-            Standing::MayRelay if self.session.is_receiving() => None,
-            Standing::MayRelay if self.session.is_in_transaction() => Some(SILENCE),
-            Standing::MayRelay | Standing::Stranger => Some(Duration::ZERO),
+        match ClientClass::of(self.session.client(), self.session.config()) {
+            ClientClass::MayRelay if self.session.is_receiving() => None,
+            ClientClass::MayRelay if self.session.is_in_transaction() => Some(SILENCE),
+            ClientClass::MayRelay | ClientClass::Stranger => Some(Duration::ZERO),
         }
     }
 

@@ -47,12 +47,12 @@ impl Network {
 
 /// Whether a client may relay, as far as is known so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum ClientClass {
     MayRelay,
     Stranger,
 }
 
-impl Standing {
+impl ClientClass {
     pub(crate) fn of(client: &Client, config: &ListenerConfig) -> Self {
         if client.may_relay(config) {
             Self::MayRelay
@@ -66,7 +66,7 @@ impl Standing {
 #[derive(Debug)]
 pub(crate) struct Counted {
     connections: Arc<Connections>,
-    identified: Option<(IpAddr, Standing)>,
+    identified: Option<(IpAddr, ClientClass)>,
 }
 
 /// Which limit a connection would exceed.
@@ -109,45 +109,45 @@ impl Counted {
     pub(crate) fn identify(
         &mut self,
         client: IpAddr,
-        standing: Standing,
+        class: ClientClass,
         limits: &Limits,
     ) -> Result<(), Excess> {
         let before = self.identified.take();
         self.connections.locked(|counts| {
-            if let Some((client, standing)) = before {
-                counts.remove(client, standing);
+            if let Some((client, class)) = before {
+                counts.remove(client, class);
             }
-            counts.has_room(client, standing, limits)?;
-            counts.add(client, standing);
+            counts.has_room(client, class, limits)?;
+            counts.add(client, class);
             Ok(())
         })?;
-        self.identified = Some((client, standing));
+        self.identified = Some((client, class));
         Ok(())
     }
 
     /// Counts the client by what is known about it now. Nobody loses its connection by that.
-    pub(crate) fn settle(&mut self, now: Standing) {
-        if let Some((client, standing)) = &mut self.identified
-            && *standing != now
+    pub(crate) fn settle(&mut self, now: ClientClass) {
+        if let Some((client, class)) = &mut self.identified
+            && *class != now
         {
             self.connections.locked(|counts| {
-                counts.remove(*client, *standing);
+                counts.remove(*client, *class);
                 counts.add(*client, now);
             });
-            *standing = now;
+            *class = now;
         }
     }
 }
 
 impl Counts {
-    fn has_room(&self, client: IpAddr, standing: Standing, limits: &Limits) -> Result<(), Excess> {
+    fn has_room(&self, client: IpAddr, class: ClientClass, limits: &Limits) -> Result<(), Excess> {
         let here = self.by_client.get(&client).copied().unwrap_or_default();
         if here >= limits.connections_per_client {
             return Err(Excess::Client);
         }
-        match standing {
-            Standing::MayRelay => Ok(()),
-            Standing::Stranger => {
+        match class {
+            ClientClass::MayRelay => Ok(()),
+            ClientClass::Stranger => {
                 let share = (limits.connections / STRANGERS_PART).max(1);
                 let network = self.by_network.get(&Network::of(client)).copied();
                 if self.strangers >= share {
@@ -161,22 +161,22 @@ impl Counts {
         }
     }
 
-    fn add(&mut self, client: IpAddr, standing: Standing) {
+    fn add(&mut self, client: IpAddr, class: ClientClass) {
         *self.by_client.entry(client).or_default() += 1;
-        match standing {
-            Standing::MayRelay => {}
-            Standing::Stranger => {
+        match class {
+            ClientClass::MayRelay => {}
+            ClientClass::Stranger => {
                 self.strangers += 1;
                 *self.by_network.entry(Network::of(client)).or_default() += 1;
             }
         }
     }
 
-    fn remove(&mut self, client: IpAddr, standing: Standing) {
+    fn remove(&mut self, client: IpAddr, class: ClientClass) {
         one_less(&mut self.by_client, &client);
-        match standing {
-            Standing::MayRelay => {}
-            Standing::Stranger => {
+        match class {
+            ClientClass::MayRelay => {}
+            ClientClass::Stranger => {
                 self.strangers = self.strangers.saturating_sub(1);
                 one_less(&mut self.by_network, &Network::of(client));
             }
@@ -197,8 +197,8 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.connections.locked(|counts| {
             counts.all = counts.all.saturating_sub(1);
-            if let Some((client, standing)) = self.identified {
-                counts.remove(client, standing);
+            if let Some((client, class)) = self.identified {
+                counts.remove(client, class);
             }
         });
     }
@@ -212,11 +212,11 @@ mod tests {
     fn count(
         connections: &Arc<Connections>,
         client: &str,
-        standing: Standing,
+        class: ClientClass,
         limits: &Limits,
     ) -> Result<Counted, Excess> {
         let mut counted = connections.admit(limits)?;
-        counted.identify(client.parse().unwrap(), standing, limits)?;
+        counted.identify(client.parse().unwrap(), class, limits)?;
         Ok(counted)
     }
 
@@ -228,7 +228,7 @@ mod tests {
             connections_per_client: 2,
             ..Limits::default()
         };
-        let count = |client| count(&connections, client, Standing::MayRelay, &limits);
+        let count = |client| count(&connections, client, ClientClass::MayRelay, &limits);
         let first = count("192.0.2.1").unwrap();
         let _second = count("192.0.2.1").unwrap();
         assert_eq!(count("192.0.2.1").unwrap_err(), Excess::Client);
@@ -249,19 +249,19 @@ mod tests {
             connections: 16,
             ..Limits::default()
         };
-        let stranger = |client| count(&connections, client, Standing::Stranger, &limits);
+        let stranger = |client| count(&connections, client, ClientClass::Stranger, &limits);
         let mut first = stranger("192.0.2.1").unwrap();
         let second = stranger("198.51.100.1").unwrap();
         assert_eq!(stranger("203.0.113.1").unwrap_err(), Excess::Strangers);
-        let _known = count(&connections, "192.0.2.1", Standing::MayRelay, &limits).unwrap();
+        let _known = count(&connections, "192.0.2.1", ClientClass::MayRelay, &limits).unwrap();
         // A client that proves that it may relay frees its place, once.
-        first.settle(Standing::MayRelay);
-        first.settle(Standing::MayRelay);
+        first.settle(ClientClass::MayRelay);
+        first.settle(ClientClass::MayRelay);
         let third = stranger("203.0.113.1").unwrap();
         assert_eq!(stranger("203.0.113.1").unwrap_err(), Excess::Strangers);
         // One that may not relay any more keeps its connection, and takes a place again.
         drop(third);
-        first.settle(Standing::Stranger);
+        first.settle(ClientClass::Stranger);
         assert_eq!(stranger("203.0.113.1").unwrap_err(), Excess::Strangers);
         drop((first, second));
         connections.locked(|counts| {
@@ -284,13 +284,13 @@ mod tests {
             ),
         ] {
             let connections = Arc::new(Connections::default());
-            let stranger = |client| count(&connections, client, Standing::Stranger, &limits);
+            let stranger = |client| count(&connections, client, ClientClass::Stranger, &limits);
             let [one, two, three] = network;
             let first = stranger(one).unwrap();
             let _second = stranger(two).unwrap();
             assert_eq!(stranger(three).unwrap_err(), Excess::Network);
             let _other = stranger(elsewhere).unwrap();
-            let _known = count(&connections, three, Standing::MayRelay, &limits).unwrap();
+            let _known = count(&connections, three, ClientClass::MayRelay, &limits).unwrap();
             drop(first);
             let _third = stranger(three).unwrap();
         }
@@ -303,12 +303,12 @@ mod tests {
             connections_per_client: 1,
             ..Limits::default()
         };
-        let mut proxy = count(&connections, "192.0.2.1", Standing::MayRelay, &limits).unwrap();
+        let mut proxy = count(&connections, "192.0.2.1", ClientClass::MayRelay, &limits).unwrap();
         let address = "198.51.100.1".parse().unwrap();
-        proxy.identify(address, Standing::Stranger, &limits).unwrap();
-        let mut other = count(&connections, "192.0.2.1", Standing::MayRelay, &limits).unwrap();
+        proxy.identify(address, ClientClass::Stranger, &limits).unwrap();
+        let mut other = count(&connections, "192.0.2.1", ClientClass::MayRelay, &limits).unwrap();
         assert_eq!(
-            other.identify(address, Standing::Stranger, &limits),
+            other.identify(address, ClientClass::Stranger, &limits),
             Err(Excess::Client)
         );
         drop((proxy, other));
