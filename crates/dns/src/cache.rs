@@ -35,7 +35,7 @@ pub(crate) trait Octets {
 /// should be a type that shares its data.
 #[derive(Debug)]
 pub(crate) struct TimedCache<K, V> {
-    entries: Cache<K, Kept<V>, Scales, RandomState, DefaultLifecycle<K, Kept<V>>>,
+    entries: Cache<K, Entry<V>, Scales, RandomState, DefaultLifecycle<K, Entry<V>>>,
     largest: u64,
     begun: Instant,
     /// When expired entries were last removed, in seconds since the start.
@@ -43,7 +43,7 @@ pub(crate) struct TimedCache<K, V> {
 }
 
 #[derive(Debug, Clone)]
-struct Kept<V> {
+struct Entry<V> {
     end: Instant,
     weight: u64,
     value: V,
@@ -52,8 +52,8 @@ struct Kept<V> {
 #[derive(Debug, Clone)]
 struct Scales;
 
-impl<K, V> Weighter<K, Kept<V>> for Scales {
-    fn weight(&self, _: &K, kept: &Kept<V>) -> u64 {
+impl<K, V> Weighter<K, Entry<V>> for Scales {
+    fn weight(&self, _: &K, kept: &Entry<V>) -> u64 {
         kept.weight
     }
 }
@@ -106,7 +106,7 @@ impl<K: Hash + Eq + Octets, V: Clone + Octets> TimedCache<K, V> {
             self.entries.remove(&key);
             return;
         }
-        self.entries.insert(key, Kept { end, weight, value });
+        self.entries.insert(key, Entry { end, weight, value });
     }
 
     /// Keeps only the entries for which `keep` returns true.
