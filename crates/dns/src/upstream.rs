@@ -68,15 +68,15 @@ pub(crate) struct Source {
     pub(crate) name: Arc<str>,
     /// What it has shown about its validation.
     pub(crate) credit: Credit,
-    way: Way,
+    transport: Transport,
 }
 
 impl Source {
     /// Why it cannot be reached over TLS.
     pub(crate) fn obstacle(&self) -> Option<String> {
-        match &self.way {
-            Way::Plain(_) => None,
-            Way::Tls(channel) => channel.obstacle(),
+        match &self.transport {
+            Transport::Plain(_) => None,
+            Transport::Tls(channel) => channel.obstacle(),
         }
     }
 }
@@ -97,8 +97,8 @@ impl Reply {
     }
 }
 
-/// The way to a server.
-enum Way {
+/// How a server is reached.
+enum Transport {
     Plain(SocketAddr),
     Tls(Channel),
 }
@@ -114,9 +114,9 @@ impl Upstream {
         let servers = servers.into_iter().map(|server| Source {
             name: server.to_string().into(),
             credit: Credit::new(),
-            way: match server {
-                Server::Plain(address) => Way::Plain(address),
-                Server::Tls(server) => Way::Tls(Channel::new(server, patience)),
+            transport: match server {
+                Server::Plain(address) => Transport::Plain(address),
+                Server::Tls(server) => Transport::Tls(Channel::new(server, patience)),
             },
         });
         Self {
@@ -204,7 +204,7 @@ impl Upstream {
         question: &Query,
         asking: Asking,
     ) -> Result<Reply, NoAnswer> {
-        let asked = timeout(self.patience, self.ask_by(&server.way, question, asking)).await;
+        let asked = timeout(self.patience, self.ask_by(&server.transport, question, asking)).await;
         let reply = asked.unwrap_or_else(|_| Err(self.silence()));
         match reply {
             Ok(message) => Ok(Reply {
@@ -217,12 +217,12 @@ impl Upstream {
         }
     }
 
-    async fn ask_by(&self, way: &Way, question: &Query, asking: Asking) -> Result<Message, NoAnswer> {
+    async fn ask_by(&self, transport: &Transport, question: &Query, asking: Asking) -> Result<Message, NoAnswer> {
         let place = Place::here().unwrap_or_else(|| Arc::clone(&self.aside));
         let request = request(question, asking);
-        let answer = match way {
-            Way::Plain(address) => self.in_clear(*address, request, &place).await,
-            Way::Tls(channel) => match channel.ask(request).await {
+        let answer = match transport {
+            Transport::Plain(address) => self.in_clear(*address, request, &place).await,
+            Transport::Tls(channel) => match channel.ask(request).await {
                 Ok(answer) => place.take(answer).await,
                 Err(error) => Err(error),
             },
