@@ -38,12 +38,12 @@ const FAILURE_LIFE: Duration = Duration::from_secs(5);
 const ANSWER_LIFE: Duration = Duration::from_hours(24);
 
 /// What is cached and returned.
-type Kept = Result<Found, NoAnswer>;
+type CachedAnswer = Result<Found, NoAnswer>;
 
 /// A look-up made for several callers at once.
 #[derive(Clone)]
 struct Made {
-    answer: Kept,
+    answer: CachedAnswer,
     /// It failed because its caller's walk had used up its budget, which means nothing for other callers.
     is_over: bool,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Lookups {
     state: ArcSwap<State>,
     /// The self-tests that look-ups wait for.
     expectations: Expectations,
-    answers: TimedCache<Asked, Kept>,
+    answers: TimedCache<Asked, CachedAnswer>,
     under_way: Flights<Asked, Made>,
     places: Places,
     doubt: Doubt,
@@ -208,7 +208,7 @@ impl Lookups {
     }
 
     /// The answer, from the cache or from the servers, as part of a walk.
-    pub(crate) async fn lookup(&self, asked: Asked, walk: &Walk) -> Kept {
+    pub(crate) async fn lookup(&self, asked: Asked, walk: &Walk) -> CachedAnswer {
         loop {
             if let Some((mut known, rest)) = self.answers.get(&asked) {
                 self.counts.count_cached();
@@ -237,7 +237,7 @@ impl Lookups {
         Made { answer, is_over }
     }
 
-    async fn ask(&self, asked: &Asked, work: &Work) -> Kept {
+    async fn ask(&self, asked: &Asked, work: &Work) -> CachedAnswer {
         let start = Instant::now();
         let patience = self.config.timeout;
         if timeout_at(start + patience, self.expectations.met())
@@ -286,7 +286,7 @@ impl Lookups {
         self.fault.store(fault.map(Arc::new));
     }
 
-    async fn find(&self, state: &State, start: Instant, asked: &Asked, work: &Work) -> Kept {
+    async fn find(&self, state: &State, start: Instant, asked: &Asked, work: &Work) -> CachedAnswer {
         let question = asked.question()?;
         let answer = self.follow(state, start, &question, work).await?;
         asked
