@@ -28,7 +28,7 @@ use super::prune::pruned;
 use super::signature::{Keys, now};
 
 /// The position of a name in the tree of signed zones.
-pub(super) enum Standing {
+pub(super) enum Position {
     /// Below a proven unsigned delegation, or not below any trust anchor.
     Unsigned,
     /// In this signed zone.
@@ -103,7 +103,7 @@ impl Chain {
 
     /// Walks from the deepest trust anchor above a name down to it. If something on the way could not be fetched, everything
     /// below it is undecided (RFC 4035 §4.3).
-    pub(super) async fn descend(&self, name: &Name, work: &Work) -> Result<Standing, NoAnswer> {
+    pub(super) async fn descend(&self, name: &Name, work: &Work) -> Result<Position, NoAnswer> {
         self.walk(name, work).await.map_err(|failure| {
             if failure.cause.is_bogus() {
                 failure
@@ -113,22 +113,22 @@ impl Chain {
         })
     }
 
-    async fn walk(&self, name: &Name, work: &Work) -> Result<Standing, NoAnswer> {
+    async fn walk(&self, name: &Name, work: &Work) -> Result<Position, NoAnswer> {
         // RFC 4033 §5: without an anchor above it a name is neither secure nor bogus.
         let Some(anchored) = self.anchors.zone_above(name) else {
-            return Ok(Standing::Unsigned);
+            return Ok(Position::Unsigned);
         };
         let mut zone = self.anchored(anchored, work).await?;
         for labels in anchored.iter().count() + 1..=name.iter().count() {
             let below = name.trim_to(labels);
             match self.cut(&zone, &below, work).await? {
                 (Cut::Signed(named), life) => zone = self.delegated(&below, (&named, life), work).await?,
-                (Cut::Unsigned, _) => return Ok(Standing::Unsigned),
+                (Cut::Unsigned, _) => return Ok(Position::Unsigned),
                 (Cut::None, _) => {}
                 (Cut::NoName, _) => break,
             }
         }
-        Ok(Standing::Signed(zone))
+        Ok(Position::Signed(zone))
     }
 
     /// A zone that turned out bogus may just be changing its keys: it is fetched again. What is above it is proved without

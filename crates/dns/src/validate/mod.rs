@@ -40,7 +40,7 @@ use crate::hop::{Finding, Hop, read, signed};
 use crate::subtrees::Subtrees;
 use crate::upstream::Upstream;
 use crate::{NoAnswer, TrustAnchors};
-use chain::{Chain, Standing};
+use chain::{Chain, Position};
 use marks::Marker;
 use proof::{Proven, proven, rounds};
 pub(crate) use signature::signatures as signatures_of;
@@ -126,18 +126,18 @@ impl Validator {
         let mut flaw = None;
         for signer in signers(message, question) {
             let zone = match self.chain.descend(&signer, work).await? {
-                Standing::Signed(zone) if zone.apex == signer => zone,
+                Position::Signed(zone) if zone.apex == signer => zone,
                 // It is not a zone; or it is unsigned, which proves nothing if there is a trust anchor between it and the
                 // name.
-                Standing::Signed(_) | Standing::Unsigned => continue,
+                Position::Signed(_) | Position::Unsigned => continue,
             };
             match proven_by(&zone, message, question, finding, work)? {
                 Proven::Status(security) => return Ok(Proved::Status(security)),
                 Proven::NoName => return Ok(Proved::NoName),
                 // Exactly the zone that the name belongs to, not one above it, is known to need too many iterations.
                 Proven::TooCostly(zone) => match self.chain.descend(&place(question), work).await? {
-                    Standing::Signed(keys) if keys.apex != zone => {}
-                    Standing::Signed(_) | Standing::Unsigned => {
+                    Position::Signed(keys) if keys.apex != zone => {}
+                    Position::Signed(_) | Position::Unsigned => {
                         return Ok(Proved::Status(Security::Insecure));
                     }
                 },
@@ -145,8 +145,8 @@ impl Validator {
             }
         }
         match self.chain.descend(&place(question), work).await? {
-            Standing::Unsigned => Ok(Proved::Status(Security::Insecure)),
-            Standing::Signed(zone) => {
+            Position::Unsigned => Ok(Proved::Status(Security::Insecure)),
+            Position::Signed(zone) => {
                 self.chain.doubt(&zone.apex);
                 let flaw = flaw.unwrap_or_else(|| unsigned(finding));
                 let bogus = NoAnswer::bogus(flaw).about(question.name(), question.query_type());
