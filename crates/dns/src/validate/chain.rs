@@ -20,7 +20,7 @@ use crate::weight::{of_digests, of_keys};
 use crate::{NoAnswer, TrustAnchors};
 
 use super::denial::{Cut as Delegation, Evidence, Verdict};
-use super::kept::{Found, Kept};
+use super::zone_cache::{Found, ZoneCache};
 use super::keyset::{delegation, prove};
 use super::marks::Marker;
 use super::proof::{Proven, is_own, is_redirected, rounds, rrset};
@@ -64,8 +64,8 @@ impl Octets for Arc<Keys> {
 pub(super) struct Chain {
     upstream: Arc<Upstream>,
     anchors: TrustAnchors,
-    zones: Kept<Arc<Keys>>,
-    cuts: Kept<Cut>,
+    zones: ZoneCache<Arc<Keys>>,
+    cuts: ZoneCache<Cut>,
 }
 
 impl Chain {
@@ -74,8 +74,8 @@ impl Chain {
         Self {
             upstream,
             anchors,
-            zones: Kept::new(RecordType::DNSKEY, octets / 2),
-            cuts: Kept::new(RecordType::DS, octets / 2),
+            zones: ZoneCache::new(RecordType::DNSKEY, octets / 2),
+            cuts: ZoneCache::new(RecordType::DS, octets / 2),
         }
     }
 

@@ -5,7 +5,7 @@
 //!
 //! 1. The servers are asked; of what they say only what is about the question is looked at ([`prune`]).
 //! 2. From the deepest trust anchor above it the signer is descended to, cut by cut ([`chain`]); what was found out on the way
-//!    is kept for its time ([`kept`]). A zone has the keys of its set as soon as one that the cut or the anchor names has signed
+//!    is kept for its time ([`zone_cache`]). A zone has the keys of its set as soon as one that the cut or the anchor names has signed
 //!    that ([`keyset`]).
 //! 3. Its signatures are checked ([`signature`]), and the records that have a good one marked ([`marks`]).
 //! 4. What the marks prove is read off them: an RRset, for a wildcard's also that nothing closer exists, or an absence ([`proof`],
@@ -18,7 +18,7 @@
 mod chain;
 mod denial;
 pub mod fuzzing;
-mod kept;
+mod zone_cache;
 mod keyset;
 mod marks;
 mod nsec3;

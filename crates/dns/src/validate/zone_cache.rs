@@ -26,7 +26,7 @@ const FAILURES: usize = 1024;
 pub(super) type Found<V> = Result<(V, Duration), NoAnswer>;
 
 /// What follows from the records of one type, for many names.
-pub(super) struct Kept<V> {
+pub(super) struct ZoneCache<V> {
     record_type: RecordType,
     known: TimedCache<Name, V>,
     under_way: Flights<Name, Result<(V, Duration), Failed>>,
@@ -40,7 +40,7 @@ struct Failed {
     is_over: bool,
 }
 
-impl<V: Clone + Octets> Kept<V> {
+impl<V: Clone + Octets> ZoneCache<V> {
     /// At most so many octets of them.
     pub(super) fn new(record_type: RecordType, octets: usize) -> Self {
         Self {
