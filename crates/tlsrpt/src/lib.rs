@@ -6,7 +6,7 @@
 //! * [`record`]: [`Record`] and [`Place`]: who wants reports about a domain, and where.
 //! * [`reporter`]: [`Reporter`]: who reports; [`dkim`]: [`Signer`]: the key that signs mailed reports.
 //! * [`report`]: [`Report`]: what was counted in one day ([`mail::tls_results`]), written down as JSON and packed.
-//! * [`message`]: [`Letter`]: a report as mail; [`post`]: a report handed to a web server.
+//! * [`message`]: [`ReportMail`]: a report as mail; [`post`]: a report handed to a web server.
 //! * [`collectd`]: the results of one message as a datagram for a `tlsrpt-collectd` that a site already runs.
 //! * [`read`](mod@read): [`Reading`]: a report of others, taken out of its mail and its compression, and what it means in words;
 //!   [`meaning`]: what each kind of failure says and what to do about it.
@@ -27,7 +27,7 @@ pub mod reporter;
 
 pub use dkim::{KeyFault, SignFault, Signer};
 pub use gzip::GzipFault;
-pub use message::Letter;
+pub use message::ReportMail;
 pub use read::{ReadFault, Reading};
 pub use record::{Place, PlaceFault, Record, RecordFault, is_about_reports, published, record_name};
 pub use report::{Packed, Report, Written};

@@ -20,7 +20,7 @@ const NAMED: usize = 20;
 
 /// A report on its way to one mailbox.
 #[derive(Debug, Clone, Copy)]
-pub struct Letter<'a> {
+pub struct ReportMail<'a> {
     /// What is reported.
     pub report: &'a Report<'a>,
     /// The same, packed.
@@ -33,7 +33,7 @@ pub struct Letter<'a> {
     pub now: Timestamp,
 }
 
-impl Letter<'_> {
+impl ReportMail<'_> {
     /// The whole message in 7-bit lines with CRLF ends, signed.
     pub fn signed(&self, signer: &Signer) -> Result<Vec<u8>, SignFault> {
         let message = self.unsigned();

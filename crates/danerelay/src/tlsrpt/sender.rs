@@ -18,7 +18,7 @@ use mta_sts::{AddressLookup, TxtLookup};
 use parking_lot::Mutex;
 use spool::{Accepted, KeepTlsTallies, NewMessage, SpoolError};
 use tlsrpt::post::{Reach, hand_over};
-use tlsrpt::{Letter, Packed, Place, Report, Reporter, Signer, published, record_name};
+use tlsrpt::{ReportMail, Packed, Place, Report, Reporter, Signer, published, record_name};
 use tokio::time::{Instant, timeout_at};
 
 use super::paces::Paces;
@@ -249,7 +249,7 @@ impl<S: KeepTlsTallies> Sender<S> {
         let id = QueueId::generate();
         let report = self.report(errand, id);
         let packed = report.pack();
-        let letter = Letter {
+        let letter = ReportMail {
             report: &report,
             packed: &packed,
             to,

@@ -46,7 +46,7 @@ impl Scene {
             id: ID.parse().unwrap(),
             tallies: &self.tallies,
         };
-        let letter = Letter {
+        let letter = ReportMail {
             report: &report,
             packed: &report.pack(),
             to: &Mailbox::parse("reports@example.org").unwrap(),
