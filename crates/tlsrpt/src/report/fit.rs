@@ -58,10 +58,10 @@ fn write(report: &Report<'_>) -> Written {
     }
 }
 
-type Kept<'a> = Vec<(&'a TlsTally, Vec<&'a TlsDetail>)>;
+type KeptTallies<'a> = Vec<(&'a TlsTally, Vec<&'a TlsDetail>)>;
 
 /// These of the tallies and of their details, in their own order, and how many are not among them.
-fn keep(tallies: &[TlsTally], bounds: Bounds) -> (Kept<'_>, usize) {
+fn keep(tallies: &[TlsTally], bounds: Bounds) -> (KeptTallies<'_>, usize) {
     let mut order: Vec<(usize, &TlsTally)> = tallies.iter().enumerate().collect();
     order.sort_by_key(|(place, tally)| {
         let sessions = tally.successes.saturating_add(tally.failures);
@@ -79,7 +79,7 @@ fn keep(tallies: &[TlsTally], bounds: Bounds) -> (Kept<'_>, usize) {
     details.sort_by_key(|(count, tally, place)| (std::cmp::Reverse(*count), *tally, *place));
     details.truncate(bounds.details);
     let wanted: HashSet<(usize, usize)> = details.iter().map(|(_, tally, place)| (*tally, *place)).collect();
-    let kept: Kept<'_> = order
+    let kept: KeptTallies<'_> = order
         .into_iter()
         .map(|(tally_place, tally)| {
             let details = tally.details.iter().enumerate();
