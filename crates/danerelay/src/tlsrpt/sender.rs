@@ -68,7 +68,7 @@ struct Sending<'a> {
 }
 
 /// A report on its way.
-struct Errand<'a> {
+struct OutgoingReport<'a> {
     day: Date,
     domain: &'a Domain,
     tallies: Vec<TlsTally>,
@@ -130,21 +130,21 @@ impl<S: KeepTlsTallies> Sender<S> {
         if tallies.is_empty() {
             return Err(NotSent::Nothing(domain.clone()));
         }
-        let errand = Errand {
+        let outgoing = OutgoingReport {
             day,
             domain,
             tallies,
             now,
             until: Instant::now() + PATIENCE,
         };
-        let sent = self.carry(&errand).await;
+        let sent = self.carry(&outgoing).await;
         match &sent {
-            Ok(taken) => self.tell(&errand, taken.into()),
+            Ok(taken) => self.tell(&outgoing, taken.into()),
             Err(NotSent::Nothing(_) | NotSent::UnderWay(_) | NotSent::Unwanted(_)) => {}
             Err(error @ (NotSent::Unusable(_) | NotSent::Later(_) | NotSent::Spool(_))) => {
                 let reason = error.to_string();
                 self.tell(
-                    &errand,
+                    &outgoing,
                     if error.is_passing() {
                         ReportEnd::Failed(reason)
                     } else {
@@ -164,7 +164,7 @@ impl<S: KeepTlsTallies> Sender<S> {
         why: Option<&str>,
     ) -> Result<(), SpoolError> {
         let tallies = self.spool.tls_tallies(day, domain.clone()).await?;
-        let errand = Errand {
+        let outgoing = OutgoingReport {
             day,
             domain,
             tallies,
@@ -172,17 +172,17 @@ impl<S: KeepTlsTallies> Sender<S> {
             until: Instant::now(),
         };
         if let Some(why) = why {
-            self.tell(&errand, ReportEnd::Dropped(why.to_owned()));
+            self.tell(&outgoing, ReportEnd::Dropped(why.to_owned()));
         }
-        let told = (day, domain.clone(), errand.tallies);
+        let told = (day, domain.clone(), outgoing.tallies);
         self.spool.tls_told(told, None).await?;
         Ok(())
     }
 
-    async fn carry(&self, errand: &Errand<'_>) -> Result<Taken, NotSent> {
+    async fn carry(&self, outgoing: &OutgoingReport<'_>) -> Result<Taken, NotSent> {
         let (mut reasons, mut passing) = (Vec::new(), false);
-        for place in errand.in_time(self.places(errand.domain)).await? {
-            if !self.paces.take(&host(&place), errand.now) {
+        for place in outgoing.in_time(self.places(outgoing.domain)).await? {
+            if !self.paces.take(&host(&place), outgoing.now) {
                 reasons.push(format!(
                     "{place}: many reports have been sent there within this minute or day"
                 ));
@@ -190,8 +190,8 @@ impl<S: KeepTlsTallies> Sender<S> {
                 continue;
             }
             let sent = match &place {
-                Place::Mail(mailbox) => self.mail(errand, mailbox).await,
-                Place::Https(url) => self.post(errand, url).await,
+                Place::Mail(mailbox) => self.mail(outgoing, mailbox).await,
+                Place::Https(url) => self.post(outgoing, url).await,
             };
             match sent {
                 Ok(taken) => return Ok(taken),
@@ -236,7 +236,7 @@ impl<S: KeepTlsTallies> Sender<S> {
     }
 
     /// Puts it into our own queue.
-    async fn mail(&self, errand: &Errand<'_>, to: &Mailbox) -> Result<Taken, NotSent> {
+    async fn mail(&self, outgoing: &OutgoingReport<'_>, to: &Mailbox) -> Result<Taken, NotSent> {
         let signing = self.signing.load_full();
         let signer = match &*signing {
             Signing::Key(signer) => signer,
@@ -247,14 +247,14 @@ impl<S: KeepTlsTallies> Sender<S> {
             Signing::Unreadable(why) => return Err(NotSent::Later(format!("mailto:{to}: {why}"))),
         };
         let id = QueueId::generate();
-        let report = self.report(errand, id);
+        let report = self.report(outgoing, id);
         let packed = report.pack();
         let letter = ReportMail {
             report: &report,
             packed: &packed,
             to,
             id,
-            now: errand.now,
+            now: outgoing.now,
         };
         let content = letter
             .signed(signer)
@@ -262,11 +262,11 @@ impl<S: KeepTlsTallies> Sender<S> {
         let message = NewMessage {
             id,
             envelope: envelope(to),
-            created: errand.now,
+            created: outgoing.now,
         };
         let content = Bytes::from(content);
         let queued = spool::Report { message, content };
-        let accepted = self.spool.tls_told(errand.told(), Some(queued)).await?;
+        let accepted = self.spool.tls_told(outgoing.told(), Some(queued)).await?;
         if let Some(accepted) = accepted {
             (self.accepted)(accepted);
         }
@@ -277,9 +277,9 @@ impl<S: KeepTlsTallies> Sender<S> {
     }
 
     /// Hands it to a web server.
-    async fn post(&self, errand: &Errand<'_>, url: &https::Url) -> Result<Taken, NotSent> {
-        let packed: Packed = self.report(errand, lasting_id(errand)).pack();
-        let addresses = errand.in_time(self.addresses(url)).await?;
+    async fn post(&self, outgoing: &OutgoingReport<'_>, url: &https::Url) -> Result<Taken, NotSent> {
+        let packed: Packed = self.report(outgoing, lasting_id(outgoing)).pack();
+        let addresses = outgoing.in_time(self.addresses(url)).await?;
         // A proxy would look for it itself, and where we do not let reports go.
         if addresses.is_empty() {
             let reason = format!(
@@ -299,8 +299,8 @@ impl<S: KeepTlsTallies> Sender<S> {
                 }
             })
         };
-        errand.in_time(handing).await?;
-        self.spool.tls_told(errand.told(), None).await?;
+        outgoing.in_time(handing).await?;
+        self.spool.tls_told(outgoing.told(), None).await?;
         Ok(Taken {
             to: url.as_str().to_owned(),
             id: None,
@@ -322,21 +322,21 @@ impl<S: KeepTlsTallies> Sender<S> {
         })
     }
 
-    fn report<'a>(&'a self, errand: &'a Errand<'_>, id: QueueId) -> Report<'a> {
+    fn report<'a>(&'a self, outgoing: &'a OutgoingReport<'_>, id: QueueId) -> Report<'a> {
         Report {
             reporter: &self.reporter,
-            domain: errand.domain,
-            day: errand.day,
+            domain: outgoing.domain,
+            day: outgoing.day,
             id,
-            tallies: &errand.tallies,
+            tallies: &outgoing.tallies,
         }
     }
 
-    fn tell(&self, errand: &Errand<'_>, end: ReportEnd) {
-        let sum = |count: fn(&TlsTally) -> u64| errand.tallies.iter().map(count).fold(0, u64::saturating_add);
+    fn tell(&self, outgoing: &OutgoingReport<'_>, end: ReportEnd) {
+        let sum = |count: fn(&TlsTally) -> u64| outgoing.tallies.iter().map(count).fold(0, u64::saturating_add);
         self.events.write(&Event::TlsReport(TlsReport {
-            domain: errand.domain.clone(),
-            day: errand.day.to_string(),
+            domain: outgoing.domain.clone(),
+            day: outgoing.day.to_string(),
             met: sum(|tally| tally.successes),
             failed: sum(|tally| tally.failures),
             end,
@@ -369,7 +369,7 @@ impl From<&Taken> for ReportEnd {
     }
 }
 
-impl Errand<'_> {
+impl OutgoingReport<'_> {
     /// What others have to answer; not what the spool does, which is done whole or not at all.
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, NotSent>>) -> Result<T, NotSent> {
         timeout_at(self.until, work).await.unwrap_or_else(|_| {
@@ -411,10 +411,10 @@ fn host(place: &Place) -> String {
 }
 
 /// The same for the same report: whoever took it although we do not know that sees so when it comes again.
-fn lasting_id(errand: &Errand<'_>) -> QueueId {
+fn lasting_id(outgoing: &OutgoingReport<'_>) -> QueueId {
     // FNV-1a, twice: it is the same in every version, which is all that is needed.
     let mut sum: [u64; 2] = [0xcbf2_9ce4_8422_2325, 0x8422_2325_cbf2_9ce4];
-    let text = format!("{} {} {:?}", errand.day, errand.domain, errand.tallies);
+    let text = format!("{} {} {:?}", outgoing.day, outgoing.domain, outgoing.tallies);
     for octet in text.bytes() {
         for half in &mut sum {
             *half = (*half ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3);
@@ -422,7 +422,7 @@ fn lasting_id(errand: &Errand<'_>) -> QueueId {
         sum.reverse();
     }
     let [high, low] = sum.map(u128::from);
-    let when = errand.day.to_zoned(jiff::tz::TimeZone::UTC);
+    let when = outgoing.day.to_zoned(jiff::tz::TimeZone::UTC);
     let when = when.map_or(0, |day| day.timestamp().as_millisecond());
     let when = u128::from(u64::try_from(when).unwrap_or(0));
     // The time of the day, as ids have it, then 80 bits.
@@ -446,7 +446,7 @@ mod tests {
             failures: 0,
             details: Vec::new(),
         };
-        lasting_id(&Errand {
+        lasting_id(&OutgoingReport {
             day: day.parse().unwrap(),
             domain: &domain,
             tallies: vec![tally],
