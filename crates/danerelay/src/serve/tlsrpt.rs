@@ -104,9 +104,9 @@ pub(super) fn watch(
         resolver: resolver.clone(),
         ignored: Vec::new(),
     });
-    let (collector, courier) =
+    let (collector, forwarder) =
         collector(path.clone(), lookups, Arc::clone(events)).map_err(WiringError::System)?;
-    tokio::spawn(courier.run(stopped.clone()));
+    tokio::spawn(forwarder.run(stopped.clone()));
     Ok(Arc::new(collector))
 }
 

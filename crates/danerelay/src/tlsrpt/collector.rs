@@ -35,7 +35,7 @@ pub(crate) struct Collector {
 }
 
 /// Passes them on.
-pub(crate) struct Courier {
+pub(crate) struct Forwarder {
     results: mpsc::Receiver<Vec<TlsSession>>,
     socket: UnixDatagram,
     path: PathBuf,
@@ -66,13 +66,13 @@ pub(crate) fn collector(
     path: PathBuf,
     lookups: Arc<StsLookups>,
     events: Arc<dyn EventLog>,
-) -> std::io::Result<(Collector, Courier)> {
+) -> std::io::Result<(Collector, Forwarder)> {
     let socket = UnixDatagram::unbound()?;
     // A collector that does not keep up loses results; nobody waits for it.
     socket.set_nonblocking(true)?;
     let (waiting, results) = mpsc::channel(WAITING);
     let lost = Arc::new(AtomicU64::new(0));
-    let courier = Courier {
+    let forwarder = Forwarder {
         results,
         socket,
         path,
@@ -81,10 +81,10 @@ pub(crate) fn collector(
         lost: Arc::clone(&lost),
         error: None,
     };
-    Ok((Collector { waiting, lost }, courier))
+    Ok((Collector { waiting, lost }, forwarder))
 }
 
-impl Courier {
+impl Forwarder {
     /// Runs until the daemon stops.
     pub(crate) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         tokio::select! {

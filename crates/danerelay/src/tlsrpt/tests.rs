@@ -325,9 +325,9 @@ async fn a_collector_of_the_site_is_given_results() {
     let socket = tokio::net::UnixDatagram::bind(&path).unwrap();
     let lookups = play.lookups();
     let events: Arc<dyn EventLog> = Arc::<Kept>::clone(&play.log);
-    let (collector, courier) = super::collector(path, lookups, events).unwrap();
+    let (collector, forwarder) = super::collector(path, lookups, events).unwrap();
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let courier = tokio::spawn(courier.run(stopped));
+    let forwarder = tokio::spawn(forwarder.run(stopped));
     let session = |name: &str| {
         let domain = Domain::parse(name).unwrap();
         TlsSession {
@@ -350,5 +350,5 @@ async fn a_collector_of_the_site_is_given_results() {
     assert_eq!(told["policies"][0]["policy-type"], 9);
     assert_eq!(told["policies"][0]["f"], 0);
     stop.send(true).unwrap();
-    courier.await.unwrap();
+    forwarder.await.unwrap();
 }
