@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::errand::Errand;
+use super::list_fetch::ListFetch;
 use super::notify::Status;
 use super::watched::Keeping;
 use crate::admin::ReloadOrder;
@@ -60,7 +60,7 @@ pub(super) struct Daemon<S> {
     /// What keeps the policy current.
     pub(super) keeping: Keeping,
     /// New lists that are being fetched before the policy is read.
-    pub(super) errand: Option<Errand>,
+    pub(super) list_fetch: Option<ListFetch>,
     /// When to read again what was refused for want of a new list.
     pub(super) again: Option<Instant>,
     /// What `systemctl status` shows.

@@ -4,7 +4,7 @@
 //!    [`sockets`], those of [`passed`] first. [`start`] starts the parts and connects them: mail accepted by the listener
 //!    goes to the scheduler. [`announce`] logs this.
 //! 2. The [`daemon`] runs until it gets a signal ([`signals`]). SIGHUP, or an administrator's command through the
-//!    [admin socket](crate::admin), leads to [`reload`], once new lists have been fetched ([`orders`], [`errand`]);
+//!    [admin socket](crate::admin), leads to [`reload`], once new lists have been fetched ([`orders`], [`list_fetch`]);
 //!    SIGTERM and SIGINT end it. Meanwhile [`watch`] monitors the resolver and runs its [`self_test`], and
 //!    [`unvalidated`] follows the dates of exceptions from DNSSEC. The policy is kept current: [`policy`] follows its
 //!    files, as [`watched`] remembers them, and says when exceptions end ([`ends`]), and [`keeping`] starts what fetches [`lists`] and tests what is excepted
@@ -14,7 +14,7 @@
 mod announce;
 mod daemon;
 mod ends;
-mod errand;
+mod list_fetch;
 mod error;
 mod healed;
 mod keeping;
@@ -61,7 +61,7 @@ use crate::surroundings;
 use crate::wiring::policy::{Files, LoadedPolicy};
 use crate::wiring::{self, WiringError};
 use daemon::Daemon;
-use errand::{Asker, Order, Wanted};
+use list_fetch::{Asker, Order, Wanted};
 pub(crate) use error::StartError;
 use open::Inputs;
 use signals::{Request, Signals};
@@ -219,7 +219,7 @@ impl<S: Store> Daemon<S> {
                     what: Wanted::Policy,
                     asker: Asker::Log,
                 }).await,
-                failed = errand::done(self.errand.as_mut()) => tokio::select! {
+                failed = list_fetch::done(self.list_fetch.as_mut()) => tokio::select! {
                     () = self.fetched(failed) => {}
                     () = signals.stop() => break Verdict::Good,
                 },

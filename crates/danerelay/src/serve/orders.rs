@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::announce::warn;
 use super::daemon::Daemon;
-use super::errand::{Asker, Errand, Order, Wanted};
+use super::list_fetch::{Asker, ListFetch, Order, Wanted};
 use super::lists::{fetch_missing, missing};
 use super::notify::{self, Files};
 use super::policy::READING;
@@ -27,8 +27,8 @@ impl<S: Store> Daemon<S> {
         if order.what == Wanted::Everything {
             notify::reloading(&self.status);
         }
-        if let Some(errand) = &mut self.errand {
-            errand.later.push(order);
+        if let Some(list_fetch) = &mut self.list_fetch {
+            list_fetch.later.push(order);
             return;
         }
         self.take_up(vec![order]).await;
@@ -48,7 +48,7 @@ impl<S: Store> Daemon<S> {
                         Err(error) => vec![error.to_string()],
                     }
                 };
-                self.errand = Some(Errand {
+                self.list_fetch = Some(ListFetch {
                     fetching: tokio::spawn(fetching),
                     waiting: orders,
                     later: Vec::new(),
@@ -60,17 +60,17 @@ impl<S: Store> Daemon<S> {
 
     /// The lists have been fetched but for those that failed.
     pub(super) async fn fetched(&mut self, failed: Vec<String>) {
-        let Some(errand) = self.errand.take() else {
+        let Some(list_fetch) = self.list_fetch.take() else {
             return;
         };
         warn(&failed, Subject::Policy, &*self.log);
-        let outcome = self.carry_out(errand.waiting).await;
+        let outcome = self.carry_out(list_fetch.waiting).await;
         // Nobody else fetches what no policy in force names.
         if !failed.is_empty() && outcome.is_some_and(|outcome| outcome.is_err()) {
             self.again = Some(Instant::now() + AGAIN);
         }
         // What they mean may name other lists; one fetch serves them all.
-        self.take_up(errand.later).await;
+        self.take_up(list_fetch.later).await;
     }
 
     /// Returns what came of it, if anybody asked.

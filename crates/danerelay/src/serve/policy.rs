@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::announce::{bounded, warn};
 use super::daemon::Daemon;
 use super::ends;
-use super::errand::{Asker, Order, Wanted};
+use super::list_fetch::{Asker, Order, Wanted};
 use super::healed;
 use super::watched::Watched;
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
@@ -41,7 +41,7 @@ impl<S: Store> Daemon<S> {
     /// log has the result.
     pub(super) async fn refresh_policy(&mut self) {
         // They are looked at once it is read.
-        if self.errand.is_some() {
+        if self.list_fetch.is_some() {
             return;
         }
         if self.again.take_if(|again| *again <= Instant::now()).is_some() {

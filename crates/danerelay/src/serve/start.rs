@@ -105,7 +105,7 @@ pub(super) async fn start(inputs: Inputs) -> Result<Daemon<impl Store>, StartErr
             admin,
         },
         keeping: delivering.keeping,
-        errand: None,
+        list_fetch: None,
         again: None,
         status: opened.status,
     };

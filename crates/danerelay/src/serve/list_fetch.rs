@@ -34,7 +34,7 @@ pub(super) enum Asker {
 }
 
 /// Lists that are being fetched, and who waits for them.
-pub(super) struct Errand {
+pub(super) struct ListFetch {
     pub(super) fetching: JoinHandle<Vec<String>>,
     pub(super) waiting: Vec<Order>,
     /// Those that came meanwhile: what they mean may name other lists.
@@ -50,10 +50,10 @@ impl From<Reading> for Wanted {
     }
 }
 
-/// What could not be fetched, once the errand is done; never without one.
-pub(super) async fn done(errand: Option<&mut Errand>) -> Vec<String> {
-    match errand {
-        Some(errand) => match (&mut errand.fetching).await {
+/// What could not be fetched, once the lists have been fetched; never where none are.
+pub(super) async fn done(list_fetch: Option<&mut ListFetch>) -> Vec<String> {
+    match list_fetch {
+        Some(list_fetch) => match (&mut list_fetch.fetching).await {
             Ok(failed) => failed,
             Err(panicked) => vec![panicked.to_string()],
         },
