@@ -47,7 +47,7 @@ pub(crate) struct Examiner {
     /// How many name servers are asked directly at once.
     pub(super) direct: Semaphore,
     /// What each TLSA base domain has in DNS.
-    pub(super) bases: Once<Domain, Surroundings>,
+    pub(super) bases: Once<Domain, BaseSeen>,
 }
 
 /// The most that is remembered of what stands around TLSA records, in octets.
@@ -55,20 +55,20 @@ pub(super) const AROUND: usize = 8 * 1024 * 1024;
 
 /// What stands around the TLSA records of a host in DNS.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Surroundings {
+pub(super) struct BaseSeen {
     parent: ParentSeen,
     zone: Option<ZoneSeen>,
     caa: Option<LookupReport>,
 }
 
-impl Octets for Surroundings {
+impl Octets for BaseSeen {
     /// In memory it takes about twice what it takes in writing.
     fn octets(&self) -> usize {
         size_of::<Self>() + 2 * serde_json::to_vec(self).map_or(0, |json| json.len())
     }
 }
 
-impl Lasting for Surroundings {}
+impl Lasting for BaseSeen {}
 
 impl Octets for Domain {
     fn octets(&self) -> usize {
@@ -318,13 +318,13 @@ impl Examiner {
     }
 
     /// Once for each base domain, whatever the number of domains that it serves.
-    async fn around(&self, host: &RouteHost, port: u16) -> Option<Arc<Surroundings>> {
+    async fn around(&self, host: &RouteHost, port: u16) -> Option<Arc<BaseSeen>> {
         let base = host.tlsa().map(|(base, _)| base).or(host.name())?;
         let look = self.look_around(base, port, host.tlsa().is_some());
         Some(self.bases.get(base, Box::pin(look)).await)
     }
 
-    async fn look_around(&self, base: &Domain, port: u16, has_records: bool) -> Surroundings {
+    async fn look_around(&self, base: &Domain, port: u16, has_records: bool) -> BaseSeen {
         let parent = if has_records {
             self.parent(base).await
         } else {
@@ -338,7 +338,7 @@ impl Examiner {
                 (zone, caa)
             }
         };
-        Surroundings { parent, zone, caa }
+        BaseSeen { parent, zone, caa }
     }
 
     async fn parent(&self, base: &Domain) -> ParentSeen {
