@@ -19,7 +19,7 @@ use super::deadline::{Cut, Deadline};
 use super::observation::{AddressSeen, IssuerSeen, KeySeen, OfferResult, VersionSeen, WebPkiSeen};
 use super::offers::{Made, Offers};
 use super::once::{Good, Lasting, Octets, Once};
-use super::outcome::{Outcome, Standing};
+use super::outcome::{Outcome, OutcomeClass};
 use super::turns::Turns;
 use super::ways::has_route;
 use crate::explain::{certificates, published};
@@ -91,7 +91,7 @@ impl Lasting for Contact {
     fn good(&self) -> Good {
         if self.seen.has_unexamined_offers() {
             Good::Once
-        } else if self.seen.outcome.standing() == Standing::Unknown {
+        } else if self.seen.outcome.class() == OutcomeClass::Unknown {
             Good::Until(self.made + FAILED)
         } else {
             Good::Always
@@ -287,8 +287,8 @@ fn seen(host: &RouteHost, probe: &Probe, webpki: Option<Result<(), PkixFailure>>
 /// What a connection shows about this domain's host: the names that count, and how securely the host is named, are its own.
 fn of_candidate(contact: &Contact, candidate: &Candidate) -> AddressSeen {
     let mut seen = contact.seen.clone();
-    if let (Standing::Good, Action::Connect { verdict, .. }) =
-        (seen.outcome.standing(), &candidate.decision.action)
+    if let (OutcomeClass::Good, Action::Connect { verdict, .. }) =
+        (seen.outcome.class(), &candidate.decision.action)
     {
         seen.dane = Some(verdict.to_string());
     }

@@ -52,7 +52,7 @@ pub(crate) enum Outcome {
 
 /// What an outcome says about the security of the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum OutcomeClass {
     Good,
     Bad,
     Unknown,
@@ -114,9 +114,9 @@ impl Outcome {
     }
 
     /// What it says about a host whose TLSA records are usable.
-    pub(crate) fn standing(self) -> Standing {
+    pub(crate) fn class(self) -> OutcomeClass {
         match self {
-            Self::Verified => Standing::Good,
+            Self::Verified => OutcomeClass::Good,
             Self::NoStarttls
             | Self::StarttlsRefused
             | Self::HandshakeBroken
@@ -127,10 +127,10 @@ impl Outcome {
             | Self::WrongKey
             | Self::UnsupportedKey
             | Self::Encrypted
-            | Self::Clear => Standing::Bad,
-            Self::OurFault | Self::Unreachable | Self::Unanswered | Self::Refused => Standing::Unknown,
-            Self::NotTried | Self::NoRoute => Standing::NotTested,
-            Self::NotExamined => Standing::NotExamined,
+            | Self::Clear => OutcomeClass::Bad,
+            Self::OurFault | Self::Unreachable | Self::Unanswered | Self::Refused => OutcomeClass::Unknown,
+            Self::NotTried | Self::NoRoute => OutcomeClass::NotTested,
+            Self::NotExamined => OutcomeClass::NotExamined,
         }
     }
 

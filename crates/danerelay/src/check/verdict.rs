@@ -4,7 +4,7 @@ use mail::LookupStatus;
 use serde::{Deserialize, Serialize};
 
 use super::observation::{AddressSeen, FailureKind, HostKind, HostSeen, MxKind, Observation};
-use super::outcome::{Outcome, Standing};
+use super::outcome::{Outcome, OutcomeClass};
 use crate::explain::{AddressStatus, TlsaStatus};
 
 /// Whether mail reaches a host or a domain securely. In the order of what counts for the domain: the worst first.
@@ -126,8 +126,8 @@ fn of_unusable(host: &HostSeen) -> Verdict {
 }
 
 fn of_usable(host: &HostSeen) -> Verdict {
-    let standings = || host.addresses.iter().map(|address| address.outcome.standing());
-    let has = |wanted| standings().any(|standing| standing == wanted);
+    let classes = || host.addresses.iter().map(|address| address.outcome.class());
+    let has = |wanted| classes().any(|class| class == wanted);
     let other_key_fails = host
         .addresses
         .iter()
@@ -135,9 +135,9 @@ fn of_usable(host: &HostSeen) -> Verdict {
         .any(|offer| offer.verified == Some(false));
     // Another key may fail.
     let has_unexamined_offers = host.addresses.iter().any(AddressSeen::has_unexamined_offers);
-    if has(Standing::Bad) || other_key_fails {
+    if has(OutcomeClass::Bad) || other_key_fails {
         Verdict::Broken
-    } else if has(Standing::Good) && !has(Standing::NotExamined) && !has_unexamined_offers {
+    } else if has(OutcomeClass::Good) && !has(OutcomeClass::NotExamined) && !has_unexamined_offers {
         Verdict::Secure
     } else {
         Verdict::Unreachable
