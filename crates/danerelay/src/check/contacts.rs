@@ -20,7 +20,7 @@ use super::observation::{AddressSeen, IssuerSeen, KeySeen, OfferResult, VersionS
 use super::offers::{Made, Offers};
 use super::once::{Good, Lasting, Octets, Once};
 use super::outcome::{Outcome, OutcomeClass};
-use super::turns::Turns;
+use super::address_locks::AddressLocks;
 use super::ways::has_route;
 use crate::explain::{certificates, published};
 
@@ -31,7 +31,7 @@ pub(super) struct Contacts {
     /// Further handshakes; none if servers are to be bothered as little as possible.
     offers: Option<Offers>,
     known: Once<Key, Contact>,
-    turns: Turns,
+    locks: AddressLocks,
 }
 
 /// The most that is remembered of connections, in octets: those of some thousand hosts.
@@ -115,7 +115,7 @@ impl Contacts {
             webpki,
             offers,
             known: Once::new(KNOWN),
-            turns: Turns::default(),
+            locks: AddressLocks::default(),
         }
     }
 
@@ -180,7 +180,7 @@ impl Contacts {
 
     async fn connect(&self, place: Place<'_>) -> Contact {
         let (host, address) = (&place.candidate.host, place.socket.ip());
-        let _turn = self.turns.take(address).await;
+        let _lock = self.locks.lock(address).await;
         let probed = Box::pin(self.prober.probe_address(place.route, place.candidate, address));
         let Some(probe) = probed.await else {
             return Contact {

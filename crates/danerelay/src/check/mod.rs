@@ -3,7 +3,7 @@
 //! What is seen is kept apart from what follows from it:
 //!
 //! 1. [`examiner`] looks at a domain, with the code that delivers mail: its look-ups ([`zone`]: and its name servers one by
-//!    one), and its sessions with every address of every host ([`contacts`]: each [`once`] for all domains, and by [`turns`];
+//!    one), and its sessions with every address of every host ([`contacts`]: each [`once`] for all domains, and by [`address_locks`];
 //!    [`offers`]: what else a server can do; [`ways`]: whether there is a way to it at all), until its [`deadline`].
 //!    [`setup`]: from the settings to an examiner.
 //! 2. [`observation`]: what was seen, as [`plain`] data; [`outcome`]: what became of one connection; [`marks`]: which records
@@ -35,7 +35,7 @@ mod row;
 mod setup;
 mod summary;
 pub(crate) mod text;
-mod turns;
+mod address_locks;
 mod verdict;
 mod ways;
 mod zone;
