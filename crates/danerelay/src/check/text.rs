@@ -162,13 +162,13 @@ impl Text {
         };
         self.wrapped(4, "addresses", status);
         self.tlsa(host);
-        let shown = Shown::of(seen);
+        let shown = Presented::of(seen);
         for record in &seen.tlsa.records {
             self.record(6, record, shown.mark(record));
         }
         for address in &seen.addresses {
             self.address(address);
-            if let Shown::Apart = shown {
+            if let Presented::Apart = shown {
                 for record in seen.tlsa.records.iter().filter(|record| record.usable) {
                     if let Some(mark) = mark(record, address) {
                         self.record(21, record, Some(mark));
@@ -177,7 +177,7 @@ impl Text {
                 self.certificate(21, "", address);
             }
         }
-        if let Shown::Everywhere(address) = shown {
+        if let Presented::Everywhere(address) = shown {
             self.certificate(4, "certificate", address);
         }
     }
@@ -348,7 +348,7 @@ impl Text {
 
 /// Whether all addresses of a host show the same.
 #[derive(Clone, Copy)]
-enum Shown<'a> {
+enum Presented<'a> {
     /// Nothing.
     Nowhere,
     /// All that show a certificate show what this one does.
@@ -356,7 +356,7 @@ enum Shown<'a> {
     Apart,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> Presented<'a> {
     fn of(host: &'a HostSeen) -> Self {
         let key = |address: &AddressSeen| {
             let own = address.presented.first();
