@@ -19,10 +19,10 @@ const JOURNALD: &str = "/run/systemd/journal/socket";
 /// An open target.
 pub(super) struct Target {
     frame: Frame,
-    way: Way,
+    transport: Transport,
 }
 
-enum Way {
+enum Transport {
     Stream(Stream),
     Datagrams(Datagrams),
 }
@@ -47,14 +47,14 @@ impl Target {
 
     /// A stream of lines.
     pub(super) fn stream(stream: Stream, frame: Frame) -> Self {
-        let way = Way::Stream(stream);
-        Self { frame, way }
+        let transport = Transport::Stream(stream);
+        Self { frame, transport }
     }
 
     /// A daemon that listens at `socket`, now or later.
     pub(super) fn daemon(socket: &Path, frame: Frame) -> Self {
-        let way = Way::Datagrams(Datagrams::to(socket));
-        Self { frame, way }
+        let transport = Transport::Datagrams(Datagrams::to(socket));
+        Self { frame, transport }
     }
 
     /// The format of its lines.
@@ -64,18 +64,18 @@ impl Target {
 
     /// Writes the batch from `written` on, as far as possible.
     pub(super) fn write(&mut self, batch: &Batch, written: &mut usize) -> io::Result<()> {
-        match &mut self.way {
-            Way::Stream(stream) => stream.write(batch, written),
-            Way::Datagrams(datagrams) => datagrams.write(batch, written),
+        match &mut self.transport {
+            Transport::Stream(stream) => stream.write(batch, written),
+            Transport::Datagrams(datagrams) => datagrams.write(batch, written),
         }
     }
 
     /// Reports on standard error that the target fails, if somebody reads that.
     pub(super) fn complain(&self, error: &io::Error) {
-        let what = match (&self.way, self.frame) {
-            (Way::Stream(_), Frame::Line { kind, .. }) if kind != Kind::File => return,
-            (Way::Stream(_), _) => "the log file".to_owned(),
-            (Way::Datagrams(datagrams), frame) => {
+        let what = match (&self.transport, self.frame) {
+            (Transport::Stream(_), Frame::Line { kind, .. }) if kind != Kind::File => return,
+            (Transport::Stream(_), _) => "the log file".to_owned(),
+            (Transport::Datagrams(datagrams), frame) => {
                 format!("{} at {}", frame.name(), datagrams.path().display())
             }
         };
