@@ -10,7 +10,7 @@ use mail::event::admin::Admin;
 use spool::{ContentReader, Incidents, Inspect, QueuedMessage, Summary, Unreadable};
 
 use super::answers::Answers;
-use super::letter::{self, Letter};
+use super::details::{self, MessageDetails};
 use super::shared::Shared;
 use super::peer::Peer;
 use super::places::BrokenOff;
@@ -63,25 +63,25 @@ pub(super) async fn show<S: Inspect>(
     answers: &mut Answers,
 ) -> Result<(), BrokenOff> {
     let context = &shared.context;
-    match letter_of(&*context.spool, id, &context.retry).await {
-        Ok(letter) => answers.end(&letter).await,
+    match details_of(&*context.spool, id, &context.retry).await {
+        Ok(details) => answers.end(&details).await,
         Err(refusal) => answers.refuse(refusal).await,
     }
 }
 
 /// Everything known about the message with this id.
-pub(crate) async fn letter_of<S: Inspect>(
+pub(crate) async fn details_of<S: Inspect>(
     spool: &S,
     id: QueueId,
     retry: &RetrySchedule,
-) -> Result<Letter, Refusal> {
+) -> Result<MessageDetails, Refusal> {
     let message = find(spool, id).await?;
     let declared = spool.declared(id).await?.ok_or_else(|| Refusal::unknown(id))?;
     // It may leave the queue at any moment.
     let content = spool.content(id).await.transpose();
     let content = content.ok_or_else(|| Refusal::unknown(id))?;
-    let expires = letter::expires((&message, declared.tls), retry, Timestamp::now());
-    Ok(Letter::read(message, (declared, content), expires).await)
+    let expires = details::expires((&message, declared.tls), retry, Timestamp::now());
+    Ok(MessageDetails::read(message, (declared, content), expires).await)
 }
 
 /// `queue export`.

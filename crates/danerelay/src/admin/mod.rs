@@ -1,6 +1,6 @@
 //! The administrator's access to the running daemon: a Unix stream socket, `admin.socket`.
 //!
-//! * [`protocol`]: the messages, one line of JSON each. [`selectors`]: which messages a command applies to. [`letter`]:
+//! * [`protocol`]: the messages, one line of JSON each. [`selectors`]: which messages a command applies to. [`details`]:
 //!   one message with everything known about it.
 //! * [`socket`]: the socket in the file system. [`server`]: accepts clients. [`places`]: how many there may be, and which
 //!   one has to leave for another. [`peer`]: who the client is.
@@ -17,7 +17,7 @@ mod answers;
 mod daily;
 mod socket;
 mod explaining;
-pub(crate) mod letter;
+pub(crate) mod details;
 mod looking;
 mod shared;
 mod peer;
@@ -30,6 +30,6 @@ mod tracing;
 pub(crate) mod walk;
 
 pub(crate) use socket::AdminSocket;
-pub(crate) use looking::{DESTINATIONS, aged, letter_of};
+pub(crate) use looking::{DESTINATIONS, aged, details_of};
 pub(crate) use shared::{Daily, Reading, ReloadOrder, Context};
 pub(crate) use server::serve;

@@ -44,7 +44,7 @@ pub(crate) enum Request {
         #[serde(default)]
         selectors: Selectors,
     },
-    /// Everything about one message: a [`super::letter::Letter`] at the end.
+    /// Everything about one message: a [`super::details::MessageDetails`] at the end.
     Show {
         /// Which message.
         id: QueueId,

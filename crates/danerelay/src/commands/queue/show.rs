@@ -8,8 +8,8 @@ use mail::{QueueId, TlsTag};
 use spool::{Declared, DeclaredRecipient};
 
 use super::table;
-use crate::admin::letter::Letter;
-use crate::admin::letter_of;
+use crate::admin::details::MessageDetails;
+use crate::admin::details_of;
 use crate::admin::protocol::Request;
 use crate::commands::client::AdminError;
 use crate::commands::output::{printable, write, write_json};
@@ -33,26 +33,26 @@ pub(crate) struct ShowArguments {
 /// Shows one message.
 pub(super) fn run(config: &Config, arguments: &ShowArguments) -> Result<Verdict, Failure> {
     let id = arguments.id;
-    let letter = match source::open(config)? {
+    let details = match source::open(config)? {
         Source::Daemon(mut client) => {
             client.ask(&Request::Show { id })?;
             client.end()?
         }
         Source::Spool(spool) => wait(async {
-            let letter: Result<Letter, _> = letter_of(&spool, id, &settings::retry(config)).await;
-            letter.map_err(|refusal| AdminError::Refused(refusal).into())
+            let details: Result<MessageDetails, _> = details_of(&spool, id, &settings::retry(config)).await;
+            details.map_err(|refusal| AdminError::Refused(refusal).into())
         })?,
     };
     if arguments.json {
-        write_json(&letter)?;
+        write_json(&details)?;
     } else {
-        write(&text(&letter, Timestamp::now()))?;
+        write(&text(&details, Timestamp::now()))?;
     }
     Ok(Verdict::Good)
 }
 
-fn text(letter: &Letter, now: Timestamp) -> String {
-    let message = &letter.message;
+fn text(details: &MessageDetails, now: Timestamp) -> String {
+    let message = &details.message;
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "{name:<11} {}", printable(value));
@@ -61,23 +61,23 @@ fn text(letter: &Letter, now: Timestamp) -> String {
     line("sender", &format!("<{}>", message.sender));
     line("size", &format!("{} octets", message.size));
     line("accepted", &table::since(message.created, now));
-    line("given up", &table::until(letter.expires, now));
+    line("given up", &table::until(details.expires, now));
     line("attempts", &message.attempts.to_string());
     if let Some(next) = message.next_attempt {
         line("next", &table::until(next, now));
     }
-    let declared = declared(&letter.declared);
+    let declared = declared(&details.declared);
     if !declared.is_empty() {
         line("declared", &declared);
     }
-    if let Some(trouble) = &letter.trouble {
+    if let Some(trouble) = &details.trouble {
         line("content", &format!("cannot be read: {trouble}"));
     }
-    for (name, body) in letter.header.fields() {
+    for (name, body) in details.header.fields() {
         line(name, body);
     }
     text.push('\n');
-    let mut declared = letter.declared.recipients.iter();
+    let mut declared = details.declared.recipients.iter();
     for recipient in &message.recipients {
         let mut line = Vec::new();
         // Writing to memory does not fail.

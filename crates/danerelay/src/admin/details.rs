@@ -11,7 +11,7 @@ const HEADER_LIMIT: usize = 256 << 10;
 
 /// A message, when it is given up, and its header. Serialised, it is the output of `queue show --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Letter {
+pub(crate) struct MessageDetails {
     /// The message as `queue list` shows it.
     #[serde(flatten)]
     pub(crate) message: QueuedMessage,
@@ -37,7 +37,7 @@ pub(crate) struct Header {
     pub(crate) message_id: Option<String>,
 }
 
-impl Letter {
+impl MessageDetails {
     /// Reads the header of the content. Sender and recipients can be shown even if the content cannot be read.
     pub(crate) async fn read(
         message: QueuedMessage,
