@@ -26,14 +26,14 @@ const LAST_WORDS: usize = 1 << 20;
 
 /// The answers to one client.
 pub(super) struct Answers {
-    way: Way,
+    connection: Connection,
     buffer: Vec<u8>,
     /// When the last progress line was sent.
     told: Option<Instant>,
 }
 
 /// The connection to one client.
-struct Way {
+struct Connection {
     stream: OwnedWriteHalf,
     place: Arc<Place>,
     stop: watch::Receiver<bool>,
@@ -43,14 +43,14 @@ struct Way {
 impl Answers {
     /// For the client with this place, until `stop` turns true.
     pub(super) fn new(stream: OwnedWriteHalf, place: Arc<Place>, stop: watch::Receiver<bool>) -> Self {
-        let way = Way {
+        let connection = Connection {
             stream,
             place,
             stop,
             patience: PATIENCE,
         };
         Self {
-            way,
+            connection,
             buffer: Vec::new(),
             told: None,
         }
@@ -74,7 +74,7 @@ impl Answers {
 
     /// From here on, waits for this client only a short time.
     pub(super) fn hurry(&mut self) {
-        self.way.patience = SHORT_PATIENCE;
+        self.connection.patience = SHORT_PATIENCE;
     }
 
     /// Reports an action's progress once a second, if the client is reading; never waits for it.
@@ -95,7 +95,7 @@ impl Answers {
     /// Writes as much of the buffer as is possible without waiting.
     fn push(&mut self) -> Result<(), BrokenOff> {
         while !self.buffer.is_empty() {
-            match self.way.stream.try_write(&self.buffer) {
+            match self.connection.stream.try_write(&self.buffer) {
                 Ok(written) => drop(self.buffer.drain(..written)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(_) => return Err(BrokenOff::Gone),
@@ -110,7 +110,7 @@ impl Answers {
         self.flush().await?;
         let mut left = octets;
         while !left.is_empty() {
-            let written = self.way.write(left).await?;
+            let written = self.connection.write(left).await?;
             left = left.get(written..).unwrap_or_default();
         }
         Ok(())
@@ -129,7 +129,7 @@ impl Answers {
     /// Writes everything that waits.
     pub(super) async fn flush(&mut self) -> Result<(), BrokenOff> {
         while !self.buffer.is_empty() {
-            match self.way.write(&self.buffer).await {
+            match self.connection.write(&self.buffer).await {
                 Ok(written) => drop(self.buffer.drain(..written)),
                 Err(BrokenOff::GivenAway) => return Err(self.give_way()),
                 Err(why @ (BrokenOff::Gone | BrokenOff::Slow | BrokenOff::Stopping)) => return Err(why),
@@ -145,14 +145,14 @@ impl Answers {
         self.add(&Line::<Nothing, Nothing>::Error(Refusal::given_away()));
         // As the client does not read, the connection's buffer is full: it is enlarged a little. If the line does not
         // fit even then, the client sees only that the connection ends.
-        let socket = SockRef::from(self.way.stream.as_ref());
+        let socket = SockRef::from(self.connection.stream.as_ref());
         let _ = socket.set_send_buffer_size(LAST_WORDS);
         let _ = socket.send(&self.buffer);
         BrokenOff::GivenAway
     }
 }
 
-impl Way {
+impl Connection {
     /// Writes the first of these octets as soon as there is room for any, and returns how many.
     async fn write(&mut self, octets: &[u8]) -> Result<usize, BrokenOff> {
         loop {
@@ -195,7 +195,7 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (_stop, stopped) = watch::channel(false);
         let mut answers = Answers::new(ours.into_split().1, place(), stopped);
-        answers.way.patience = Duration::from_millis(50);
+        answers.connection.patience = Duration::from_millis(50);
         let much = vec![b'x'; 8 << 20];
         assert_eq!(answers.octets(&much).await, Err(BrokenOff::Slow));
         drop(theirs);
