@@ -217,7 +217,12 @@ impl Upstream {
         }
     }
 
-    async fn ask_by(&self, transport: &Transport, question: &Query, asking: Asking) -> Result<Message, NoAnswer> {
+    async fn ask_by(
+        &self,
+        transport: &Transport,
+        question: &Query,
+        asking: Asking,
+    ) -> Result<Message, NoAnswer> {
         let place = Place::here().unwrap_or_else(|| Arc::clone(&self.aside));
         let request = request(question, asking);
         let answer = match transport {

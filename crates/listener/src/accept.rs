@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::client::Client;
 use crate::config::ListenerConfig;
 use crate::connection::Connection;
-use crate::connections::{Counted, Excess, ClientClass};
+use crate::connections::{ClientClass, Counted, Excess};
 use crate::log;
 use crate::session::replies;
 use crate::shared::{Shared, stopped};

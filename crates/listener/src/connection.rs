@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::client::Client;
 use crate::config::ListenerConfig;
-use crate::connections::{Counted, ClientClass};
+use crate::connections::{ClientClass, Counted};
 use crate::log::{self, Arrived};
 use crate::logins::Login;
 use crate::pace::{Pace, patience};

@@ -15,11 +15,11 @@ use spool::{Acted, Action, KeepTlsTallies, Manage, Selected, SpoolError, Unreada
 use tokio::sync::oneshot;
 
 use super::answers::Answers;
-use super::shared::{Shared, Reading, ReloadOrder};
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::protocol::{Acts, Flushed, Line, Nothing, Refusal, RefusalKind, ReportSent, word};
 use super::selectors::Selectors;
+use super::shared::{Reading, ReloadOrder, Shared};
 use super::walk::Walk;
 use crate::tlsrpt::{NotSent, Taken};
 

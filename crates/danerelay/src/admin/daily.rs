@@ -10,11 +10,11 @@ use spool::{Incidents, Inspect, Ledger, Spool, SpoolError};
 
 use super::answers::Answers;
 use super::looking::DESTINATIONS;
-use super::shared::Shared;
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::protocol::{DailyEnd, DailyMail, DailyTo, Refusal, RefusalKind};
 use super::reporting::in_turn;
+use super::shared::Shared;
 use crate::daily::Facts;
 
 /// Writes it, and puts it into the queue or hands it to the client.

@@ -7,10 +7,10 @@ use mail::event::admin::Admin;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::answers::Answers;
-use super::shared::Shared;
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::protocol::{Acts, Refusal, RefusalKind};
+use super::shared::Shared;
 use crate::explain::{Inquiry, Report, Whose};
 
 /// The time limit for an explanation, including the wait for its turn.

@@ -11,11 +11,11 @@ use spool::{ContentReader, Incidents, Inspect, QueuedMessage, Summary, Unreadabl
 
 use super::answers::Answers;
 use super::details::{self, MessageDetails};
-use super::shared::Shared;
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::protocol::{Contents, Line, Listed, Nothing, Refusal, RefusalKind};
 use super::selectors::Selectors;
+use super::shared::Shared;
 use super::walk::Walk;
 
 /// The number of next hops, and of reasons, in a summary.

@@ -15,21 +15,21 @@
 mod acting;
 mod answers;
 mod daily;
-mod socket;
-mod explaining;
 pub(crate) mod details;
+mod explaining;
 mod looking;
-mod shared;
 mod peer;
 mod places;
 pub(crate) mod protocol;
 mod reporting;
 pub(crate) mod selectors;
 mod server;
+mod shared;
+mod socket;
 mod tracing;
 pub(crate) mod walk;
 
-pub(crate) use socket::AdminSocket;
 pub(crate) use looking::{DESTINATIONS, aged, details_of};
-pub(crate) use shared::{Daily, Reading, ReloadOrder, Context};
 pub(crate) use server::serve;
+pub(crate) use shared::{Context, Daily, Reading, ReloadOrder};
+pub(crate) use socket::AdminSocket;

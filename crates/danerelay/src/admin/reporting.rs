@@ -8,9 +8,9 @@ use spool::{Ledger, TlsTallies};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::answers::Answers;
-use super::shared::Shared;
 use super::places::BrokenOff;
 use super::protocol::{Acts, Line, Nothing, Refusal, RefusalKind};
+use super::shared::Shared;
 use crate::tlsrpt::{self, Collected, PAGE as DOMAINS};
 
 /// Rows handed over at a time.

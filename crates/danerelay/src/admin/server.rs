@@ -16,12 +16,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::answers::Answers;
-use super::socket::AdminSocket;
-use super::shared::{Shared, Reading, Context};
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::places::{Awaited, Place, Places};
 use super::protocol::{Greeting, Hello, REQUEST_LIMIT, Refusal, RefusalKind, Request};
+use super::shared::{Context, Reading, Shared};
+use super::socket::AdminSocket;
 use super::{acting, daily, explaining, looking, reporting, tracing};
 use crate::json;
 

@@ -164,7 +164,9 @@ async fn is_stale(path: &Path) -> Result<(), AdminSocketError> {
         Ok(Err(error)) if error.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error()) => {
             return Err(AdminSocketError::OtherProgram(path));
         }
-        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => return Err(AdminSocketError::Silent(path)),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Err(AdminSocketError::Silent(path));
+        }
         Ok(Err(cause)) => return Err(AdminSocketError::Io { path, cause }),
         Err(_) => return Err(AdminSocketError::Silent(path)),
     };
@@ -208,7 +210,10 @@ mod tests {
         let admin_socket = AdminSocket::open(&path).await.unwrap();
         assert!(admin_socket.has_replaced_another());
         // A process that hangs sends nothing.
-        assert!(matches!(AdminSocket::open(&path).await, Err(AdminSocketError::Silent(_))));
+        assert!(matches!(
+            AdminSocket::open(&path).await,
+            Err(AdminSocketError::Silent(_))
+        ));
         let greet = async {
             // The previous connection has been closed.
             admin_socket.accept().await.unwrap();
@@ -234,11 +239,17 @@ mod tests {
             stream.write_all(b"220 mail.example ESMTP\r\n").await.unwrap();
         };
         let (opened, ()) = tokio::join!(AdminSocket::open(&path), speak);
-        assert!(matches!(opened, Err(AdminSocketError::OtherProgram(_))), "{opened:?}");
+        assert!(
+            matches!(opened, Err(AdminSocketError::OtherProgram(_))),
+            "{opened:?}"
+        );
         fs::remove_file(&path).unwrap();
         let _datagrams = UnixDatagram::bind(&path).unwrap();
         let opened = AdminSocket::open(&path).await;
-        assert!(matches!(opened, Err(AdminSocketError::OtherProgram(_))), "{opened:?}");
+        assert!(
+            matches!(opened, Err(AdminSocketError::OtherProgram(_))),
+            "{opened:?}"
+        );
         assert!(path.exists());
     }
 

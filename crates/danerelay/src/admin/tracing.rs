@@ -15,11 +15,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::acting::{self, Performed};
 use super::answers::Answers;
-use super::shared::{FOLLOWED, Shared};
 use super::peer::Peer;
 use super::places::BrokenOff;
 use super::protocol::{Acts, Line, Nothing, Refusal, RefusalKind, TracedRetry};
 use super::selectors::Selectors;
+use super::shared::{FOLLOWED, Shared};
 use super::walk::Walk;
 
 /// How long deliveries are followed; they go on without that.

@@ -15,12 +15,12 @@ use policy::decision::{Action, Requirement};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use tokio::time::Instant;
 
+use super::address_locks::AddressLocks;
 use super::deadline::{Cut, Deadline};
 use super::observation::{AddressSeen, IssuerSeen, KeySeen, OfferResult, VersionSeen, WebPkiSeen};
 use super::offers::{Made, Offers};
 use super::once::{Good, Lasting, Octets, Once};
 use super::outcome::{Outcome, OutcomeClass};
-use super::address_locks::AddressLocks;
 use super::ways::has_route;
 use crate::explain::{certificates, published};
 

@@ -14,6 +14,7 @@
 //! 5. Many domains: [`bulk`] checks them, some at once; of each a [`row`] is remembered, for the [`summary`], the [`page`] and
 //!    what it [compares](compare) with an earlier run. [`nagios`] and [`metrics`] are for monitoring.
 
+mod address_locks;
 mod bulk;
 mod compare;
 mod contacts;
@@ -35,7 +36,6 @@ mod row;
 mod setup;
 mod summary;
 pub(crate) mod text;
-mod address_locks;
 mod verdict;
 mod ways;
 mod zone;

@@ -14,10 +14,10 @@
 mod announce;
 mod daemon;
 mod ends;
-mod list_fetch;
 mod error;
 mod healed;
 mod keeping;
+mod list_fetch;
 mod lists;
 mod lock_holder;
 mod monitoring;
@@ -61,8 +61,8 @@ use crate::surroundings;
 use crate::wiring::policy::{Files, LoadedPolicy};
 use crate::wiring::{self, WiringError};
 use daemon::Daemon;
-use list_fetch::{Asker, Order, Wanted};
 pub(crate) use error::StartError;
+use list_fetch::{Asker, Order, Wanted};
 use open::Inputs;
 use signals::{Request, Signals};
 

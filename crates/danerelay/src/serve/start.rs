@@ -21,7 +21,7 @@ use super::error::StartError;
 use super::open::{Inputs, Opened, open};
 use super::watched::Keeping;
 use super::{keeping, monitoring, notify, tlsrpt};
-use crate::admin::{self, Daily, AdminSocket, ReloadOrder};
+use crate::admin::{self, AdminSocket, Daily, ReloadOrder};
 use crate::config::schema::Incidents as IncidentSettings;
 use crate::explain::Explainer;
 use crate::incidents::{self, Board, Courier};

@@ -18,7 +18,7 @@ use mta_sts::{AddressLookup, TxtLookup};
 use parking_lot::Mutex;
 use spool::{Accepted, KeepTlsTallies, NewMessage, SpoolError};
 use tlsrpt::post::{Reach, hand_over};
-use tlsrpt::{ReportMail, Packed, Place, Report, Reporter, Signer, published, record_name};
+use tlsrpt::{Packed, Place, Report, ReportMail, Reporter, Signer, published, record_name};
 use tokio::time::{Instant, timeout_at};
 
 use super::paces::Paces;
@@ -333,7 +333,8 @@ impl<S: KeepTlsTallies> Sender<S> {
     }
 
     fn tell(&self, outgoing: &OutgoingReport<'_>, end: ReportEnd) {
-        let sum = |count: fn(&TlsTally) -> u64| outgoing.tallies.iter().map(count).fold(0, u64::saturating_add);
+        let sum =
+            |count: fn(&TlsTally) -> u64| outgoing.tallies.iter().map(count).fold(0, u64::saturating_add);
         self.events.write(&Event::TlsReport(TlsReport {
             domain: outgoing.domain.clone(),
             day: outgoing.day.to_string(),

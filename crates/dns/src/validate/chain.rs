@@ -20,12 +20,12 @@ use crate::weight::{of_digests, of_keys};
 use crate::{NoAnswer, TrustAnchors};
 
 use super::denial::{Cut as Delegation, Evidence, Verdict};
-use super::zone_cache::{Found, ZoneCache};
 use super::keyset::{delegation, prove};
 use super::marks::Marker;
 use super::proof::{Proven, is_own, is_redirected, rounds, rrset};
 use super::prune::pruned;
 use super::signature::{Keys, now};
+use super::zone_cache::{Found, ZoneCache};
 
 /// The position of a name in the tree of signed zones.
 pub(super) enum Position {

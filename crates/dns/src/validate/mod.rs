@@ -18,13 +18,13 @@
 mod chain;
 mod denial;
 pub mod fuzzing;
-mod zone_cache;
 mod keyset;
 mod marks;
 mod nsec3;
 mod proof;
 mod prune;
 mod signature;
+mod zone_cache;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
