@@ -36,13 +36,10 @@ use crate::wiring::store::report_days;
 /// Reports.
 pub(crate) fn run(arguments: &ReportArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let config = config::load(named)?.config;
-    if let Some(to) = &arguments.mail {
-        return daily::run(&config, to);
-    }
-    let unreadable = if arguments.is_page() {
-        show_page(arguments, &config)?
-    } else {
-        show_report(arguments, &config)?
+    let unreadable = match &arguments.mail {
+        Some(to) => daily::mail(&config, to)?,
+        None if arguments.is_page() => show_page(arguments, &config)?,
+        None => show_report(arguments, &config)?,
     };
     Ok(complete(unreadable))
 }

@@ -1,16 +1,14 @@
 //! `danerelay report --mail`.
 
 use super::arguments::MailTo;
-use super::complete;
 use crate::admin::protocol::{DailyEnd, DailyMail, DailyTo, Request};
 use crate::commands::client::Client;
 use crate::commands::output::write;
 use crate::config::Config;
-use crate::exit::Verdict;
 use crate::failure::Failure;
 
-/// Has the daemon write the daily mail.
-pub(super) fn run(config: &Config, to: &MailTo) -> Result<Verdict, Failure> {
+/// Has the daemon write the daily mail. Returns how many entries of the ledger cannot be read.
+pub(super) fn mail(config: &Config, to: &MailTo) -> Result<u64, Failure> {
     let to = match to {
         MailTo::Postmaster => DailyTo::Postmaster,
         MailTo::StandardOutput => DailyTo::Client,
@@ -23,5 +21,5 @@ pub(super) fn run(config: &Config, to: &MailTo) -> Result<Verdict, Failure> {
         DailyEnd::Text(text) => write(&text)?,
         DailyEnd::Queued { to, id } => write(&format!("mailed to {to} as {id}\n"))?,
     }
-    Ok(complete(unreadable))
+    Ok(unreadable)
 }
