@@ -171,8 +171,8 @@ section! {
 section! {
     /// Access for the administrator and for monitoring.
     pub(crate) struct Admin("admin") {
-        /// The door for commands to the running daemon (`danerelay queue`, `report`, `incidents`, `explain`, `danefail`,
-        /// `reload`, `flush`): a socket for its owner and group, who may do everything with the queue. Empty: no door.
+        /// The socket for commands to the running daemon (`danerelay queue`, `report`, `incidents`, `explain`, `danefail`,
+        /// `reload`, `flush`). Its owner and group may connect, and do everything with the queue. Empty: no socket.
         socket: PathBuf = "/run/danerelay/admin.sock".into(), "Filesystem Hierarchy Standard" => RESTART;
 
         /// Metrics (/metrics), health (/healthz) and a status page (/), for example at "127.0.0.1:8025"; whoever can connect may read
