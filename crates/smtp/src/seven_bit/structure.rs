@@ -61,11 +61,16 @@ pub(super) struct Structure {
 enum Place {
     Header(Box<Reading>),
     Body,
-    Margin {
-        is_signed: bool,
-        /// Whether the first part is still to come.
-        is_before: bool,
-    },
+    Margin { is_signed: bool, side: Side },
+}
+
+/// Which lines of a multipart belong to no part (RFC 2046 §5.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// Those before the first part.
+    Before,
+    /// Those behind the last one.
+    Behind,
 }
 
 /// A header that is being read.
@@ -119,8 +124,11 @@ impl Structure {
         }
         let reading = match &mut self.place {
             Place::Body => return Ok(Line::Body),
-            Place::Margin { is_signed, is_before } => {
-                if let (true, Some(level)) = (*is_before && !text.is_ascii(), self.levels.last_mut()) {
+            Place::Margin { is_signed, side } => {
+                if *side == Side::Before
+                    && !text.is_ascii()
+                    && let Some(level) = self.levels.last_mut()
+                {
                     level.is_open = true;
                 }
                 return Ok(Line::Margin {
@@ -192,7 +200,7 @@ impl Structure {
             self.leave(level)?;
             self.place = Place::Margin {
                 is_signed,
-                is_before: false,
+                side: Side::Behind,
             };
             return Ok(());
         }
@@ -253,7 +261,7 @@ impl Structure {
                 self.open(Some(boundary), of, entity.is_signed)?;
                 self.place = Place::Margin {
                     is_signed: entity.is_signed,
-                    is_before: true,
+                    side: Side::Before,
                 };
             }
             Kind::Message | Kind::Multipart { .. } | Kind::Unclear => {}
