@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use mail::{Domain, Mailbox, QueueId, TlsDetail, TlsFailure, TlsPolicy, TlsResult, TlsTally};
-use tlsrpt::{Letter, Packed, Report, Reporter, Signer};
+use tlsrpt::{Packed, Report, ReportMail, Reporter, Signer};
 
 pub(crate) const ID: &str = "01JDB3ZZZZZZZZZZZZZZZZZZZZ";
 
@@ -144,7 +144,7 @@ impl Case {
     /// The mail with it, signed if there is a key.
     pub(crate) fn mail(&self, signer: Option<&Signer>) -> Vec<u8> {
         let (report, packed) = (self.report(), self.packed());
-        let letter = Letter {
+        let letter = ReportMail {
             report: &report,
             packed: &packed,
             to: &mailbox("reports@example.org"),
