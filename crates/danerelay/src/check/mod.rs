@@ -3,9 +3,9 @@
 //! What is seen is kept apart from what follows from it:
 //!
 //! 1. [`examiner`] looks at a domain, with the code that delivers mail: its look-ups ([`zone`]: and its name servers one by
-//!    one), and its sessions with every address of every host ([`contacts`]: each [`once`] for all domains, and by [`address_locks`];
-//!    [`offers`]: what else a server can do; [`ways`]: whether there is a way to it at all), until its [`deadline`].
-//!    [`setup`]: from the settings to an examiner.
+//!    one), and its sessions with every address of every host ([`contacts`]: each [`once`] for all domains, one at a time by
+//!    [`address_locks`]; [`offers`]: what else a server can do; [`ways`]: whether there is a way to it at all), until its
+//!    [`deadline`]. [`setup`]: from the settings to an examiner.
 //! 2. [`observation`]: what was seen, as [`plain`] data; [`outcome`]: what became of one connection; [`marks`]: which records
 //!    fit it.
 //! 3. [`findings`]: what is wrong or could be better, and how to mend it; [`verdict`]: secure, insecure, broken or
