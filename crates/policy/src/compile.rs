@@ -18,7 +18,7 @@ use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::rules::{Clash, Defaults, HostRule, Keys, Rule, Rules};
 use crate::schema::{self, ExceptionsFile, PolicyFile};
-use crate::settings::Limits;
+use crate::settings::{Key, Limits};
 use crate::sources::Sources;
 use crate::warning::{Remark, Warning};
 
@@ -78,18 +78,47 @@ fn compile_added(added: &Text<'_>, policy: &mut Policy, today: Date) -> (Vec<Fil
 }
 
 fn defaults(written: &schema::Defaults, logins: &Logins<'_>, notes: &mut Notes<'_>) -> Defaults {
+    let schema::Defaults {
+        dane,
+        insecure_mx,
+        tls,
+        mta_sts,
+        honor_tls_required_no,
+        route,
+        route_tls: _,
+        route_login: _,
+        fallback,
+    } = written;
     let builtin = Defaults::default();
+    let spans = [
+        (Key::Dane, dane.as_ref().map(Spanned::span)),
+        (Key::InsecureMx, insecure_mx.as_ref().map(Spanned::span)),
+        (Key::Tls, tls.as_ref().map(Spanned::span)),
+        (Key::MtaSts, mta_sts.as_ref().map(Spanned::span)),
+        (
+            Key::HonorTlsRequiredNo,
+            honor_tls_required_no.as_ref().map(Spanned::span),
+        ),
+        (Key::Route, route.as_ref().map(Spanned::span)),
+        (Key::Fallback, fallback.as_ref().map(Spanned::span)),
+    ];
+    let lines = spans
+        .into_iter()
+        .filter_map(|(key, span)| Some((key, notes.line(&span?))));
     Defaults {
-        dane: written.dane.unwrap_or(builtin.dane),
-        insecure_mx: written.insecure_mx.unwrap_or(builtin.insecure_mx),
-        tls: written.tls.map_or(builtin.tls, Into::into),
-        mta_sts: written.mta_sts.unwrap_or(builtin.mta_sts),
-        honor_tls_required_no: written
-            .honor_tls_required_no
-            .unwrap_or(builtin.honor_tls_required_no),
+        lines: lines.collect(),
+        dane: value(dane.as_ref()).unwrap_or(builtin.dane),
+        insecure_mx: value(insecure_mx.as_ref()).unwrap_or(builtin.insecure_mx),
+        tls: value(tls.as_ref()).map_or(builtin.tls, Into::into),
+        mta_sts: value(mta_sts.as_ref()).unwrap_or(builtin.mta_sts),
+        honor_tls_required_no: value(honor_tls_required_no.as_ref()).unwrap_or(builtin.honor_tls_required_no),
         route: written.route_keys().compile(logins, notes),
-        fallback: compile_routes::fallback(written.fallback.as_ref(), notes),
+        fallback: compile_routes::fallback(fallback.as_ref(), notes),
     }
+}
+
+fn value<T: Copy>(written: Option<&Spanned<T>>) -> Option<T> {
+    written.map(|written| *written.get_ref())
 }
 
 fn rules(written: &[Spanned<schema::DomainRule>], logins: &Logins<'_>, notes: &mut Notes<'_>) -> Rules {

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::list::NoList;
 use crate::login::LoginError;
-use crate::settings::TlsFloor;
+use crate::settings::{Key, TlsFloor};
 
 /// One such mistake.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -70,7 +70,7 @@ pub(crate) enum Mistake {
     #[error("{0} is about a route; allowed: together with route, in the same table")]
     WithoutRoute(&'static str),
     #[error("{key} is set for the same name by the rule in line {line} already")]
-    Clash { key: &'static str, line: usize },
+    Clash { key: Key, line: usize },
 }
 
 /// The policy is refused as a whole.

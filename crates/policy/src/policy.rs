@@ -12,7 +12,7 @@ use crate::list::DomainList;
 use crate::remote::RemoteList;
 use crate::rules::{Defaults, HostRule, Matching, Rule, Rules};
 use crate::schema::ListKind;
-use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, Limits, ModeSource, TlsFloor};
+use crate::settings::{DaneMode, DestinationPolicy, HostPolicy, Key, Limits, Lines, ModeSource, TlsFloor};
 
 /// A policy in force. It never changes: a reload makes a new one.
 #[derive(Debug, Clone, Default)]
@@ -143,6 +143,7 @@ impl Policy {
             honor_tls_required_no,
             route,
             fallback,
+            lines: _,
         } = self.defaults.clone();
         DestinationPolicy {
             dane: self.supposed.map_or(dane, |supposed| supposed.instead_of(dane)),
@@ -208,6 +209,27 @@ impl Policy {
         }
     }
 
+    /// Where the policy file sets the keys of a destination, but `dane`: see [`Policy::place_of`]. The order is that of
+    /// [`Policy::for_destination`].
+    pub fn lines(&self, next_hop: &NextHop) -> Lines {
+        let mut lines = match next_hop {
+            NextHop::Domain { domain: name, .. } | NextHop::Host { host: name, .. } => {
+                self.rules.matching(name).lines()
+            }
+            NextHop::Address { .. } => Lines::new(),
+        };
+        for (key, line) in &self.defaults.lines {
+            lines.entry(*key).or_insert(*line);
+        }
+        lines.remove(&Key::Dane);
+        lines
+    }
+
+    /// Where the policy file sets the limits of a receiving host.
+    pub fn lines_of_mx_host(&self, mx: &Domain) -> Lines {
+        self.host_rules.matching(mx).lines()
+    }
+
     /// The names that exceptions with `dnssec = "off"` declare unsigned today (RFC 7646).
     pub fn negative_trust_anchors(&self, today: Date) -> impl Iterator<Item = &NegativeTrustAnchor> {
         self.exceptions.anchors(today)
@@ -266,11 +288,10 @@ impl Policy {
         }
     }
 
-    /// Where the decision about a mode is written: file and line, from 1. `None` for what is built in, and for
-    /// `[default]`.
+    /// Where the decision about a mode is written: file and line, from 1. `None` for what is built in.
     pub fn place_of(&self, source: &ModeSource) -> Option<(PathBuf, usize)> {
         match source {
-            ModeSource::Default => None,
+            ModeSource::Default => Some((self.file()?.into(), *self.defaults.lines.get(&Key::Dane)?)),
             ModeSource::Rule { line } => Some((self.file()?.into(), *line)),
             ModeSource::StrictList { source, line }
             | ModeSource::SoftFailList { source, line }

@@ -3,7 +3,7 @@
 use mail::{Domain, NextHop};
 
 use crate::pattern::{Pattern, PatternMap};
-use crate::settings::{DaneMode, InsecureMx, Limits, MtaStsMode, Route, TlsFloor};
+use crate::settings::{DaneMode, InsecureMx, Key, Limits, Lines, MtaStsMode, Route, TlsFloor};
 
 /// What applies unless something else sets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) struct Defaults {
     pub(crate) honor_tls_required_no: bool,
     pub(crate) route: Option<Route>,
     pub(crate) fallback: Option<NextHop>,
+    /// Where the policy file sets them.
+    pub(crate) lines: Lines,
 }
 
 impl Default for Defaults {
@@ -30,6 +32,7 @@ impl Default for Defaults {
             honor_tls_required_no: true,
             route: None,
             fallback: None,
+            lines: Lines::new(),
         }
     }
 }
@@ -61,8 +64,8 @@ pub(crate) struct HostRule {
 pub(crate) trait Keys {
     /// The line on which it begins, from 1.
     fn line(&self) -> usize;
-    /// The names of the keys that it sets.
-    fn set(&self) -> Vec<&'static str>;
+    /// The keys that it sets.
+    fn set(&self) -> Vec<Key>;
 }
 
 impl Keys for Rule {
@@ -70,7 +73,7 @@ impl Keys for Rule {
         self.line
     }
 
-    fn set(&self) -> Vec<&'static str> {
+    fn set(&self) -> Vec<Key> {
         let Self {
             line: _,
             dane,
@@ -83,13 +86,13 @@ impl Keys for Rule {
             limits,
         } = self;
         let own = [
-            ("dane", dane.is_some()),
-            ("insecure_mx", insecure_mx.is_some()),
-            ("tls", tls.is_some()),
-            ("mta_sts", mta_sts.is_some()),
-            ("honor_tls_required_no", honor_tls_required_no.is_some()),
-            ("route", route.is_some()),
-            ("fallback", fallback.is_some()),
+            (Key::Dane, dane.is_some()),
+            (Key::InsecureMx, insecure_mx.is_some()),
+            (Key::Tls, tls.is_some()),
+            (Key::MtaSts, mta_sts.is_some()),
+            (Key::HonorTlsRequiredNo, honor_tls_required_no.is_some()),
+            (Key::Route, route.is_some()),
+            (Key::Fallback, fallback.is_some()),
         ];
         let all = own.into_iter().chain(limits_set(*limits));
         all.filter_map(|(key, is_set)| is_set.then_some(key)).collect()
@@ -101,28 +104,28 @@ impl Keys for HostRule {
         self.line
     }
 
-    fn set(&self) -> Vec<&'static str> {
+    fn set(&self) -> Vec<Key> {
         let Self { line: _, limits } = self;
         let all = limits_set(*limits).into_iter();
         all.filter_map(|(key, is_set)| is_set.then_some(key)).collect()
     }
 }
 
-fn limits_set(limits: Limits) -> [(&'static str, bool); 2] {
+fn limits_set(limits: Limits) -> [(Key, bool); 2] {
     let Limits {
         connections,
         messages_per_minute,
     } = limits;
     [
-        ("connections", connections.is_some()),
-        ("messages_per_minute", messages_per_minute.is_some()),
+        (Key::Connections, connections.is_some()),
+        (Key::MessagesPerMinute, messages_per_minute.is_some()),
     ]
 }
 
 /// Two rules that set the same key differently for the same pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Clash {
-    pub(crate) key: &'static str,
+    pub(crate) key: Key,
     /// Where the other rule begins.
     pub(crate) line: usize,
 }
@@ -201,6 +204,20 @@ impl<R> Matching<'_, R> {
     pub(crate) fn find<T>(&self, key: impl Fn(&R) -> Option<T>) -> Option<T> {
         let all = self.first.iter().chain(&self.more);
         all.copied().find_map(key)
+    }
+
+    /// Where the rules set their keys.
+    pub(crate) fn lines(&self) -> Lines
+    where
+        R: Keys,
+    {
+        let mut lines = Lines::new();
+        for rule in self.first.iter().chain(&self.more) {
+            for key in rule.set() {
+                lines.entry(key).or_insert_with(|| rule.line());
+            }
+        }
+        lines
     }
 
     /// The limits, each key by itself.

@@ -57,15 +57,15 @@ pub struct ExceptionsFile {
 #[serde(deny_unknown_fields)]
 pub struct Defaults {
     /// See [`DaneMode`].
-    pub dane: Option<DaneMode>,
+    pub dane: Option<Spanned<DaneMode>>,
     /// See [`InsecureMx`].
-    pub insecure_mx: Option<InsecureMx>,
+    pub insecure_mx: Option<Spanned<InsecureMx>>,
     /// See [`TlsFloor`].
-    pub tls: Option<DefaultTls>,
+    pub tls: Option<Spanned<DefaultTls>>,
     /// See [`MtaStsMode`].
-    pub mta_sts: Option<MtaStsMode>,
+    pub mta_sts: Option<Spanned<MtaStsMode>>,
     /// Whether messages may waive requirements (RFC 8689).
-    pub honor_tls_required_no: Option<bool>,
+    pub honor_tls_required_no: Option<Spanned<bool>>,
     /// Where the mail goes instead.
     pub route: Option<Spanned<Formed<NextHopForm>>>,
     /// How TLS begins there.

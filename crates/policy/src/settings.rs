@@ -1,5 +1,6 @@
 //! What the policy says about one destination and one receiving host, as input for the decision.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -9,6 +10,57 @@ use mail::NextHop;
 use serde::{Deserialize, Serialize};
 
 use crate::login::Login;
+
+/// A key of `[default]` or of a rule that says something about mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Key {
+    /// [`DestinationPolicy::dane`].
+    Dane,
+    /// [`DestinationPolicy::insecure_mx`].
+    InsecureMx,
+    /// [`DestinationPolicy::tls`].
+    Tls,
+    /// [`DestinationPolicy::mta_sts`].
+    MtaSts,
+    /// [`DestinationPolicy::honor_tls_required_no`].
+    HonorTlsRequiredNo,
+    /// [`DestinationPolicy::route`].
+    Route,
+    /// [`DestinationPolicy::fallback`].
+    Fallback,
+    /// [`Limits::connections`].
+    Connections,
+    /// [`Limits::messages_per_minute`].
+    MessagesPerMinute,
+}
+
+/// The lines of the policy file, from 1, that set the keys which are not built in: where the rule begins, or where the key
+/// stands in `[default]`.
+pub type Lines = BTreeMap<Key, usize>;
+
+impl Key {
+    /// The word used in the policy file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dane => "dane",
+            Self::InsecureMx => "insecure_mx",
+            Self::Tls => "tls",
+            Self::MtaSts => "mta_sts",
+            Self::HonorTlsRequiredNo => "honor_tls_required_no",
+            Self::Route => "route",
+            Self::Fallback => "fallback",
+            Self::Connections => "connections",
+            Self::MessagesPerMinute => "messages_per_minute",
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// How much DANE counts, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

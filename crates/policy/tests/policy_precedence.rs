@@ -14,7 +14,7 @@ use std::path::Path;
 use common::{LISTS, TODAY, compile, compile_from, dane, hop, of, policy};
 use mail::{Domain, Mailbox, NextHop};
 use policy::Policy;
-use policy::settings::{DaneMode, DestinationPolicy, InsecureMx, Limits, ModeSource, RouteTls, TlsFloor};
+use policy::settings::{DaneMode, DestinationPolicy, InsecureMx, Key, Limits, ModeSource, RouteTls, TlsFloor};
 
 #[test]
 fn the_built_in_policy_is_opportunistic() {
@@ -253,6 +253,35 @@ fn a_strict_default_gives_way_to_rules_but_not_to_lists() {
             .any(|w| w.to_string().contains("while the default is strict")),
         "{warnings:?}"
     );
+}
+
+#[test]
+fn each_key_has_its_line_unless_it_is_built_in() {
+    let policy = policy(
+        "[default]\ndane = \"strict\"\ntls = \"encrypt\"\nfallback = \"[backup.example]\"\n\
+         [[domain]]\nmatch = [\".example\"]\ntls = \"verify\"\nmta_sts = \"off\"\nconnections = 2\n\
+         [[domain]]\nmatch = [\"a.example\"]\ntls = \"may\"\n\
+         [[mx]]\nmatch = [\"mx.example\"]\nmessages_per_minute = 5\n",
+    );
+    let lines = |next_hop: &str| -> Vec<(Key, usize)> {
+        policy.lines(&next_hop.parse().unwrap()).into_iter().collect()
+    };
+    let written = |tls, rule: usize| {
+        vec![
+            (Key::Tls, tls),
+            (Key::MtaSts, rule),
+            (Key::Fallback, 4),
+            (Key::Connections, rule),
+        ]
+    };
+    assert_eq!(lines("b.example"), written(5, 5));
+    assert_eq!(lines("a.example"), written(10, 5));
+    assert_eq!(lines("x.test"), [(Key::Tls, 3), (Key::Fallback, 4)]);
+    assert_eq!(lines("[192.0.2.1]"), lines("x.test"));
+    let host = policy.lines_of_mx_host(&"mx.example".parse().unwrap());
+    assert_eq!(host.into_iter().collect::<Vec<_>>(), [(Key::MessagesPerMinute, 13)]);
+    let found = of(&policy, "x.test");
+    assert_eq!(policy.place_of(&found.dane_source).unwrap().1, 2);
 }
 
 #[test]

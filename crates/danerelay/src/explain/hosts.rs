@@ -6,6 +6,7 @@ use delivery::probe::{HostProbe, Probe};
 use delivery::route::{Candidate, RouteHost};
 use mail::Domain;
 use mail::event::trace::TraceStep;
+use policy::Policy;
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::facts::{Addresses, HostFindings, Tlsa};
 use policy::failure::Failure;
@@ -13,6 +14,7 @@ use policy::settings::Limits;
 use serde::{Deserialize, Serialize};
 
 use super::findings::{self, Step};
+use super::places::{Places, places};
 use super::presented::{self, CertificateReport, PublishedRecord};
 use crate::tlsa_records::{self, RecordReport};
 
@@ -33,6 +35,9 @@ pub(crate) struct HostReport {
     pub(crate) source: Option<String>,
     /// The limits for all mail to it, whatever its destination.
     pub(crate) limits: Limits,
+    /// Where these are written.
+    #[serde(default)]
+    pub(crate) limits_places: Places,
     pub(crate) lookups: Vec<Step>,
     pub(crate) tlsa: TlsaReport,
     pub(crate) action: HostAction,
@@ -135,7 +140,11 @@ pub(crate) struct ConnectionReport {
 
 impl HostReport {
     /// `decision` is missing if the destination itself is the problem.
-    pub(super) fn new(host: &RouteHost, decision: Option<&HostDecision>, port: u16) -> Self {
+    pub(super) fn new(
+        host: &RouteHost,
+        decision: Option<&HostDecision>,
+        (rules, port): (&Policy, u16),
+    ) -> Self {
         let (action, requirement, dane, reason) = match decision.map(|decision| &decision.action) {
             None => (HostAction::NotTried, None, None, None),
             Some(Action::Connect { requirement, verdict }) => (
@@ -167,6 +176,10 @@ impl HostReport {
             mode: policy.map(|policy| policy.dane.to_string()),
             source: policy.map(|policy| policy.dane_source.to_string()),
             limits: host.facts.policy.limits,
+            limits_places: host
+                .name()
+                .map(|name| places(rules, rules.lines_of_mx_host(name)))
+                .unwrap_or_default(),
             lookups: findings::host_steps(host, port),
             tlsa: TlsaReport::new(host),
             action,
@@ -179,12 +192,12 @@ impl HostReport {
     }
 
     /// A host with the results of its connections.
-    pub(super) fn probed(probe: &HostProbe<'_>, port: u16) -> Self {
+    pub(super) fn probed(probe: &HostProbe<'_>, rules: &Policy, port: u16) -> Self {
         let Candidate { host, decision } = probe.candidate;
         let tries = probe.tries.iter();
         Self {
             connections: Some(tries.map(|one| ConnectionReport::new(host, one)).collect()),
-            ..Self::new(host, Some(decision), port)
+            ..Self::new(host, Some(decision), (rules, port))
         }
     }
 }

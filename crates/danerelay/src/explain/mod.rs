@@ -8,13 +8,14 @@
 //! 2. [`delivery::route::find`] makes all look-ups and decides, as it does for a message.
 //! 3. With `connect`, [`delivery::probe`] opens a session with each host and closes it again.
 //! 4. [`modes`]: what each mode would do now.
-//! 5. [`report`] says what was found: each look-up ([`findings`]), each host ([`hosts`]), what its servers presented
+//! 5. [`report`] says what was found: where the policy says so ([`places`]), each look-up ([`findings`]), each host ([`hosts`]), what its servers presented
 //!    ([`presented`]), and what can be written into the policy until the destination is fixed ([`remedy`]).
 
 mod findings;
 mod hosts;
 mod investigation;
 mod modes;
+mod places;
 mod presented;
 mod remedy;
 mod report;
@@ -40,8 +41,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use findings::{Step, StepType, host_steps, mx_words};
 pub(crate) use hosts::{AddressStatus, ConnectionReport, HostReport, TlsaStatus, address_status};
 pub(crate) use modes::{ModeReport, Would};
+pub(crate) use places::Places;
 pub(crate) use presented::{CertificateReport, PublishedRecord, certificates, published};
-pub(crate) use report::{Report, Written};
+pub(crate) use report::{PolicyReport, Report, Written};
 pub(crate) use resolver::Whose;
 pub(crate) use sts::StsReport;
 

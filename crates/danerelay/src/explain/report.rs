@@ -1,16 +1,16 @@
 //! The complete answer, for people and for programs.
 
 use mail::{Cause, Domain, LookupStatus, NextHop};
-
 use policy::Policy;
 use policy::failure::{Failure, Finality};
-use policy::settings::{Limits, ModeSource, RouteTls};
+use policy::settings::{Key, Limits, ModeSource, RouteTls};
 use serde::{Deserialize, Serialize};
 
 use super::findings::Step;
 use super::hosts::HostReport;
 use super::investigation::Investigation;
 use super::modes::{ModeReport, Would, obstacle};
+use super::places::{Place, Places, places};
 use super::remedy::{self, Remedy};
 use super::resolver::ResolverReport;
 use super::sts::StsReport;
@@ -72,6 +72,7 @@ pub(crate) struct Written {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum WrittenKind {
+    Default,
     Rule,
     StrictList,
     SoftFailList,
@@ -80,11 +81,11 @@ pub(crate) enum WrittenKind {
 }
 
 impl Written {
-    /// `None` for defaults.
+    /// `None` for what is built in.
     pub(super) fn of(policy: &Policy, source: &ModeSource) -> Option<Self> {
         let (file, line) = policy.place_of(source)?;
         let kind = match source {
-            ModeSource::Default => return None,
+            ModeSource::Default => WrittenKind::Default,
             ModeSource::Rule { .. } => WrittenKind::Rule,
             ModeSource::StrictList { .. } => WrittenKind::StrictList,
             ModeSource::SoftFailList { .. } => WrittenKind::SoftFailList,
@@ -106,12 +107,16 @@ pub(crate) struct PolicyReport {
     pub(crate) tls: String,
     pub(crate) mta_sts: String,
     pub(crate) honor_tls_required_no: bool,
+    /// Where these, the route, the fallback and the limits are written.
+    #[serde(default)]
+    pub(crate) places: Places,
 }
 
 impl Report {
     pub(super) fn new(found: &Investigation<'_>) -> Self {
         let route = found.route;
         let configured = route.policy.route.as_ref();
+        let decided_by = Written::of(found.policy, &route.policy.dane_source);
         let cause = obstacle(route, found.probes.as_deref());
         let blame = cause.as_ref().map(|cause| blame(cause, &found.resolver));
         let remedy = match (&cause, blame) {
@@ -131,8 +136,9 @@ impl Report {
                 tls: route.policy.tls.to_string(),
                 mta_sts: route.policy.mta_sts.to_string(),
                 honor_tls_required_no: route.policy.honor_tls_required_no,
+                places: all_places(found, decided_by.as_ref()),
             },
-            decided_by: Written::of(found.policy, &route.policy.dane_source),
+            decided_by,
             policy_file: found.policy.file().map(str::to_owned),
             route: route.policy.routed().map(NextHop::to_string),
             route_tls: configured.map(|route| route.tls),
@@ -157,6 +163,16 @@ impl Report {
             notes: notes(found, remedy.notes),
         }
     }
+}
+
+/// Where each key is written, `dane` included.
+fn all_places(found: &Investigation<'_>, dane: Option<&Written>) -> Places {
+    let mut places = places(found.policy, found.policy.lines(found.destination));
+    if let Some(Written { file, line, .. }) = dane {
+        let (file, line) = (file.clone(), *line);
+        places.insert(Key::Dane, Place { file, line });
+    }
+    places
 }
 
 /// Who is responsible for the problem.
@@ -197,13 +213,13 @@ fn hosts(found: &Investigation<'_>) -> Vec<HostReport> {
     let route = found.route;
     match &found.probes {
         Some(probes) if !probes.is_empty() => {
-            let reports = probes.iter().map(|one| HostReport::probed(one, route.port));
+            let reports = probes.iter().map(|one| HostReport::probed(one, found.policy, route.port));
             reports.collect()
         }
         Some(_) | None => {
             let hosts = route.decision.hosts();
             hosts
-                .map(|(host, decision)| HostReport::new(host, decision, route.port))
+                .map(|(host, decision)| HostReport::new(host, decision, (found.policy, route.port)))
                 .collect()
         }
     }

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
-use policy::settings::{Limits, RouteTls};
+use policy::settings::{Key, Limits, RouteTls};
 
 use crate::commands::output::printable;
 use crate::explain::{
-    CertificateReport, ConnectionReport, HostReport, ModeReport, PublishedRecord, Report, Step, StepType,
-    StsReport, Would, Written,
+    CertificateReport, ConnectionReport, HostReport, ModeReport, Places, PolicyReport, PublishedRecord,
+    Report, Step, StepType, StsReport, Would, Written,
 };
 use crate::lookup_report::Found;
 
@@ -18,12 +18,8 @@ pub(super) fn write(report: &Report) -> String {
     let mut table = String::new();
     line(&mut table, "destination", &report.destination);
     line(&mut table, "resolver", &report.resolver.to_string());
-    let policy = &report.policy;
     let file = report.policy_file.as_deref().unwrap_or("the built-in policy");
-    let rules = format!(
-        "dane {} ({}); insecure_mx {}; tls {}; from {file}",
-        policy.dane, policy.source, policy.insecure_mx, policy.tls
-    );
+    let rules = format!("{}; from {file}", keys(&report.policy));
     line(&mut table, "policy", &rules);
     if let Some(Written {
         file, line: number, ..
@@ -63,6 +59,43 @@ pub(super) fn write(report: &Report) -> String {
     table
 }
 
+/// What the policy says, and where. Of the keys that are seldom set, only those that are.
+fn keys(policy: &PolicyReport) -> String {
+    let PolicyReport {
+        dane,
+        source,
+        insecure_mx,
+        tls,
+        mta_sts,
+        honor_tls_required_no,
+        places,
+    } = policy;
+    let mut words = format!("dane {dane} ({source})");
+    for (key, value, is_shown) in [
+        (Key::InsecureMx, insecure_mx.as_str(), true),
+        (Key::Tls, tls.as_str(), true),
+        (Key::MtaSts, mta_sts.as_str(), false),
+        (
+            Key::HonorTlsRequiredNo,
+            if *honor_tls_required_no { "true" } else { "false" },
+            false,
+        ),
+    ] {
+        if is_shown || places.contains_key(&key) {
+            let _ = write!(words, "; {key} {value}{}", place(places, key));
+        }
+    }
+    words
+}
+
+/// ` (policy.toml, line 14)`, or nothing for what is built in.
+fn place(places: &Places, key: Key) -> String {
+    let place = places.get(&key);
+    place
+        .map(|place| format!(" ({}, line {})", place.file, place.line))
+        .unwrap_or_default()
+}
+
 /// The domain's MTA-STS policy.
 fn policy_of(sts: &StsReport) -> String {
     let mut words = format!("{} {}", sts.domain, sts.status.as_str());
@@ -83,6 +116,7 @@ fn policy_of(sts: &StsReport) -> String {
 
 /// The next hops that the policy names instead of the destination's own hosts, and its limits.
 fn write_ways(table: &mut String, report: &Report) {
+    let places = &report.policy.places;
     if let Some(route) = &report.route {
         let begun = match report.route_tls {
             Some(RouteTls::Implicit) => "; TLS begins with the first octet",
@@ -92,22 +126,27 @@ fn write_ways(table: &mut String, report: &Report) {
         let login = login
             .map(|file| format!("; login from {file}"))
             .unwrap_or_default();
-        line(table, "route", &format!("{route}{begun}{login}"));
+        let place = place(places, Key::Route);
+        line(table, "route", &format!("{route}{begun}{login}{place}"));
     }
     if let Some(fallback) = &report.fallback {
+        let place = place(places, Key::Fallback);
         line(
             table,
             "fallback",
-            &format!("{fallback}, if every host is out of reach"),
+            &format!("{fallback}, if every host is out of reach{place}"),
         );
     }
-    write_limits(table, report.limits);
+    write_limits(table, report.limits, places);
 }
 
-fn write_limits(table: &mut String, limits: Limits) {
-    let connections = limits.connections.map(|most| format!("{most} connections"));
+fn write_limits(table: &mut String, limits: Limits, places: &Places) {
+    let connections = limits.connections;
+    let connections =
+        connections.map(|most| format!("{most} connections{}", place(places, Key::Connections)));
     let messages = limits.messages_per_minute;
-    let messages = messages.map(|most| format!("{most} messages a minute"));
+    let messages =
+        messages.map(|most| format!("{most} messages a minute{}", place(places, Key::MessagesPerMinute)));
     let words: Vec<String> = connections.into_iter().chain(messages).collect();
     if !words.is_empty() {
         line(table, "limits", &words.join("; "));
@@ -192,7 +231,7 @@ fn write_host(table: &mut String, host: &HostReport, port: u16) {
         let words = format!("{} (delivery.address_family)", listed(&host.other_family));
         line(table, "not used", &words);
     }
-    write_limits(table, host.limits);
+    write_limits(table, host.limits, &host.limits_places);
     write_tlsa(table, host);
     line(table, "must", &demand(host));
     for connection in host.connections.iter().flatten() {

@@ -14,7 +14,7 @@ fn the_status_of_every_step_and_the_use_of_every_record() {
     assert_eq!(found["destination"], "usable.test");
     assert_eq!(
         found["policy"],
-        json!({"dane": "opportunistic", "source": "default", "insecure_mx": "dane", "tls": "may", "mta_sts": "enforce", "honor_tls_required_no": true})
+        json!({"dane": "opportunistic", "source": "default", "insecure_mx": "dane", "tls": "may", "mta_sts": "enforce", "honor_tls_required_no": true, "places": {}})
     );
     let mx = &found["mx"];
     assert_eq!(

@@ -36,14 +36,30 @@ fn routes_fallbacks_logins_and_limits_are_shown() {
             &json!({ "connections": 2, "messages_per_minute": null })
         )
     );
+    let policy = stage.path("policy.toml").display().to_string();
+    let line = |line: u32| json!({ "file": policy, "line": line });
+    assert_eq!(
+        found["policy"]["places"],
+        json!({
+            "tls": line(6), "route": line(2), "fallback": line(5),
+            "connections": line(7), "messages_per_minute": line(7),
+        })
+    );
+    assert_eq!(
+        found["hosts"][0]["limits_places"],
+        json!({ "connections": line(11) })
+    );
     // There are no TLSA records for that port: a certificate then.
     assert_eq!(found["hosts"][0]["requirement"], "pkix");
     let text = stage.run(&["explain", "busy.test"]).stdout;
     for line in [
-        format!("route        [mx.usable.test]:465; TLS begins with the first octet; login from {login}\n"),
-        "fallback     none.test, if every host is out of reach\n".to_owned(),
-        "limits       3 connections; 60 messages a minute\n".to_owned(),
-        "limits       2 connections\n".to_owned(),
+        format!("policy       dane opportunistic (default); insecure_mx dane; tls verify ({policy}, line 6); from"),
+        format!("TLS begins with the first octet; login from {login} ({policy}, line 2)\n"),
+        format!("fallback     none.test, if every host is out of reach ({policy}, line 5)\n"),
+        format!(
+            "limits       3 connections ({policy}, line 7); 60 messages a minute ({policy}, line 7)\n"
+        ),
+        format!("limits       2 connections ({policy}, line 11)\n"),
     ] {
         assert!(text.contains(&line), "{line:?} is not in\n{text}");
     }
