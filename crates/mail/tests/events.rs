@@ -24,7 +24,7 @@ use mail::event::settings::{
     WaitsForRestart, Warning,
 };
 use mail::event::spool::Spool;
-use mail::event::store::{Failed, Gone, Store};
+use mail::event::store::{Failed, Gone, LedgerBound, Store};
 use mail::event::tlsrpt::{NotCollected, ReportEnd, TlsReport, TlsReports};
 use mail::event::trace::{StepKind, TraceStep};
 use mail::record::Level;
@@ -335,6 +335,9 @@ fn store(all: &mut Vec<Event>) {
         failed(Failed::Tidy),
         failed(Failed::Write),
         Store::Writable,
+        Store::LedgerFull(LedgerBound::Whole),
+        Store::LedgerFull(LedgerBound::Day),
+        Store::LedgerHasRoom,
     ];
     all.extend(events.map(Event::Store));
 }

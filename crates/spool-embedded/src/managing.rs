@@ -8,7 +8,7 @@ use mail::sighting::Ending;
 use mail::{Domain, QueueId, Sighting, TlsTally};
 use spool::{
     Accepted, Acted, Action, Content, Declared, IncidentNumber, Incidents, Inspect, KeepIncidents,
-    KeepTlsTallies, KnownIncident, Ledger, Manage, QueuedMessage, Report, Selected, SpoolError, Step,
+    KeepTlsTallies, KnownIncident, Ledger, LedgerRoom, Manage, QueuedMessage, Report, Selected, SpoolError, Step,
     Summary, Tally, TlsDay, TlsDomain, TlsTallies, Told, Unreadable, Way,
 };
 
@@ -108,6 +108,11 @@ impl Manage for EmbeddedSpool {
 }
 
 impl Ledger for EmbeddedSpool {
+    async fn room(&self, day: Date) -> Result<LedgerRoom, SpoolError> {
+        let readers = &self.opened.readers;
+        readers.read(move |connection| reading::room(connection, day)).await
+    }
+
     async fn totals(
         &self,
         days: RangeInclusive<Date>,

@@ -14,7 +14,7 @@ use rustix::fs::Access;
 use spool::blocking::blocking;
 use spool::leases::LeaseTable;
 use spool::{
-    Content, Declared, Incidents, Inspect, KnownIncident, Ledger, QueuedMessage, SpoolError, Summary, Tally,
+    Content, Declared, Incidents, Inspect, KnownIncident, Ledger, LedgerRoom, QueuedMessage, SpoolError, Summary, Tally,
     TlsDay, TlsDomain, TlsTallies, Unreadable,
 };
 
@@ -27,6 +27,8 @@ use crate::telling::Teller;
 
 /// The first version whose ledger is read; the next start of a daemon brings older ones up to it.
 const WITH_LEDGER: i32 = 4;
+/// The first version that counts what is in it.
+const WITH_ROOM: i32 = 10;
 
 /// Cache of the connection, in octets.
 const CACHE_BYTES: u32 = 2 << 20;
@@ -126,6 +128,14 @@ impl Inspect for ReadOnlySpool {
 }
 
 impl Ledger for ReadOnlySpool {
+    async fn room(&self, day: Date) -> Result<LedgerRoom, SpoolError> {
+        self.read(move |connection| {
+            schema::check_has(connection, WITH_ROOM)?;
+            reading::room(connection, day)
+        })
+        .await
+    }
+
     async fn totals(
         &self,
         days: RangeInclusive<Date>,

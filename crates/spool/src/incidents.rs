@@ -36,6 +36,8 @@ pub struct KnownIncident {
     pub domains: Vec<Domain>,
     /// Whether it also stands for others below the same registrable domain that found no room: how many is not known.
     pub stands_for_more: bool,
+    /// Whether it concerns more domains than those: how many is not known.
+    pub has_more_domains: bool,
     /// What waits because of it.
     pub waiting: Waiting,
     /// What the log has said of it.

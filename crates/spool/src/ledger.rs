@@ -22,6 +22,26 @@ pub struct Tally {
     pub last: Timestamp,
 }
 
+/// How much room a ledger has for further outcomes by domain and host. Without room they are counted without both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerRoom {
+    /// Different outcomes by domain and host that are kept.
+    pub outcomes: u64,
+    /// The most of them.
+    pub most: u64,
+    /// Those that were new on the day that was asked about.
+    pub new: u64,
+    /// The most that may be new on one day.
+    pub most_new: u64,
+}
+
+impl LedgerRoom {
+    /// Whether there is none for a domain that was never seen.
+    pub const fn is_full(&self) -> bool {
+        self.outcomes >= self.most || self.new >= self.most_new
+    }
+}
+
 /// A ledger that can be read. [`crate::Spool::settle`] writes it.
 ///
 /// Figures by domain and host are kept for as long as the administrator says, totals for ten years.
@@ -36,6 +56,9 @@ pub trait Ledger: Send + Sync + 'static {
         days: RangeInclusive<Date>,
         visit: impl FnMut(Date, Tally) -> ControlFlow<()> + Send + 'static,
     ) -> impl Future<Output = Result<u64, SpoolError>> + Send;
+
+    /// How much room there is on this day (UTC).
+    fn room(&self, day: Date) -> impl Future<Output = Result<LedgerRoom, SpoolError>> + Send;
 
     /// Shows the sums over all of these days by domain and host, likewise: one tally for each key, those of one domain after
     /// one another, and among these those of one host.

@@ -47,7 +47,7 @@ pub use incidents::{
     Before, IncidentNumber, Incidents, KeepIncidents, KnownIncident, Noticed, Step, Told, Waiting, Way,
 };
 pub use incoming::Incoming;
-pub use ledger::{Ledger, Tally};
+pub use ledger::{Ledger, LedgerRoom, Tally};
 pub use listing::{
     Ages, Declared, DeclaredRecipient, DestinationCount, QueuedMessage, QueuedRecipient, Reason, ReasonCount,
     RecipientState, StateCounts, Summary, Unreadable, in_milliseconds,

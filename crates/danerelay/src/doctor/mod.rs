@@ -46,6 +46,7 @@ pub(crate) async fn examine(patient: &Patient<'_>) -> Result<Vec<Finding>, Wirin
     findings.extend(names::examine(patient, &sources, works).await);
     findings.push(clock::examine(patient, &port.seen, works).await);
     findings.extend(spool::examine(patient.loaded));
+    findings.extend(spool::ledger(patient.loaded).await);
     findings.push(limits::examine(patient.loaded));
     Ok(findings)
 }

@@ -5,13 +5,17 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rustix::fs::{StatFs, statfs, statvfs};
 use settings_file::Size;
+use spool::{Ledger as _, LedgerRoom};
 use tokio::time::Instant;
 
 use super::finding::{Finding, Level, Subject};
 use crate::access::words;
 use crate::config::Loaded;
+use crate::wiring;
 
 /// How long a sync should take at most: with more, less than ten messages a second can be taken by one client.
 const SLOW: Duration = Duration::from_millis(100);
@@ -46,6 +50,35 @@ pub(super) fn examine(loaded: &Loaded) -> Vec<Finding> {
         Err(error) => unknown(spool, &format!("syncing was not tried: {}", words(&error))),
     });
     findings
+}
+
+/// Whether reports can name new domains. A spool that is not there, or cannot be read, is not looked at.
+pub(super) async fn ledger(loaded: &Loaded) -> Option<Finding> {
+    let spool = wiring::store::open_to_look(&loaded.config).ok()?;
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    of_room(spool.room(today).await.ok()?)
+}
+
+fn of_room(room: LedgerRoom) -> Option<Finding> {
+    let LedgerRoom {
+        outcomes,
+        most,
+        new,
+        most_new,
+    } = room;
+    let full = if outcomes >= most {
+        format!("the ledger has {outcomes} outcomes by domain and host, the most that it keeps")
+    } else if new >= most_new {
+        format!("{new} outcomes by domain and host are new in the ledger today, the most of one day")
+    } else {
+        return None;
+    };
+    Some(Finding::new(
+        Subject::Spool,
+        Level::Warn,
+        format!("{full}: deliveries to new domains are counted without them"),
+        "reports do not name these domains: a shorter `report.keep` makes room",
+    ))
 }
 
 /// The spool, or where it would be made.
@@ -177,4 +210,31 @@ fn unknown(spool: &Path, reason: &str) -> Finding {
         format!("{}: {reason}", spool.display()),
         "run this as the user that serves: sudo -u danerelay danerelay doctor",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_ledger_is_told_with_its_bound() {
+        let room = |outcomes, new| LedgerRoom {
+            outcomes,
+            most: 4_000_000,
+            new,
+            most_new: 1_000_000,
+        };
+        assert!(of_room(room(3_999_999, 999_999)).is_none());
+        for (room, words) in [
+            (room(4_000_000, 0), "the ledger has 4000000 outcomes"),
+            (room(2_000_000, 1_000_000), "1000000 outcomes by domain and host are new"),
+        ] {
+            assert!(room.is_full());
+            let found = of_room(room).map(|finding| (finding.result, finding.found));
+            assert!(
+                matches!(&found, Some((Level::Warn, text)) if text.contains(words)),
+                "{found:?}"
+            );
+        }
+    }
 }

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use policy::{ListedException, Policy};
 use report::incidents::Incident;
-use spool::{DiskSpace, Summary};
+use spool::{DiskSpace, LedgerRoom, Summary};
 
 use super::lately::Extremes;
 use crate::wiring::standing::PolicyTrouble;
@@ -25,6 +25,8 @@ pub(super) struct Census {
     pub(super) queue: Counted<Summary>,
     /// The incidents that go on, those that return mail first at the top, or why they cannot be told.
     pub(super) incidents: Counted<Vec<Incident>>,
+    /// The room in the ledger, or why it is not known.
+    pub(super) ledger: Counted<LedgerRoom>,
     /// The destinations; `None` if the scheduler does not answer.
     pub(super) standings: Option<Standings>,
     /// The busiest and the slowest of the last hour.

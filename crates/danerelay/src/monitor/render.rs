@@ -21,7 +21,7 @@ pub(super) fn metrics<S: Store>(monitor: &Monitor<S>, now: Timestamp) -> String 
     queue(&mut to, &census, (sources.metrics.started, now));
     incidents(&mut to, &census);
     dns(&mut to, sources);
-    spool(&mut to, sources, &monitor.vitals.load());
+    spool(&mut to, sources, (&census, &monitor.vitals.load()));
     connections(&mut to, sources, &census);
     policy(&mut to, &census);
     to.into_text()
@@ -181,7 +181,7 @@ fn dns<S>(to: &mut Exposition, sources: &Sources<S>) {
     .is(u8::from(is_fine));
 }
 
-fn spool<S: Store>(to: &mut Exposition, sources: &Sources<S>, vitals: &Vitals) {
+fn spool<S: Store>(to: &mut Exposition, sources: &Sources<S>, (census, vitals): (&Census, &Vitals)) {
     to.histogram(
         "spool_commit_seconds",
         "How long it takes to put a message on disk: clients wait for it. Healthy: below 0.05. Alarm: the 95th percentile is above 1; the disk is slow or failing.",
@@ -192,6 +192,17 @@ fn spool<S: Store>(to: &mut Exposition, sources: &Sources<S>, vitals: &Vitals) {
         "Whether new mail is accepted. Healthy: 1. Alarm: 0; clients are told to try again later, because the disk is full or broken or limits.queue_messages is reached.",
     )
     .is(u8::from(vitals.refuses.is_none()));
+    let room = census.ledger.found();
+    to.gauge(
+        "ledger_outcomes",
+        "Different outcomes by domain and host in the ledger, from which reports are made. Healthy: below 4,000,000, and about the same from month to month. Alarm: it nears that; a shorter report.keep makes room.",
+    )
+    .only_if_any(room.map(|room| room.outcomes));
+    to.gauge(
+        "ledger_full",
+        "Whether the ledger takes no new domains, at all or today: their deliveries are counted without domain and host. Healthy: 0. Alarm: 1; event=spool in the log says which bound is reached, and a shorter report.keep makes room.",
+    )
+    .only_if_any(room.map(|room| u8::from(room.is_full())));
     let disk = vitals.disk;
     to.gauge(
         "spool_free_bytes",

@@ -144,6 +144,8 @@ impl<S: Store> Monitor<S> {
         let queue = sources.spool.summary(ROWS, now).await;
         let incidents = sources.board.incidents(now).await;
         let incidents = incidents.map(|all| open(all.into_iter().map(|one| one.incident).collect()));
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let ledger = sources.spool.room(today).await;
         let standings = timeout(ANSWER, sources.scheduler.look(ROWS)).await;
         let lately = &sources.metrics.lately;
         lately.count();
@@ -157,6 +159,7 @@ impl<S: Store> Monitor<S> {
             },
             queue: queue.into(),
             incidents: incidents.into(),
+            ledger: ledger.into(),
             standings: standings.ok().flatten(),
             extremes: lately.extremes(ROWS),
             exceptions: Exceptions::of(&sources.policy.load(), Zoned::now().date()),

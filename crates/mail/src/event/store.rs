@@ -36,6 +36,19 @@ pub enum Store {
     Swept(u64),
     /// It can be written to again.
     Writable,
+    /// The ledger has no room for further domains.
+    LedgerFull(LedgerBound),
+    /// It has room again.
+    LedgerHasRoom,
+}
+
+/// Which bound of the ledger is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LedgerBound {
+    /// The most outcomes that it keeps.
+    Whole,
+    /// The most that may be new on one day.
+    Day,
 }
 
 /// How a thread ended.
@@ -141,6 +154,15 @@ impl Store {
             Self::CaretakerGone(Gone::Panicked) => "the spool's caretaker has panicked",
             Self::Swept(_) => "removed contents that belong to no message",
             Self::Writable => "the spool can be written to again",
+            Self::LedgerFull(LedgerBound::Whole) => {
+                "the ledger is full: deliveries to domains that are new to it are counted without domain and host, and \
+                 reports do not name them; a shorter report.keep makes room"
+            }
+            Self::LedgerFull(LedgerBound::Day) => {
+                "as many domains are new today as the ledger takes on one day: deliveries to others are counted without \
+                 domain and host, and reports do not name them"
+            }
+            Self::LedgerHasRoom => "the ledger has room for new domains again",
         }
     }
 }
@@ -155,8 +177,9 @@ impl Record for Store {
             | Self::LogCarriedOver
             | Self::DurableUnclear
             | Self::CaretakerGone(_)
-            | Self::Writable => Level::Warning,
-            Self::Swept(_) => Level::Info,
+            | Self::Writable
+            | Self::LedgerFull(_) => Level::Warning,
+            Self::Swept(_) | Self::LedgerHasRoom => Level::Info,
         }
     }
 
@@ -186,7 +209,9 @@ impl Record for Store {
             | Self::LogCarriedOver
             | Self::DurableUnclear
             | Self::CaretakerGone(_)
-            | Self::Writable => {}
+            | Self::Writable
+            | Self::LedgerFull(_)
+            | Self::LedgerHasRoom => {}
         }
     }
 }

@@ -9,14 +9,25 @@ use spool::{IncidentNumber, Step, Told, Way};
 
 use super::room::{self, before};
 
-/// The most hosts with a port whose evidence is kept, and the most pairs of an incident and a domain: those written last.
-const PROOFS: i64 = 32_768;
+/// The most hosts with a port whose evidence is kept: those that have proven themselves last.
+pub(crate) const PROOFS: i64 = 32_768;
+/// The most of them below one registrable domain: whoever has it can invent them.
+pub(crate) const PROOFS_BELOW: i64 = PROOFS / 4;
+/// How many more there may be before the oldest are removed: counting them takes time.
+pub(crate) const PROOFS_BEYOND: i64 = 64;
+/// The most pairs of an incident and a domain: those written last.
 const DOMAINS: i64 = 100_000;
+/// The most of them of incidents below one registrable domain, and of those that are ours.
+pub(crate) const DOMAINS_BELOW: i64 = DOMAINS / 8;
+/// The column `collects`: it stands for other hosts or domains too; it concerns more domains than are kept.
+pub(super) const FOR_OTHERS: i64 = 1;
+pub(super) const MORE_DOMAINS: i64 = 2;
 /// What fails again within this time is the same incident.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 const OPEN: &str = "SELECT id FROM incident WHERE kind = ?1 AND name = ?2 AND trouble = ?3 AND ended IS NULL";
-const SEEN: &str = "UPDATE incident SET last = max(last, ?2), evidence = ?3 WHERE id = ?1";
+// Not the later one of two times: the clock may have been ahead.
+const SEEN: &str = "UPDATE incident SET last = ?2, evidence = ?3 WHERE id = ?1";
 // People who were told that it is over are told anew: 3 becomes 0.
 const REOPEN: &str = "UPDATE incident SET ended = NULL, ending = NULL, reopened = reopened + 1, last = ?4, evidence = ?5, \
     told = CASE WHEN told_ended THEN NULL ELSE told END, told_half = told_half AND NOT told_ended, told_ended = 0, \
@@ -26,7 +37,13 @@ const REOPEN: &str = "UPDATE incident SET ended = NULL, ending = NULL, reopened 
 const INSERT: &str = "INSERT INTO incident \
     (kind, name, trouble, first, last, evidence, before, before_since, before_until, holder) \
     VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9) RETURNING id";
-const INSERT_DOMAIN: &str = "INSERT OR IGNORE INTO incident_domain (incident, domain) VALUES (?1, ?2)";
+const HAS_DOMAIN: &str = "SELECT EXISTS (SELECT 1 FROM incident_domain WHERE incident = ?1 AND domain = ?2)";
+pub(crate) const DOMAINS_OF: &str = "SELECT count(*) FROM (SELECT 1 FROM incident_domain \
+    WHERE incident IN (SELECT id FROM incident WHERE holder = ?1) LIMIT ?2)";
+pub(crate) const DOMAINS_OF_OURS: &str = "SELECT count(*) FROM (SELECT 1 FROM incident_domain \
+    WHERE incident IN (SELECT id FROM incident WHERE kind IN (2, 3)) LIMIT ?1)";
+const INSERT_DOMAIN: &str = "INSERT INTO incident_domain (incident, domain) VALUES (?1, ?2)";
+const LAST_DOMAIN: &str = "SELECT max(rowid) FROM incident_domain";
 const TRIM_DOMAINS: &str =
     "DELETE FROM incident_domain WHERE rowid <= (SELECT max(rowid) FROM incident_domain) - ?1";
 const WORKS: &str = "UPDATE incident SET ended = ?4, ending = ?5 WHERE kind = ?1 AND name = ?2 AND trouble = ?3 AND ended IS NULL";
@@ -35,11 +52,14 @@ const TOLD: &str = "UPDATE incident SET told = ?2, told_half = ?3, told_ended = 
 const MAILED: &str = "UPDATE incident SET mailed = ?2 WHERE id = ?1";
 const COMMANDED: &str = "UPDATE incident SET commanded = ?2 WHERE id = ?1";
 const POSTED: &str = "UPDATE incident SET posted = ?2 WHERE id = ?1";
-const COLLECTS: &str = "UPDATE incident SET collects = 1 WHERE id = ?1 AND NOT collects";
+const COLLECTS: &str = "UPDATE incident SET collects = collects | ?2 WHERE id = ?1 AND NOT collects & ?2";
 const PROOF: &str = "SELECT evidence, since, until FROM proof WHERE host = ?1 AND port = ?2";
 const WRITE_PROOF: &str =
-    "INSERT OR REPLACE INTO proof (host, port, evidence, since, until) VALUES (?1, ?2, ?3, ?4, ?5)";
-const TRIM_PROOFS: &str = "DELETE FROM proof WHERE rowid <= (SELECT max(rowid) FROM proof) - ?1";
+    "INSERT OR REPLACE INTO proof (host, port, evidence, since, until, holder) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+pub(crate) const TRIM_PROOFS_BELOW: &str = "DELETE FROM proof WHERE holder = ?1 AND rowid <= \
+    (SELECT rowid FROM proof WHERE holder = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2)";
+const COUNT_PROOFS: &str = "SELECT count(*) FROM proof";
+const TRIM_PROOFS: &str = "DELETE FROM proof WHERE rowid IN (SELECT rowid FROM proof ORDER BY rowid LIMIT ?1)";
 
 /// A change apart from settlements.
 #[derive(Debug)]
@@ -152,7 +172,7 @@ fn fails(connection: &Connection, failing: &Failing, now: Timestamp) -> rusqlite
                 Some(id) => id,
                 None => match number(connection, &failing.spot)? {
                     Some(id) => {
-                        connection.prepare_cached(COLLECTS)?.execute([id])?;
+                        connection.prepare_cached(COLLECTS)?.execute([id, FOR_OTHERS])?;
                         id
                     }
                     None => return Ok(()),
@@ -160,13 +180,50 @@ fn fails(connection: &Connection, failing: &Failing, now: Timestamp) -> rusqlite
             },
         },
     };
-    if let Some(domain) = &failing.domain {
-        let columns = params![id, domain.as_str()];
-        if connection.prepare_cached(INSERT_DOMAIN)?.execute(columns)? > 0 {
-            connection.prepare_cached(TRIM_DOMAINS)?.execute([DOMAINS])?;
-        }
+    match &failing.domain {
+        Some(domain) => concern(connection, id, &failing.spot.place, domain),
+        None => Ok(()),
     }
+}
+
+/// An incident concerns a domain. Beyond the share of those who can make this place fail it only stands for more.
+fn concern(connection: &Connection, id: i64, place: &Place, domain: &Domain) -> rusqlite::Result<()> {
+    let columns = params![id, domain.as_str()];
+    let is_known = connection
+        .prepare_cached(HAS_DOMAIN)?
+        .query_row(columns, |row| row.get(0))?;
+    if is_known {
+        return Ok(());
+    }
+    if !is_within_share(connection, place)? {
+        connection
+            .prepare_cached(COLLECTS)?
+            .execute([id, MORE_DOMAINS])?;
+        return Ok(());
+    }
+    connection.prepare_cached(INSERT_DOMAIN)?.execute(columns)?;
+    connection.prepare_cached(TRIM_DOMAINS)?.execute([DOMAINS])?;
     Ok(())
+}
+
+/// Whether one more pair is within the share of those who can make this place fail.
+fn is_within_share(connection: &Connection, place: &Place) -> rusqlite::Result<bool> {
+    // There never were so many of all together: counting them takes time.
+    let last: Option<i64> = connection
+        .prepare_cached(LAST_DOMAIN)?
+        .query_row([], |row| row.get(0))?;
+    if last.is_none_or(|last| last < DOMAINS_BELOW) {
+        return Ok(true);
+    }
+    let count: i64 = match spool::registrable::holder(place) {
+        Some(holder) => connection
+            .prepare_cached(DOMAINS_OF)?
+            .query_row(params![holder.as_str(), DOMAINS_BELOW], |row| row.get(0))?,
+        None => connection
+            .prepare_cached(DOMAINS_OF_OURS)?
+            .query_row([DOMAINS_BELOW], |row| row.get(0))?,
+    };
+    Ok(count < DOMAINS_BELOW)
 }
 
 fn reopen(
@@ -250,9 +307,36 @@ fn prove(connection: &Connection, proven: &Proven) -> rusqlite::Result<()> {
         Some((seen, since, _)) if is_the_same(&seen, &proven.evidence) => since,
         Some(_) | None => at,
     };
-    let columns = params![host.as_str(), port, written(&proven.evidence)?, since, at];
+    let holder = spool::registrable::part(host);
+    let columns = params![
+        host.as_str(),
+        port,
+        written(&proven.evidence)?,
+        since,
+        at,
+        holder
+    ];
     connection.prepare_cached(WRITE_PROOF)?.execute(columns)?;
-    connection.prepare_cached(TRIM_PROOFS)?.execute([PROOFS])?;
+    let row = connection.last_insert_rowid();
+    if row % PROOFS_BEYOND == 0 {
+        trim_proofs(connection, holder)?;
+    }
+    Ok(())
+}
+
+/// Removes those that have not proven themselves for the longest time, of this holder and of all.
+fn trim_proofs(connection: &Connection, holder: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(TRIM_PROOFS_BELOW)?
+        .execute(params![holder, PROOFS_BELOW])?;
+    let count: i64 = connection
+        .prepare_cached(COUNT_PROOFS)?
+        .query_row([], |row| row.get(0))?;
+    if count > PROOFS {
+        connection
+            .prepare_cached(TRIM_PROOFS)?
+            .execute([count - PROOFS])?;
+    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use mail::sighting::{Evidence, FailingSpot, Place, Spot, Trouble};
 use rusqlite::{Connection, Row};
 use spool::{Before, IncidentNumber, KnownIncident, Noticed, Told, Waiting};
 
-use super::incidents::{ending, place, step};
+use super::incidents::{FOR_OTHERS, MORE_DOMAINS, ending, place, step};
 use super::schema;
 use crate::error::Result;
 
@@ -105,7 +105,8 @@ fn incident(row: &Row<'_>) -> Option<KnownIncident> {
         ended: time(10).zip(number(11).and_then(ending)),
         reopened: number(15)?.cast_unsigned(),
         domains: Vec::new(),
-        stands_for_more: number(19)? != 0,
+        stands_for_more: number(19)? & FOR_OTHERS != 0,
+        has_more_domains: number(19)? & MORE_DOMAINS != 0,
         waiting: Waiting::default(),
         told: Told {
             open: time(12),

@@ -11,11 +11,11 @@ use crate::error::Result;
 pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
-pub(crate) const KNOWN_VERSION: i32 = 11;
+pub(crate) const KNOWN_VERSION: i32 = 12;
 /// Each entry migrates from the version given by its index to the next one.
-pub(crate) const MIGRATIONS: [&str; 11] = [
+pub(crate) const MIGRATIONS: [&str; 12] = [
     VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9,
-    VERSION_10, VERSION_11,
+    VERSION_10, VERSION_11, VERSION_12,
 ];
 
 // Ids are the 16 octets of a queue id, times are milliseconds since 1970 in UTC.
@@ -235,7 +235,7 @@ const VERSION_8: &str = "
 
 // `incident.told`, `told_half` and `told_ended` are what the log has said; `mailed`, `commanded` and `posted` what people have been
 // told by mail, by the command and by the webhook: 0 nothing, 1 that it has begun, 2 that half of the time has passed, 3 that it
-// is over. `collects`: 1 if it stands for others too.
+// is over. `collects`: 1 if it stands for others too, 2 if it concerns more domains than are kept, 3 if both.
 const VERSION_9: &str = "
     ALTER TABLE incident ADD COLUMN mailed INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE incident ADD COLUMN commanded INTEGER NOT NULL DEFAULT 0;
@@ -289,6 +289,14 @@ const VERSION_11: &str = "
     INSERT INTO proof SELECT host, evidence ->> 'port', evidence, since, until FROM proof_of_host
         WHERE evidence ->> 'port' IS NOT NULL ORDER BY rowid;
     DROP TABLE proof_of_host;
+";
+
+// `proof.holder`: the registrable part of its name. For those of version 11 the name itself stands for it until the host proves
+// itself again, within a day.
+const VERSION_12: &str = "
+    ALTER TABLE proof ADD COLUMN holder TEXT;
+    UPDATE proof SET holder = host;
+    CREATE INDEX proof_holder ON proof (holder);
 ";
 
 /// Refuses databases of other programs, and of newer versions.

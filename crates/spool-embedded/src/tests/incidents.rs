@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan};
-use mail::sighting::{Ending, Evidence, Failing, Place, Spot, Trouble};
+use mail::sighting::{Ending, Evidence, Failing, Place, Proven, Spot, Trouble};
 use mail::{Domain, Sighting, Status};
 use rusqlite::Connection;
 use spool::contract::{commit, message, now, settlement, take};
@@ -17,6 +17,10 @@ use spool::{
 use super::open;
 use crate::EmbeddedSpool;
 use crate::sql::connections::DATABASE;
+use crate::sql::incidents::{
+    DOMAINS_BELOW, DOMAINS_OF, DOMAINS_OF_OURS, PROOFS, PROOFS_BELOW, PROOFS_BEYOND,
+    TRIM_PROOFS_BELOW,
+};
 use crate::sql::room::{self, INCIDENTS, SHARE};
 use crate::sql::schema::{APPLICATION_ID, MIGRATIONS};
 
@@ -31,7 +35,10 @@ fn fails(spot: Spot, at: Timestamp) -> Sighting {
     Sighting::Fails(Box::new(Failing {
         spot,
         domain: Some(Domain::parse("b.example").unwrap()),
-        evidence: Evidence::of_words(at, "no matching TLSA records"),
+        evidence: Evidence {
+            port: Some(25),
+            ..Evidence::of_words(at, "no matching TLSA records")
+        },
         worked: None,
     }))
 }
@@ -180,6 +187,62 @@ async fn what_holds_up_mail_and_what_is_ours_stays_when_there_is_no_room() {
     assert_eq!(left, 0);
 }
 
+/// So many hosts of this registrable domain have proven themselves.
+async fn many_prove(spool: &EmbeddedSpool, domain: &str, count: i64) {
+    let proven = (0..count).map(|number| {
+        Sighting::Proven(Box::new(Proven {
+            host: Domain::parse(&format!("mx{number}.{domain}")).unwrap(),
+            evidence: Evidence {
+                port: Some(25),
+                ..Evidence::of_words(now(), "verified")
+            },
+        }))
+    });
+    spool.note(proven.collect(), now()).await.unwrap();
+}
+
+/// A mailing to one domain with any number of hosts does not take from others what is known of theirs.
+#[tokio::test]
+async fn hosts_of_one_registrable_domain_do_not_push_out_the_evidence_of_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    many_prove(&spool, "small.example", 1).await;
+    many_prove(&spool, "hostile.example", PROOFS + 200).await;
+    spool.note(vec![fails(spot("mx0.small.example"), now())], now()).await.unwrap();
+    let all = spool.incidents().await.unwrap();
+    assert!(all.first().unwrap().before.is_some());
+    spool.close().await.unwrap();
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    let left: i64 = connection
+        .query_row("SELECT count(*) FROM proof", [], |row| row.get(0))
+        .unwrap();
+    assert!((PROOFS_BELOW + 1..=PROOFS_BELOW + PROOFS_BEYOND).contains(&left), "{left}");
+}
+
+/// Nor what is known of the domains of their incidents.
+#[tokio::test]
+async fn domains_beyond_the_share_are_counted_as_at_least() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let fails_for = |host: &str, domain: &str| {
+        Sighting::Fails(Box::new(Failing {
+            spot: spot(host),
+            domain: Some(Domain::parse(domain).unwrap()),
+            evidence: Evidence::of_words(now(), "no matching TLSA records"),
+            worked: None,
+        }))
+    };
+    let most = usize::try_from(DOMAINS_BELOW).unwrap();
+    let many = (0..=most).map(|number| fails_for("mx.hostile.example", &format!("d{number}.example")));
+    spool.note(many.collect(), now()).await.unwrap();
+    let other = fails_for("mx.other.example", "c.example");
+    spool.note(vec![other.clone(), other], now()).await.unwrap();
+    let all = spool.incidents().await.unwrap();
+    let domains: Vec<_> = all.iter().map(|one| (one.domains.len(), one.has_more_domains)).collect();
+    assert_eq!(domains, [(most, true), (1, false)]);
+    spool.close().await.unwrap();
+}
+
 /// What has no record of its own counts all the same.
 #[tokio::test]
 async fn mail_beyond_the_share_waits_for_another_incident_of_the_same_domain() {
@@ -222,14 +285,22 @@ async fn room_is_found_by_indexes() {
         (room::HELD, "incident_holder"),
         (room::OWN_ENDED, "incident_holder"),
         (room::ENDED, "incident_ended"),
+        (DOMAINS_OF, "incident_domain"),
+        (DOMAINS_OF_OURS, "incident_domain"),
+        (TRIM_PROOFS_BELOW, "proof_holder"),
     ] {
         let mut explained = connection
             .prepare(&format!("EXPLAIN QUERY PLAN {statement}"))
             .unwrap();
         // Parameters that are not bound are NULL.
         let mut rows = explained.raw_query();
-        let plan: String = rows.next().unwrap().unwrap().get(3).unwrap();
-        assert!(plan.contains(index), "{statement}: {plan}");
+        let mut plan = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            plan.push(row.get::<_, String>(3).unwrap());
+        }
+        assert!(plan.iter().any(|step| step.contains(index)), "{statement}: {plan:?}");
+        let scans = |table: &str| plan.iter().any(|step| step.starts_with(&format!("SCAN {table}")));
+        assert!(!scans("incident") && !scans("proof"), "{statement}: {plan:?}");
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
-use mail::{DomainPart, LedgerEntry, Status};
+use mail::event::store::{LedgerBound, Store};
+use mail::{DomainPart, Event, EventLog, LedgerEntry, Status};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::ffi::ErrorCode;
@@ -25,6 +26,24 @@ use crate::writer::job::{Job, TidyJob};
 use crate::{EmbeddedSpool, Options, ReadOnlySpool};
 
 const FIRST: Date = date(2026, 3, 1);
+
+/// What the ledger has told the log.
+#[derive(Default)]
+struct Kept(Mutex<Vec<Store>>);
+
+impl EventLog for Kept {
+    fn write(&self, event: &Event) {
+        if let Event::Store(event @ (Store::LedgerFull(_) | Store::LedgerHasRoom)) = event {
+            self.0.lock().push(event.clone());
+        }
+    }
+}
+
+impl Kept {
+    fn take(&self) -> Vec<Store> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
 
 /// Counts an outcome so many days after the first, for a recipient at this domain.
 async fn count(spool: &EmbeddedSpool, days: i64, domain: &str) {
@@ -180,7 +199,13 @@ fn set_counters(path: &Path, columns: &str) {
 async fn what_finds_no_room_is_counted_without_domain_and_host() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
-    let spool = open(path).await.unwrap();
+    let log = Arc::new(Kept::default());
+    let options = Options {
+        spool_free: 0,
+        ..Options::default()
+    };
+    let events = Arc::<Kept>::clone(&log);
+    let spool = EmbeddedSpool::open(path, options, events).await.unwrap();
     count(&spool, 0, "a.example").await;
     let day = day_number(FIRST);
     set_counters(
@@ -193,17 +218,24 @@ async fn what_finds_no_room_is_counted_without_domain_and_host() {
     let mut expected = vec![" 2", "a.example 2", "b.example 1"];
     assert_eq!(sums(&spool).await, expected);
     assert_eq!(totals(&spool).await, ["0  5"]);
+    assert_eq!(log.take(), [Store::LedgerFull(LedgerBound::Day)]);
+    assert!(spool.room(FIRST).await.unwrap().is_full());
+    assert!(!spool.room(FIRST + 1.day()).await.unwrap().is_full());
     // The next day has room again, as long as there is any; what is removed makes some.
     count(&spool, 1, "c.example").await;
+    assert_eq!(log.take(), [Store::LedgerHasRoom]);
     expected.push("c.example 1");
     assert_eq!(sums(&spool).await, expected);
     set_counters(path, &format!("ledger_keys = {KEYS}"));
     count(&spool, 2, "d.example").await;
     expected[0] = " 3";
     assert_eq!(sums(&spool).await, expected);
+    assert_eq!(log.take(), [Store::LedgerFull(LedgerBound::Whole)]);
+    assert!(spool.room(FIRST + 2.days()).await.unwrap().is_full());
     prune(&spool, 11, 10).await;
     count(&spool, 11, "d.example").await;
     assert_eq!(sums(&spool).await, [" 1", "c.example 1", "d.example 1"]);
+    assert_eq!(log.take(), [Store::LedgerHasRoom]);
     spool.close().await.unwrap();
 }
 

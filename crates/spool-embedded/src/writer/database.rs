@@ -88,6 +88,9 @@ impl Database {
         self.next_body = next_body;
         self.counters = counters;
         self.shared.count(counters);
+        if let Some(news) = self.keys.news() {
+            self.shared.teller.tell(news);
+        }
         Ok(gone)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use mail::event::store::{LedgerBound, Store};
 use mail::{Domain, DomainPart, LedgerEntry, LedgerKey};
 use rusqlite::{Connection, OptionalExtension, params};
 use spool::registrable;
@@ -47,6 +48,28 @@ pub(crate) struct Keys {
     /// The domains that keep totals of their own, with those below them.
     apart: Arc<[Domain]>,
     known: HashMap<LedgerKey, Known>,
+    /// On which day there was no room, as the log was told last.
+    full: Option<i64>,
+    /// What the log is to be told.
+    news: Option<Store>,
+}
+
+/// The key of an outcome by its domain and host.
+enum Details {
+    /// It was there.
+    Known(i64),
+    /// It is new.
+    Added(i64),
+    /// It is new, and there is no room for it.
+    NoRoom(Bound),
+}
+
+/// Which bound is reached.
+enum Bound {
+    /// One of the whole ledger.
+    Ledger(LedgerBound),
+    /// The share of one domain, or of the names below one.
+    Share,
 }
 
 /// The numbers of a key and of the total that it is a part of.
@@ -76,8 +99,31 @@ struct Sum {
 impl Keys {
     /// With totals of their own for these domains and all below them.
     pub(crate) fn new(apart: Arc<[Domain]>) -> Self {
-        let known = HashMap::new();
-        Self { apart, known }
+        Self {
+            apart,
+            ..Self::default()
+        }
+    }
+
+    /// What the log is to be told now, if anything.
+    pub(crate) fn news(&mut self) -> Option<Store> {
+        self.news.take()
+    }
+
+    /// There was no room on this day. That is told once a day at most.
+    fn note_full(&mut self, bound: LedgerBound, day: i64) {
+        if self.full.is_none() {
+            self.news = Some(Store::LedgerFull(bound));
+        }
+        self.full = Some(day);
+    }
+
+    /// There was room on this day. On the same day it may have been made by what was just removed.
+    fn note_room(&mut self, day: i64) {
+        if self.full.is_some_and(|full| full < day) {
+            self.full = None;
+            self.news = Some(Store::LedgerHasRoom);
+        }
     }
 
     /// After a group was not written, or keys were removed: what is remembered may not be there.
@@ -91,9 +137,18 @@ impl Keys {
             return Ok(*known);
         }
         let id = match find_details(connection, key, day)? {
-            Some(id) => id,
-            // The same outcomes of all others together.
-            None => find_or_add(connection, (ALL_DOMAINS, NO_HOST), key, day)?,
+            Details::Known(id) => id,
+            Details::Added(id) => {
+                self.note_room(day);
+                id
+            }
+            Details::NoRoom(bound) => {
+                if let Bound::Ledger(bound) = bound {
+                    self.note_full(bound, day);
+                }
+                // The same outcomes of all others together.
+                find_or_add(connection, (ALL_DOMAINS, NO_HOST), key, day)?
+            }
         };
         // Not the domain itself: strangers choose what is below one that is kept apart, and totals are kept for long.
         let total_domain = match self.apart(key.domain.as_ref()).cloned() {
@@ -191,8 +246,8 @@ fn name(connection: &Connection, text: &str) -> rusqlite::Result<i64> {
     Ok(connection.last_insert_rowid())
 }
 
-/// The number of a key by its domain and host, used on this day; `None` if it is new and there is no room for it.
-fn find_details(connection: &Connection, key: &LedgerKey, day: i64) -> rusqlite::Result<Option<i64>> {
+/// The number of a key by its domain and host, used on this day.
+fn find_details(connection: &Connection, key: &LedgerKey, day: i64) -> rusqlite::Result<Details> {
     let domain = key.domain.as_ref().map(ToString::to_string);
     let host = key.host.as_ref().map(Domain::as_str);
     let number = |text: Option<&str>, without: i64| match text {
@@ -203,11 +258,11 @@ fn find_details(connection: &Connection, key: &LedgerKey, day: i64) -> rusqlite:
     if let (Some(domain), Some(host)) = known
         && let Some(id) = find_key(connection, (domain, host), key, day)?
     {
-        return Ok(Some(id));
+        return Ok(Details::Known(id));
     }
     let holder = key.domain.as_ref().and_then(holder);
-    if !has_room(connection, (known.0, holder), day)? {
-        return Ok(None);
+    if let Some(bound) = full(connection, (known.0, holder), day)? {
+        return Ok(Details::NoRoom(bound));
     }
     if let Some(holder) = holder {
         connection.prepare_cached(ADD_BELOW)?.execute([holder])?;
@@ -217,7 +272,7 @@ fn find_details(connection: &Connection, key: &LedgerKey, day: i64) -> rusqlite:
         None => name(connection, text.unwrap_or_default()),
     };
     let names = (number(known.0, domain.as_deref())?, number(known.1, host)?);
-    add_key(connection, names, key, day).map(Some)
+    add_key(connection, names, key, day).map(Details::Added)
 }
 
 /// The registrable domain that a name is below, if it is.
@@ -228,15 +283,27 @@ pub(super) fn holder(domain: &DomainPart) -> Option<&str> {
     }
 }
 
-/// Whether another key may be added on this day: of this domain if it is known, below this registrable domain.
-fn has_room(
+/// How many keys there are, and how many of them were added on this day.
+pub(super) fn added(connection: &Connection, day: i64) -> rusqlite::Result<[i64; 2]> {
+    connection
+        .prepare_cached(ADDED)?
+        .query_row([day], |row| Ok([row.get(0)?, row.get(1)?]))
+}
+
+/// Why no other key may be added on this day, if so: of this domain if it is known, below this registrable domain.
+fn full(
     connection: &Connection,
     (domain, holder): (Option<i64>, Option<&str>),
     day: i64,
-) -> rusqlite::Result<bool> {
-    let [all, of_day]: [i64; 2] = connection
-        .prepare_cached(ADDED)?
-        .query_row([day], |row| Ok([row.get(0)?, row.get(1)?]))?;
+) -> rusqlite::Result<Option<Bound>> {
+    let [all, of_day] = added(connection, day)?;
+    if all >= KEYS {
+        return Ok(Some(Bound::Ledger(LedgerBound::Whole)));
+    }
+    // Further outcomes of a domain that is known do not count against a day.
+    if domain.is_none() && of_day >= KEYS_A_DAY {
+        return Ok(Some(Bound::Ledger(LedgerBound::Day)));
+    }
     let of_domain = match domain {
         Some(domain) => connection
             .prepare_cached(OF_DOMAIN)?
@@ -248,11 +315,8 @@ fn has_room(
         Some(holder) => statement.query_row([holder], |row| row.get(0)).optional()?,
         None => None,
     };
-    // Further outcomes of a domain that is known do not count against a day.
-    Ok(all < KEYS
-        && (domain.is_some() || of_day < KEYS_A_DAY)
-        && of_domain < KEYS_OF_A_DOMAIN
-        && below.is_none_or(|below: i64| below < KEYS_BELOW))
+    let has_room = of_domain < KEYS_OF_A_DOMAIN && below.is_none_or(|below: i64| below < KEYS_BELOW);
+    Ok((!has_room).then_some(Bound::Share))
 }
 
 /// The number of a key with these names, used on this day; there are few of this kind.

@@ -8,9 +8,10 @@ use std::thread;
 use jiff::civil::Date;
 use mail::DomainPart;
 use rusqlite::Connection;
-use spool::Tally;
+use spool::{LedgerRoom, Tally};
 
 use super::columns::{ALL_DOMAINS, key};
+use super::counting;
 use super::names::Names;
 use super::sums::{Sum, Sums};
 use super::{SECONDS_A_DAY, date, day_number};
@@ -22,6 +23,17 @@ const TOTALS: &str = "SELECT t.day, t.count, t.octets, t.last, d.name, k.domain,
 // All columns are in the index of this order.
 const KEYS: &str = "SELECT id, domain, host, family, status, security, dane, cause FROM ledger_key \
     ORDER BY domain, host, family, status, security, dane, cause";
+
+/// See [`spool::Ledger::room`].
+pub(crate) fn room(connection: &Connection, day: Date) -> Result<LedgerRoom> {
+    let [outcomes, new] = counting::added(connection, day_number(day))?;
+    Ok(LedgerRoom {
+        outcomes: u64::try_from(outcomes).unwrap_or(0),
+        most: counting::KEYS.unsigned_abs(),
+        new: u64::try_from(new).unwrap_or(0),
+        most_new: counting::KEYS_A_DAY.unsigned_abs(),
+    })
+}
 
 /// See [`spool::Ledger::totals`].
 pub(crate) fn totals(
