@@ -17,7 +17,7 @@
 //! * [`outcome`]: [`Outcome`]: how one attempt ended for one recipient; [`reason`]: [`Reason`]: in words, a server's or ours.
 //! * [`histogram`]: [`Histogram`]: times, counted for metrics.
 //! * [`notice`]: [`Notice`]: what the sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted; [`sighting`]:
-//!   [`Sighting`]: what incidents are made of; [`tls_results`]: [`TlsSession`]: what TLS reports count.
+//!   [`Sighting`]: what incidents are made of; [`incident`]: what they may be; [`tls_results`]: [`TlsSession`]: what TLS reports count.
 //! * [`event`]: what is written to the log, [`record`]: what each event is made of, and [`source`]: who can cause it.
 //!   [`alarm`]: which reports of lasting trouble are logged. [`render`]: an event as a line of text or JSON, safe against
 //!   forged fields and lines, of bounded length. [`printable`]: foreign text made safe for a terminal.
@@ -38,6 +38,7 @@ pub mod envelope;
 pub mod event;
 pub mod histogram;
 pub mod ids;
+pub mod incident;
 pub mod ledger;
 pub mod lookup;
 pub mod next_hop;

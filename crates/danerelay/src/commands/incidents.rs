@@ -19,7 +19,7 @@ use crate::admin::protocol::{Line, Nothing, Refusal, RefusalKind, Request};
 use crate::config::{self, Config};
 use crate::exit::Verdict;
 use crate::failure::Failure;
-use crate::wiring::settings;
+use crate::wiring::{settings, standing};
 
 /// Which incidents to show.
 #[derive(Debug, Args)]
@@ -135,14 +135,11 @@ fn list(found: &[Incident], arguments: &IncidentsArguments, config: &Config) -> 
 
 /// What the daily test has found to work again: a line, or nothing.
 fn not_needed(config: &Config) -> String {
-    let healed = client::standing(config).map_or(0, |trouble| trouble.tests.healed.len());
-    match healed {
-        0 => String::new(),
-        1 => "\n1 exception is not needed any more: `danerelay danefail list` names it\n".to_owned(),
-        many => {
-            format!("\n{many} exceptions are not needed any more: `danerelay danefail list` names them\n")
-        }
-    }
+    let healed = client::standing(config).map_or_else(|_| Vec::new(), |trouble| trouble.tests.healed);
+    let words = standing::not_needed(healed.iter());
+    words.map_or_else(String::new, |words| {
+        format!("\n{words}: see `danerelay danefail list`\n")
+    })
 }
 
 fn row(incident: &Incident) -> String {

@@ -99,6 +99,7 @@ fn policy() -> PolicyTrouble {
                 name: "mx.example".parse().unwrap(),
                 meaning: policy::Meaning::Dane(policy::settings::DaneMode::Off),
                 until: None,
+                exception_reason: None,
                 source: "policy.toml".to_owned(),
                 place: "policy.toml:20".to_owned(),
                 since: time("2026-11-28T04:00:00Z"),

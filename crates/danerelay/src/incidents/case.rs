@@ -55,7 +55,7 @@ impl Case {
     pub(super) fn due(&self, now: Timestamp) -> Option<(Option<News>, Told)> {
         match self {
             Self::Recorded(composed) => news::due(composed, now),
-            Self::Own(said) => news::of_own(&said.incident, said.told, now),
+            Self::Own(said) => news::of_own(&said.incident, said.told(), now),
         }
     }
 
@@ -63,7 +63,7 @@ impl Case {
     pub(super) fn notice(&self, way: Way, now: Timestamp) -> Option<(Option<News>, Step)> {
         match self {
             Self::Recorded(composed) => news::notice(composed, way, now),
-            Self::Own(said) => news::notice_of_own(&said.incident, (said.noticed.on(way), said.told), now),
+            Self::Own(said) => news::notice_of_own(&said.incident, (said.noticed.on(way), said.told()), now),
         }
     }
 }

@@ -75,7 +75,14 @@ impl Lines {
     fn has_room(&mut self, holder: Option<Domain>, now: Timestamp) -> bool {
         let is_ours = holder.is_none();
         let bucket = self.holders.entry(holder).or_default();
-        bucket.take(HOLDER, now) && (is_ours || self.all.take(ALL, now))
+        let is_left = bucket.is_left(HOLDER, now) && (is_ours || self.all.is_left(ALL, now));
+        if is_left {
+            bucket.take(HOLDER, now);
+            if !is_ours {
+                self.all.take(ALL, now);
+            }
+        }
+        is_left
     }
 }
 
@@ -99,15 +106,15 @@ fn event(item: &Item<'_>) -> Event {
             News::Half => IncidentState::Half,
             News::Closed => IncidentState::Closed(incident.ending),
         },
-        kind: incident.kind.as_str(),
+        kind: incident.kind,
         name: incident.name.clone(),
-        cause: incident.cause.as_str(),
+        cause: incident.cause,
         since: incident.first_seen,
         domains: incident.domains,
         messages: incident.messages,
         oldest: incident.oldest,
         first_return: incident.first_return,
-        likely: incident.finding.likely.as_str(),
+        likely: incident.finding.likely,
         reason,
     }))
 }

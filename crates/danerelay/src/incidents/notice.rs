@@ -10,7 +10,7 @@ use report::incidents::{Incident, page};
 use serde::Serialize;
 
 use crate::own_mail::Letter;
-use crate::wiring::standing::Healed;
+use crate::wiring::standing::{self, Healed};
 
 /// The most incidents that are told in full at a time.
 const IN_FULL: usize = 20;
@@ -171,11 +171,7 @@ impl Notice<'_> {
     }
 
     fn not_needed(&self) -> String {
-        let (are, number) = match self.healed.len() {
-            1 => ("is", 1),
-            number => ("are", number as u64),
-        };
-        format!("{} {are} not needed any more", count(number, "exception"))
+        standing::not_needed(self.healed.iter().map(|one| one.healed)).unwrap_or_default()
     }
 
     fn text(&self, now: Timestamp) -> String {

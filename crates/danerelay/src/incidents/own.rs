@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 use mail::sighting::Ending;
+use report::incidents::news::{self, OwnTold};
 use report::incidents::{Cause, Incident, OwnTrouble, Status};
 use serde::{Deserialize, Serialize};
 use spool::{Noticed, Step, Told, Way};
@@ -44,6 +45,9 @@ pub(super) struct Said {
     pub(super) incident: Incident,
     pub(super) told: Told,
     pub(super) noticed: Noticed,
+    /// Whether it was over, and has come back within an hour: it is over only after an hour without it.
+    #[serde(default)]
+    has_come_back: bool,
     /// Whether it was seen since the start.
     #[serde(skip)]
     is_seen: bool,
@@ -63,12 +67,12 @@ impl Own {
 
     /// These are wrong now, and nothing else.
     pub(super) fn stand(&mut self, standing: Vec<Incident>, now: Timestamp) {
-        let looked = now.duration_since(*self.began.get_or_insert(now));
+        let looked = now.duration_since(self.began(now));
         let mut before = std::mem::take(&mut self.kept.incidents);
         for incident in standing {
             let id = incident.id.clone();
             let said = match before.remove(&id) {
-                Some(said) => said.still(incident),
+                Some(said) => said.still(incident, now),
                 None => Said::nothing(incident),
             };
             self.kept.incidents.insert(id, said);
@@ -81,10 +85,16 @@ impl Own {
                 said.incident.ended = Some(now);
                 said.incident.ending = Some(ending);
             }
-            if !said.is_told() {
+            if !said.is_told() || said.may_come_back(now) {
                 self.kept.incidents.insert(id, said);
             }
         }
+    }
+
+    /// When the incidents were first looked at since the start; now, if the clock has gone back since.
+    pub(super) fn began(&mut self, now: Timestamp) -> Timestamp {
+        let began = self.began.filter(|began| *began <= now);
+        *self.began.insert(began.unwrap_or(now))
     }
 
     /// All of them; those that may not have shown themselves yet are left out.
@@ -139,22 +149,42 @@ impl Said {
             incident,
             told: Told::default(),
             noticed: Noticed::default(),
+            has_come_back: false,
             is_seen: true,
         }
     }
 
     /// The same, as it stands now. What the log has said to be over has begun anew.
-    fn still(self, incident: Incident) -> Self {
+    fn still(self, mut incident: Incident, now: Timestamp) -> Self {
         let told = if self.told.ended {
             Told::default()
         } else {
             self.told
         };
+        let comes_back = self.may_come_back(now);
+        if comes_back || self.incident.is_open() {
+            incident.first_seen = incident.first_seen.min(self.incident.first_seen);
+        }
         Self {
             incident,
             told,
+            has_come_back: self.has_come_back || comes_back,
             is_seen: true,
             ..self
+        }
+    }
+
+    /// Whether it has ended, and would be the same if it came now.
+    fn may_come_back(&self, now: Timestamp) -> bool {
+        let ended = self.incident.ended;
+        ended.is_some_and(|ended| news::has_come_back_by(ended, now))
+    }
+
+    /// What is known of it.
+    pub(super) fn told(&self) -> OwnTold {
+        OwnTold {
+            told: self.told,
+            has_come_back: self.has_come_back,
         }
     }
 

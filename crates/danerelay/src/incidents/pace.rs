@@ -26,15 +26,24 @@ impl Pace {
 impl Bucket {
     /// Takes one, if there is one left.
     pub(super) fn take(&mut self, pace: Pace, now: Timestamp) -> bool {
-        let ahead = |full: Timestamp| full.duration_since(now);
-        // It is never further ahead, unless the clock has gone back.
-        let known = self.0.filter(|full| ahead(*full) <= pace.each * pace.at_once);
-        let full = known.map_or(now, |full| full.max(now));
-        let is_left = ahead(full) <= pace.each * (pace.at_once - 1);
+        let is_left = self.is_left(pace, now);
         if is_left {
-            self.0 = full.checked_add(pace.each).ok();
+            self.0 = self.full(pace, now).checked_add(pace.each).ok();
         }
         is_left
+    }
+
+    /// Whether there is one left.
+    pub(super) fn is_left(&self, pace: Pace, now: Timestamp) -> bool {
+        self.full(pace, now).duration_since(now) <= pace.each * (pace.at_once - 1)
+    }
+
+    /// When it has all of them, from now on.
+    fn full(&self, pace: Pace, now: Timestamp) -> Timestamp {
+        // It is never further ahead, unless the clock has gone back.
+        let is_possible = |full: &Timestamp| full.duration_since(now) <= pace.each * pace.at_once;
+        let known = self.0.filter(is_possible);
+        known.map_or(now, |full| full.max(now))
     }
 
     /// Whether it has all of them.

@@ -81,6 +81,7 @@ struct Scene<S> {
     /// Our own mail.
     mailed: Arc<Mutex<Vec<Accepted>>>,
     web: WebServer,
+    settings: Arc<ArcSwap<Incidents>>,
     config: Config,
     ca: Ca,
     directory: TempDir,
@@ -141,8 +142,10 @@ async fn scene() -> Scene<impl Store> {
     let (own, standing, log) = (OwnSide::default(), Standing::default(), Arc::default());
     let mailed: Arc<Mutex<Vec<Accepted>>> = Arc::default();
     let parts = (&spool, &own, &standing, &log);
-    let watch = watch(parts, &mailed, (&web, &directory), web_client(&config, &ca));
+    let settings = Arc::new(ArcSwap::from_pointee(ways(&web, &directory)));
+    let watch = watch(parts, &mailed, (&settings, &directory), web_client(&config, &ca));
     Scene {
+        settings,
         watch,
         spool,
         own,
@@ -157,20 +160,24 @@ async fn scene() -> Scene<impl Store> {
     }
 }
 
+/// A mailbox, a command that appends to a file, and a web server.
+fn ways(web: &WebServer, directory: &TempDir) -> Incidents {
+    let hook = format!("https://hooks.test:{}/hook", web.address().port());
+    let script = format!("cat >> {}", directory.path().join("heard").display());
+    Incidents {
+        mail: Optional(Some("postmaster@ops.example".parse().unwrap())),
+        command: ["/bin/sh", "-c", &script].map(str::to_owned).to_vec(),
+        webhook: Optional(Some(hook.parse().unwrap())),
+    }
+}
+
 /// A relay's watch, as it is after its start.
 fn watch<S: Store>(
     (spool, own, standing, log): (&Arc<S>, &OwnSide, &Standing, &Arc<Kept>),
     mailed: &Arc<Mutex<Vec<Accepted>>>,
-    (web, directory): (&WebServer, &TempDir),
+    (settings, directory): (&Arc<ArcSwap<Incidents>>, &TempDir),
     client: Web,
 ) -> Watch<S> {
-    let hook = format!("https://hooks.test:{}/hook", web.address().port());
-    let script = format!("cat >> {}", directory.path().join("heard").display());
-    let settings = Incidents {
-        mail: Optional(Some("postmaster@ops.example".parse().unwrap())),
-        command: ["/bin/sh", "-c", &script].map(str::to_owned).to_vec(),
-        webhook: Optional(Some(hook.parse().unwrap())),
-    };
     let noted = Arc::clone(mailed);
     let post = Arc::new(Post {
         spool: Arc::clone(spool),
@@ -178,7 +185,7 @@ fn watch<S: Store>(
         relay: "relay.test".to_owned(),
     });
     let events = || -> Arc<dyn EventLog> { Arc::<Kept>::clone(log) };
-    let settings = Arc::new(ArcSwap::from_pointee(settings));
+    let settings = Arc::clone(settings);
     let courier = Courier::new(settings, client, post, events()).pausing([SHORT; 3]);
     let board = Board::new(Arc::clone(spool), own, MAX_AGE);
     let file = directory.path().join("notices");
@@ -228,7 +235,7 @@ impl<S: Store> Scene<S> {
         self.own = OwnSide::default();
         let parts = (&self.spool, &self.own, &self.standing, &self.log);
         let client = web_client(&self.config, &self.ca);
-        self.watch = watch(parts, &self.mailed, (&self.web, &self.directory), client);
+        self.watch = watch(parts, &self.mailed, (&self.settings, &self.directory), client);
     }
 
     /// When and how the first record ended.
@@ -535,6 +542,59 @@ async fn a_resolver_that_failed_before_the_start_is_not_mended_by_the_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_way_that_is_set_anew_is_told_what_is_open() {
+    let mut scene = scene().await;
+    let all = ways(&scene.web, &scene.directory);
+    scene.settings.store(Arc::new(Incidents {
+        mail: Optional(None),
+        ..all.clone()
+    }));
+    scene.fail_at(at("mx.over.example")).await;
+    scene.fail().await;
+    scene.look(now()).await;
+    scene.works(at("mx.over.example").place, now() + 1.minutes()).await;
+    scene.look(now() + 2.minutes()).await;
+    assert!(scene.mailed.lock().is_empty());
+    scene.settings.store(Arc::new(all));
+    for minutes in 3..6 {
+        scene.look(now() + minutes.minutes()).await;
+    }
+    let subjects: Vec<String> = scene.mails().await.into_iter().map(|(subject, _)| subject).collect();
+    assert_eq!(subjects, ["[relay.test] incident opened: mx.b.example"]);
+}
+
+/// What comes and goes is told when it begins, when it seems to be over, when it is back, and once more at the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_ours_and_comes_and_goes_is_over_after_an_hour_without_it() {
+    let mut scene = scene().await;
+    let full = Event::Spool(event::spool::Spool::Full {
+        client: [192, 0, 2, 1].into(),
+        error: "no room".to_owned(),
+    });
+    let accepting = Event::Spool(event::spool::Spool::Accepting {
+        refused: 1,
+        lasted: Duration::ZERO,
+    });
+    for minutes in 0..20 {
+        let event = if minutes % 2 == 0 { &full } else { &accepting };
+        scene.own.note(event);
+        scene.look(now() + (5 * minutes).minutes()).await;
+    }
+    let told = |scene: &Scene<_>| (scene.log.lines("opened"), scene.log.lines("closed"));
+    assert_eq!(told(&scene), (2, 1));
+    assert_eq!(scene.mailed.lock().len(), 3);
+    scene.look(now() + 154.minutes()).await;
+    assert_eq!(told(&scene), (2, 1));
+    scene.look(now() + 156.minutes()).await;
+    assert_eq!(told(&scene), (2, 2));
+    assert_eq!(scene.mailed.lock().len(), 4);
+    // Much later it is another one.
+    scene.own.note(&full);
+    scene.look(now() + 400.minutes()).await;
+    assert_eq!(told(&scene), (3, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_spool_is_not_over_because_nobody_has_sent_anything() {
     let mut scene = scene().await;
     scene.own.note(&Event::Spool(event::spool::Spool::Full {
@@ -559,6 +619,7 @@ async fn what_is_well_again_is_told_once_when_the_daily_test_is_complete() {
         name: name.parse().unwrap(),
         meaning: Meaning::Dane(DaneMode::Off),
         until: None,
+        exception_reason: None,
         source: "fail.list".to_owned(),
         place: "fail.list:7".to_owned(),
         since,
@@ -581,7 +642,7 @@ async fn what_is_well_again_is_told_once_when_the_daily_test_is_complete() {
     let [(subject, text)] = &mails[..] else {
         panic!("{mails:?}")
     };
-    assert_eq!(subject, "[relay.test] 2 exceptions are not needed any more");
+    assert_eq!(subject, "[relay.test] 2 entries of danefail lists are not needed any more");
     assert!(
         text.contains("domain a.example  fail.list:7  DANE is verified\r\n"),
         "{text}"
@@ -604,5 +665,5 @@ async fn what_is_well_again_is_told_once_when_the_daily_test_is_complete() {
     scene.standing.tested(tests);
     scene.look(now() + 49.hours()).await;
     let (subject, _) = scene.mails().await.remove(1);
-    assert_eq!(subject, "[relay.test] 1 exception is not needed any more");
+    assert_eq!(subject, "[relay.test] 1 entry of danefail lists is not needed any more");
 }

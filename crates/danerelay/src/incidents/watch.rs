@@ -172,7 +172,9 @@ impl<S: Spool + KeepIncidents> Watch<S> {
             self.complain(&error);
             self.board.ours(now)
         });
-        let mut ended: Vec<_> = composed.iter().flat_map(|one| forgotten(one, now)).collect();
+        let began = self.own.began(now);
+        let forgotten = composed.iter().flat_map(|one| forgotten(one, (began, now)));
+        let mut ended: Vec<_> = forgotten.collect();
         let (mut cases, mut ours) = (Vec::new(), Vec::new());
         for one in composed {
             if self.is_tested(&one.incident, now) {
@@ -227,8 +229,9 @@ impl<S: Spool + KeepIncidents> Watch<S> {
         let is_ours = items.iter().any(|item| item.incident.is_ours());
         let is_news = !items.is_empty() || !healed.is_empty();
         if !is_news || !self.courier.is_wanted(way) {
-            // Nobody is to be told of it.
-            silent.steps.append(&mut content.steps);
+            // Nobody is to be told of it. What is still open when this way is set is told then.
+            let ended = content.steps.into_iter().filter(|(_, step)| *step == Step::Closed);
+            silent.steps.extend(ended);
             silent.healed = content.healed;
         } else if self.turn(way).take(is_ours, now) {
             let (items, healed, relay) = (&items[..], &healed[..], self.courier.relay());
@@ -312,9 +315,19 @@ fn not_needed(tests: &Tests, since: Option<Timestamp>) -> Vec<NotNeeded<'_>> {
 }
 
 /// The records of an incident that was not seen for long and for which nothing waits.
-fn forgotten(composed: &Composed, now: Timestamp) -> Vec<(IncidentNumber, Ending)> {
+fn forgotten(
+    composed: &Composed,
+    (began, now): (Timestamp, Timestamp),
+) -> Vec<(IncidentNumber, Ending)> {
     let incident = &composed.incident;
-    if incident.messages > 0 || now.duration_since(incident.last_seen) < FORGOTTEN {
+    // What was seen at a time that is still to come was seen before the clock went back: when, nobody knows, but not since we
+    // look.
+    let last_seen = if incident.last_seen > now {
+        began
+    } else {
+        incident.last_seen
+    };
+    if incident.messages > 0 || now.duration_since(last_seen) < FORGOTTEN {
         return Vec::new();
     }
     let open = composed.records.iter().filter(|record| record.ended.is_none());

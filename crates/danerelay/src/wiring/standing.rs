@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use mail::count;
 use parking_lot::Mutex;
 use policy::pattern::Pattern;
 use policy::{ExceptedKind, Meaning};
@@ -88,6 +89,9 @@ pub(crate) struct Healed {
     /// The last day of an exception: with another one it is another exception. Entries of lists have none.
     #[serde(default)]
     pub(crate) until: Option<Date>,
+    /// Its reason, likewise.
+    #[serde(default)]
+    pub(crate) exception_reason: Option<String>,
     /// The file or list.
     pub(crate) source: String,
     /// The same with the line at which it was when it was tested.
@@ -96,6 +100,25 @@ pub(crate) struct Healed {
     pub(crate) since: Timestamp,
     /// What was found last.
     pub(crate) reason: String,
+}
+
+/// `2 exceptions and 40 entries of danefail lists are not needed any more`; nothing if there are none.
+pub(crate) fn not_needed<'a>(healed: impl Iterator<Item = &'a Healed>) -> Option<String> {
+    let (mut exceptions, mut entries) = (0, 0);
+    for one in healed {
+        // Entries of lists have no last day.
+        match one.until {
+            Some(_) => exceptions += 1,
+            None => entries += 1,
+        }
+    }
+    let parts = [
+        (exceptions > 0).then(|| count(exceptions, "exception")),
+        (entries > 0).then(|| format!("{} of danefail lists", count(entries, "entry"))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let are = if exceptions + entries == 1 { "is" } else { "are" };
+    (!parts.is_empty()).then(|| format!("{} {are} not needed any more", parts.join(" and ")))
 }
 
 impl Standing {

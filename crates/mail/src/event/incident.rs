@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::incident::{Cause, Kind, Likely};
 use crate::record::{Level, Put, Record, Value};
 use crate::sighting::Ending;
 
@@ -12,12 +13,12 @@ pub struct Incident {
     pub id: String,
     /// What there is to tell.
     pub state: IncidentState,
-    /// What kind of thing fails: `host`, `provider`, `domain` or `ours`.
-    pub kind: &'static str,
+    /// What kind of thing fails.
+    pub kind: Kind,
     /// Which.
     pub name: String,
-    /// What fails, as `--json` names it.
-    pub cause: &'static str,
+    /// What fails.
+    pub cause: Cause,
     /// When it was first seen.
     pub since: Timestamp,
     /// How many domains it concerns.
@@ -28,8 +29,8 @@ pub struct Incident {
     pub oldest: Option<Timestamp>,
     /// When the first of them is returned to its sender.
     pub first_return: Option<Timestamp>,
-    /// What it most likely is, as `--json` names it.
-    pub likely: &'static str,
+    /// What it most likely is.
+    pub likely: Likely,
     /// In a sentence, with what has changed.
     pub reason: String,
 }
@@ -74,9 +75,9 @@ impl Record for Incident {
     fn fields(&self, put: &mut Put<'_>) {
         put("id", Value::Word(&self.id));
         put("status", Value::Word(self.state.as_str()));
-        put("kind", Value::Word(self.kind));
+        put("kind", Value::Word(self.kind.as_str()));
         put("name", Value::Quoted(&self.name));
-        put("cause", Value::Word(self.cause));
+        put("cause", Value::Word(self.cause.as_str()));
         time(put, "since", Some(self.since));
         if let IncidentState::Closed(Some(ending)) = self.state {
             put("ending", Value::Word(ending.as_str()));
@@ -85,7 +86,7 @@ impl Record for Incident {
         put("messages", Value::Integer(self.messages));
         time(put, "oldest", self.oldest);
         time(put, "first_return", self.first_return);
-        put("likely", Value::Word(self.likely));
+        put("likely", Value::Word(self.likely.as_str()));
         put("reason", Value::Quoted(&self.reason));
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
+use mail::incident::{Cause, Kind, OwnTrouble};
 use mail::sighting::Trouble;
 use spool::KnownIncident;
 
 use super::change::{self, Member};
 use super::group;
-use super::incident::{Cause, Incident, Kind, OwnTrouble, Status};
+use super::incident::{Incident, Status};
 use super::ours::Ours;
 use super::words::said;
 use crate::provider;
@@ -155,8 +156,9 @@ fn incident(records: &[KnownIncident], began: &[(Trouble, Timestamp, Domain)], t
             .filter_map(|one| one.before.as_ref())
             .map(|before| before.until)
             .max(),
+        failing: open.len() as u64,
         domains: domains.len() as u64,
-        domains_at_least: stands_for_more,
+        domains_at_least: stands_for_more || records.iter().any(|one| one.has_more_domains),
         some_domains: domains.into_iter().take(DOMAINS_NAMED).cloned().collect(),
         messages: waiting.clone().map(|one| one.messages).sum(),
         recipients: waiting.map(|one| one.recipients).sum(),

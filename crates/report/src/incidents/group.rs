@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use mail::Domain;
+use mail::incident::Kind;
 use mail::sighting::{Place, Trouble};
 use spool::KnownIncident;
 
-use super::incident::Kind;
 use super::words::place_name;
 use crate::provider;
 

@@ -1,7 +1,8 @@
 //! What an incident is.
 
 use jiff::Timestamp;
-use mail::sighting::{Ending, Trouble};
+use mail::incident::{Cause, Kind, OwnTrouble};
+use mail::sighting::Ending;
 use mail::{Domain, count};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,9 @@ pub struct Incident {
     pub ending: Option<Ending>,
     /// When the mail was last delivered there and verified, if that is known.
     pub last_worked: Option<Timestamp>,
+    /// How many hosts or domains fail still, those that are not among the members included.
+    #[serde(default)]
+    pub failing: u64,
     /// How many domains it concerns.
     pub domains: u64,
     /// Whether these are the least: it stands for others, too, for which there is no room.
@@ -55,30 +59,6 @@ pub struct Incident {
     pub members: Vec<Member>,
 }
 
-/// What kind of thing fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// One MX host.
-    Host,
-    /// Several MX hosts of one provider.
-    Provider,
-    /// One domain.
-    Domain,
-    /// Something of our own.
-    Ours,
-}
-
-/// What fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Cause {
-    /// A security failure, or one of our own that holds up mail.
-    Mail(Trouble),
-    /// Something else of our own.
-    Own(OwnTrouble),
-}
-
 /// Whether an incident goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -87,28 +67,6 @@ pub enum Status {
     Open,
     /// It is over.
     Ended,
-}
-
-impl Kind {
-    /// The word of the log and of `--json`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Host => "host",
-            Self::Provider => "provider",
-            Self::Domain => "domain",
-            Self::Ours => "ours",
-        }
-    }
-}
-
-impl Cause {
-    /// The word of the log and of `--json`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Mail(trouble) => trouble.as_str(),
-            Self::Own(trouble) => trouble.as_str(),
-        }
-    }
 }
 
 impl Incident {
@@ -126,6 +84,7 @@ impl Incident {
             ended: None,
             ending: None,
             last_worked: None,
+            failing: 0,
             domains: 0,
             domains_at_least: false,
             some_domains: Vec::new(),
@@ -167,81 +126,5 @@ impl Incident {
     /// The MX hosts or the domain that it is about.
     pub fn names(&self) -> impl Iterator<Item = &Domain> {
         self.members.iter().filter_map(|member| member.place.domain())
-    }
-}
-
-/// What is wrong on our own side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OwnTrouble {
-    /// The resolver fails its test.
-    Resolver,
-    /// The spool has no room.
-    SpoolFull,
-    /// The spool cannot be written.
-    SpoolFails,
-    /// The policy file is wrong, and the earlier one stays in force.
-    Policy,
-    /// The configuration is wrong, and the earlier one stays in force.
-    Configuration,
-    /// What the server of a list gave is not believed, and the last good copy stays in force.
-    ListHeldBack,
-    /// The copy of a list is older than it may become.
-    ListTooOld,
-    /// The clock went back.
-    Clock,
-    /// TLS reports cannot be sent.
-    TlsReports,
-}
-
-impl OwnTrouble {
-    /// The word of the log and of `--json`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Resolver => "resolver",
-            Self::SpoolFull => "spool-full",
-            Self::SpoolFails => "spool-fails",
-            Self::Policy => "policy",
-            Self::Configuration => "configuration",
-            Self::ListHeldBack => "list-held-back",
-            Self::ListTooOld => "list-too-old",
-            Self::Clock => "clock",
-            Self::TlsReports => "tls-reports",
-        }
-    }
-
-    /// What fails, in words.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Resolver => "our resolver",
-            Self::SpoolFull | Self::SpoolFails => "our spool",
-            Self::Policy => "our policy file",
-            Self::Configuration => "our configuration",
-            Self::ListHeldBack | Self::ListTooOld => "our copy of the list",
-            Self::Clock => "our clock",
-            Self::TlsReports => "our TLS reports",
-        }
-    }
-
-    pub(super) const fn sentence(self) -> &'static str {
-        match self {
-            Self::Resolver => "our resolver fails its test: mail waits, whatever its destination",
-            Self::SpoolFull => "our spool has no room: clients are told to try again later",
-            Self::SpoolFails => "our spool cannot be written: nothing is accepted or recorded",
-            Self::Policy => "our policy file is wrong: the earlier policy stays in force",
-            Self::Configuration => "our configuration is wrong: the earlier one stays in force",
-            Self::Clock => {
-                "our clock went back: waiting mail is tried again within the longest retry interval; signatures may not count"
-            }
-            Self::TlsReports => {
-                "our TLS reports cannot be sent: they wait, for 24 hours each; mail is not affected"
-            }
-            Self::ListHeldBack => {
-                "what its server gives now is not believed: the last good copy stays in force"
-            }
-            Self::ListTooOld => {
-                "it could not be refreshed for its max_age: without a new one the list is ignored, unless it is a strict one"
-            }
-        }
     }
 }

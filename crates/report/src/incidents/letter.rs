@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use mail::printable::Printable;
+use mail::incident::{Cause, Kind, Likely};
 use mail::sighting::{Evidence, Starttls, Trouble};
 use mail::{Domain, count};
 use serde::{Deserialize, Serialize};
 
-use super::change::{Likely, Member};
-use super::incident::{Cause, Incident, Kind};
+use super::change::Member;
+use super::incident::Incident;
 use super::words::{moment, place_name, said};
 use crate::provider;
 

@@ -21,7 +21,8 @@ pub mod remedy;
 pub mod words;
 
 pub use self::compose::{Composed, Terms, compose};
-pub use self::incident::{Cause, Incident, Kind, OwnTrouble, Status};
+pub use self::incident::{Incident, Status};
+pub use mail::incident::{Cause, Kind, Likely, OwnTrouble};
 
 #[cfg(test)]
 mod tests;

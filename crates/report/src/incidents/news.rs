@@ -55,9 +55,31 @@ pub fn due(composed: &Composed, now: Timestamp) -> Option<(Option<News>, Told)> 
     of(&composed.incident, told, now, quiet(&composed.records, now))
 }
 
+/// What is known of an incident that has no records.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnTold {
+    /// What the log has said.
+    pub told: Told,
+    /// Whether it was over, and has come back within an hour.
+    pub has_come_back: bool,
+}
+
+impl OwnTold {
+    /// Whether the end is not only a pause.
+    fn is_quiet(self, incident: &Incident, now: Timestamp) -> bool {
+        let is_recent = |ended: Timestamp| has_come_back_by(ended, now);
+        !self.has_come_back || !incident.ended.is_some_and(is_recent)
+    }
+}
+
+/// Whether what ended then is the same incident if it comes now.
+pub fn has_come_back_by(ended: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(ended) < QUIET
+}
+
 /// The same for what was told of an incident that has no records.
-pub fn of_own(incident: &Incident, told: Told, now: Timestamp) -> Option<(Option<News>, Told)> {
-    of(incident, told, now, true)
+pub fn of_own(incident: &Incident, own: OwnTold, now: Timestamp) -> Option<(Option<News>, Told)> {
+    of(incident, own.told, now, own.is_quiet(incident, now))
 }
 
 /// What to tell people of an incident on one way beside the log, and how far they know it then. `None` for the news if there
@@ -75,13 +97,14 @@ pub fn notice(composed: &Composed, way: Way, now: Timestamp) -> Option<(Option<N
 /// The same for what has no records. `known`: how far they know it.
 pub fn notice_of_own(
     incident: &Incident,
-    (known, told): (Step, Told),
+    (known, own): (Step, OwnTold),
     now: Timestamp,
 ) -> Option<(Option<News>, Step)> {
     if incident.is_open() {
         return step_of_open(incident, known, now);
     }
-    (known != Step::Closed).then(|| (last_news(known, told), Step::Closed))
+    let is_told = known == Step::Closed || !own.is_quiet(incident, now);
+    (!is_told).then(|| (last_news(known, own.told), Step::Closed))
 }
 
 fn step_of_open(incident: &Incident, known: Step, now: Timestamp) -> Option<(Option<News>, Step)> {
@@ -141,7 +164,9 @@ fn of_open(incident: &Incident, told: Told, now: Timestamp) -> Option<(Option<Ne
     }
     let is_first_day = now.duration_since(incident.first_seen) < DAILY;
     let pace = if is_first_day { HOURLY } else { DAILY };
-    (now.duration_since(last) >= pace).then_some((Some(News::Open), Told { open, ..told }))
+    // What was told at a time that is still to come was told while the clock was ahead.
+    let is_recent = (SignedDuration::ZERO..pace).contains(&now.duration_since(last));
+    (!is_recent).then_some((Some(News::Open), Told { open, ..told }))
 }
 
 /// Whether half of the time has passed between the first failure and the first return.
@@ -174,6 +199,6 @@ fn step(records: &[KnownIncident], way: Way) -> Step {
 fn quiet(records: &[KnownIncident], now: Timestamp) -> bool {
     records.iter().all(|one| {
         let ended = one.ended.map_or(now, |(at, _)| at);
-        one.reopened == 0 || now.duration_since(ended) >= QUIET
+        one.reopened == 0 || !has_come_back_by(ended, now)
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use mail::incident::{Cause, OwnTrouble};
 use mail::event::Event;
 use mail::event::resolver::{Finding as Test, Resolver};
 use mail::event::settings::{ListNews, ListState, Mended, PolicyLoaded, Refused, Subject};
@@ -11,7 +12,7 @@ use mail::event::store::{Failed, Store};
 use mail::event::tlsrpt::TlsReports;
 
 use super::change::Finding;
-use super::incident::{Cause, Incident, OwnTrouble};
+use super::incident::Incident;
 
 /// For so long a clock must not have gone back to count as right.
 const CLOCK_RIGHT: SignedDuration = SignedDuration::from_hours(1);
@@ -175,7 +176,9 @@ fn of_store(event: &Store) -> Option<Seen<'static>> {
         | Store::DurableUnclear
         | Store::Vanished { .. }
         | Store::CaretakerGone(_)
-        | Store::Swept(_) => None,
+        | Store::Swept(_)
+        | Store::LedgerFull(_)
+        | Store::LedgerHasRoom => None,
     }
 }
 

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::{ToSpan, tz::TimeZone};
-use mail::Domain;
+use mail::{Domain, count};
+use mail::incident::{Cause, Kind, Likely};
 use mail::sighting::Trouble;
 use serde::{Deserialize, Serialize};
 
-use super::change::Likely;
 use super::compose::MEMBERS_SHOWN;
-use super::incident::{Cause, Incident, Kind};
+use super::incident::Incident;
 use super::words::{day, said};
 
 const SOFT_FAIL: &str = "dane = \"soft-fail\"";
@@ -62,6 +62,9 @@ pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
     if names.is_empty() {
         return none("it is over");
     }
+    if incident.messages == 0 {
+        return none("no mail waits because of it: no exception is needed now");
+    }
     // Words of ours only: nothing here was chosen by the other side but names that are valid ones.
     let tables = names.iter().map(|name| table(key, name, what, (until, &reason)));
     Remedy {
@@ -71,7 +74,14 @@ pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
             .map(|name| command(key, name, option, (until, &reason)))
             .collect(),
         advice: match way(trouble) {
-            Way::WithoutDnssec => format!("{}; {BY_RESOLVER}", advice(incident)),
+            Way::WithoutDnssec => {
+                let more = incident.failing.saturating_sub(names.len() as u64);
+                let more = match more {
+                    0 => String::new(),
+                    more => format!("; and {} that fail in the same way need the same", count(more, "more host")),
+                };
+                format!("{}{more}; {BY_RESOLVER}", advice(incident))
+            }
             Way::SoftFail | Way::None(_) => advice(incident).to_owned(),
         },
     }

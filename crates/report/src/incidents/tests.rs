@@ -12,7 +12,7 @@ use mail::event::{Event, spool as spool_event};
 use mail::sighting::{Ending, Evidence, Place, PresentedCertificate, Spot, Starttls, Trouble};
 use spool::{Before, IncidentNumber, KnownIncident, Noticed, Step, Told, Waiting, Way};
 
-use super::change::Likely;
+use mail::incident::Likely;
 use super::news::{self, News};
 use super::ours::Ours;
 use super::{Composed, Incident, Kind, Terms, compose, letter, page, remedy};
@@ -81,6 +81,7 @@ fn known(number: u64, host: &str, trouble: Trouble) -> KnownIncident {
             oldest_report: Some(began() - 5.hours()),
         },
         stands_for_more: false,
+        has_more_domains: false,
         told: Told::default(),
         noticed: Noticed::default(),
     }
@@ -489,6 +490,21 @@ fn what_comes_and_goes_is_over_only_after_an_hour() {
 }
 
 #[test]
+fn what_was_told_while_the_clock_was_ahead_is_told_again() {
+    let mut known = rollover();
+    let now = began() + 3.hours();
+    let told = |open: Timestamp| Told {
+        open: Some(open),
+        ..Told::default()
+    };
+    known.told = told(now + 100.hours());
+    let news = news::due(&one(vec![known.clone()], now), now);
+    assert_eq!(news, Some((Some(News::Open), told(now))));
+    known.told = told(now);
+    assert_eq!(news::due(&one(vec![known], now), now), None);
+}
+
+#[test]
 fn on_each_way_people_are_told_once_of_each_step_however_late() {
     let mut known = rollover();
     let notice = |known: &KnownIncident, hours: i64| {
@@ -622,6 +638,30 @@ fn the_exception_is_for_the_host_the_provider_or_the_domain() {
     let mut strict = rollover();
     strict.spot.trouble = Trouble::InsecureMx;
     assert_eq!(remedy::propose(&incident(strict), now).exception, None);
+}
+
+#[test]
+fn no_exception_is_proposed_where_no_mail_waits() {
+    let mut passed = rollover();
+    passed.waiting = Waiting::default();
+    let remedy = remedy::propose(&incident(passed), began());
+    assert_eq!((remedy.exception, remedy.commands.len()), (None, 0));
+    assert!(remedy.advice.contains("no mail waits"), "{}", remedy.advice);
+}
+
+#[test]
+fn hosts_beyond_those_that_are_named_are_counted() {
+    let hosts = |count: u64| {
+        let of = |number| known(number, &format!("mx{number}.provider.example"), Trouble::AddressBogus);
+        let incident = one((1..=count).map(of).collect(), began()).incident;
+        remedy::propose(&incident, began())
+    };
+    let some = hosts(8);
+    assert_eq!(some.commands.len(), 8);
+    assert!(!some.advice.contains("more host"), "{}", some.advice);
+    let many = hosts(11);
+    assert_eq!(many.commands.len(), 8);
+    assert!(many.advice.contains("and 3 more hosts that fail in the same way"), "{}", many.advice);
 }
 
 #[test]

@@ -117,7 +117,12 @@ mod tests {
             reopened: 0,
             domains: Vec::new(),
             stands_for_more: false,
-            waiting: Waiting::default(),
+            has_more_domains: false,
+            waiting: Waiting {
+                messages: 1,
+                recipients: 1,
+                ..Waiting::default()
+            },
             told: Told::default(),
             noticed: Noticed::default(),
         }

@@ -2,7 +2,7 @@
 
 use mail::sighting::Ending;
 use mail::{DaneVerdict, Status};
-use report::incidents::change::Likely;
+use mail::incident::Likely;
 use report::incidents::news::News;
 use report::incidents::{Incident, letter, page, remedy};
 use spool::Store;
