@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
-use policy::{Fetched, ListedException, Missing, Policy, PolicyError, Sources, Text};
+use policy::{Fetched, ListedException, Missing, Policy, PolicyError, Sources, Text, Warning};
 use rustix::fs::{FlockOperation, flock};
 use settings_file::fault;
 use tempfile::NamedTempFile;
@@ -74,6 +74,13 @@ pub(crate) fn read(config: &Config) -> Result<Vec<ListedException>, ExceptionsEr
         today: Zoned::now().date(),
     })?;
     Ok(policy.exceptions().cloned().collect())
+}
+
+/// Of the warnings about a policy, those about these.
+pub(crate) fn about_added(warnings: &[Warning], config: &Config) -> Vec<String> {
+    let path = path(config);
+    let warnings = warnings.iter().filter(|warning| Path::new(&warning.file) == path);
+    warnings.map(ToString::to_string).collect()
 }
 
 /// Changes them; nobody else does so meanwhile, and a reader sees them as they were or as they are then.

@@ -336,6 +336,7 @@ pub(super) async fn send_report<S: KeepTlsTallies>(
         Ok(Taken { to, id }) => return answers.end(&ReportSent { to, id }).await,
         Err(NotSent::Spool(error)) => return answers.refuse(error.into()).await,
         Err(error @ (NotSent::UnderWay(_) | NotSent::Later(_))) => (RefusalKind::Busy, error),
+        Err(error @ NotSent::NoKey(_)) => (RefusalKind::Configuration, error),
         Err(error @ (NotSent::Nothing(_) | NotSent::Unwanted(_) | NotSent::Unusable(_))) => {
             (RefusalKind::Unknown, error)
         }

@@ -252,6 +252,9 @@ impl Acts {
 pub(crate) struct Reloaded {
     /// What the administrator should know although it is no error.
     pub(crate) warnings: Vec<String>,
+    /// Those of them that are about exceptions which commands have added.
+    #[serde(default)]
+    pub(crate) about_added: Vec<String>,
     /// Keys whose change takes effect only at the next start.
     pub(crate) waiting: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! Values of options; errors are worded as for the configuration files.
 
 use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 
 use settings_file::forms::{Form, Unfit};
 
@@ -14,6 +15,22 @@ pub(super) fn ttl(text: &str) -> Result<u32, &'static str> {
     const MOST: u32 = i32::MAX.unsigned_abs();
     let ttl = text.parse().ok().filter(|ttl| *ttl <= MOST);
     ttl.ok_or("allowed: a whole number of seconds from 0 to 2147483647")
+}
+
+/// Ten years, for which totals are kept.
+pub(super) const MOST_DAYS: u16 = 3653;
+
+/// A number of days within these bounds.
+pub(super) fn days(
+    bounds: RangeInclusive<u16>,
+) -> impl Fn(&str) -> Result<u16, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let days = text.parse().ok().filter(|days| bounds.contains(days));
+        days.ok_or_else(|| {
+            let (least, most) = (bounds.start(), bounds.end());
+            format!("allowed: a whole number of days from {least} to {most}")
+        })
+    }
 }
 
 /// A value with a form of its own, as in the configuration files.

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use mail::Domain;
 use policy::Policy;
-use policy::schema::ListKind;
 
-use super::subject::{Subject, listed};
+use super::subject::{Subject, danefail_lists, listed};
 
 /// The most entries that are tested on a day: a list may have a million of them.
 pub(crate) const A_DAY: usize = 10_000;
@@ -27,10 +26,7 @@ pub(crate) fn choose(policy: &Policy, used: &BTreeSet<Domain>, begin: usize) -> 
 }
 
 fn choose_most(policy: &Policy, used: &BTreeSet<Domain>, begin: usize, most: usize) -> Vec<Chosen> {
-    let lists = || {
-        let lists = policy.lists().iter();
-        lists.filter(|list| list.kind == ListKind::Danefail)
-    };
+    let lists = || danefail_lists(policy);
     let all: usize = lists().map(|list| list.names.len()).sum();
     let Some(begin) = begin.checked_rem(all) else {
         return Vec::new();
@@ -102,7 +98,12 @@ mod tests {
         let choice = choose_most(&policy(), &used, begin, most);
         let of = |one: &Chosen| {
             let subject = &one.subject;
-            format!("{} {} {}", subject.tested.names(), subject.place, subject.meaning)
+            format!(
+                "{} {} {}",
+                subject.tested.names(),
+                subject.place(),
+                subject.meaning
+            )
         };
         let next = choice.last().map_or(begin, |last| last.next);
         (choice.iter().map(of).collect(), next)

@@ -1,5 +1,7 @@
 //! What is tested.
 
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use mail::Domain;
 use policy::pattern::Pattern;
@@ -11,9 +13,9 @@ use policy::{ExceptedKind, ListedException, LoadedList, Meaning, Policy};
 pub(crate) struct Subject {
     pub(crate) tested: Tested,
     /// The file or list.
-    pub(crate) source: String,
-    /// The same with the line.
-    pub(crate) place: String,
+    pub(crate) source: Arc<str>,
+    /// The line there, from 1.
+    pub(crate) line: usize,
     /// What weakens it.
     pub(crate) meaning: Meaning,
     /// Where it is an exception.
@@ -21,6 +23,11 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
+    /// File or list, and line.
+    pub(crate) fn place(&self) -> String {
+        format!("{}:{}", self.source, self.line)
+    }
+
     /// The exception, if it may be removed once the test succeeds: of a zone that shows too little, because the names
     /// below it are not known.
     pub(crate) fn closable(&self) -> Option<&ListedException> {
@@ -64,31 +71,34 @@ impl Tested {
 }
 
 /// What a policy weakens today by exceptions.
-pub(crate) fn excepted(policy: &Policy, today: Date) -> Vec<Subject> {
+pub(crate) fn excepted(policy: &Policy, today: Date) -> impl Iterator<Item = Subject> {
     let exceptions = policy.exceptions();
-    let exceptions = exceptions.filter(|exception| today <= exception.entry.until);
-    exceptions.map(of_exception).collect()
+    let exceptions = exceptions.filter(move |exception| today <= exception.entry.until);
+    exceptions.map(of_exception)
 }
 
-/// Everything that a policy weakens today by exceptions or danefail lists.
-pub(crate) fn subjects(policy: &Policy, today: Date) -> Vec<Subject> {
-    let mut subjects = excepted(policy, today);
+/// Everything that a policy weakens today by exceptions or danefail lists. A list may have a million entries: each is made
+/// when it is its turn.
+pub(crate) fn subjects(policy: &Policy, today: Date) -> impl Iterator<Item = Subject> {
+    let entries = danefail_lists(policy).flat_map(|list| {
+        let entries = list.names.iter();
+        entries.filter_map(move |(name, line)| Some(listed(list, Domain::parse(name).ok()?, line)))
+    });
+    excepted(policy, today).chain(entries)
+}
+
+/// The lists of what is known to be broken.
+pub(crate) fn danefail_lists(policy: &Policy) -> impl Iterator<Item = &LoadedList> {
     let lists = policy.lists().iter();
-    for list in lists.filter(|list| list.kind == ListKind::Danefail) {
-        for (name, line) in list.names.iter() {
-            let Ok(name) = Domain::parse(name) else { continue };
-            subjects.push(listed(list, name, line));
-        }
-    }
-    subjects
+    lists.filter(|list| list.kind == ListKind::Danefail)
 }
 
 /// An entry of a danefail list.
 pub(super) fn listed(list: &LoadedList, name: Domain, line: usize) -> Subject {
     Subject {
         tested: Tested::Domain(name),
-        source: list.names.source().to_string(),
-        place: format!("{}:{line}", list.names.source()),
+        source: Arc::clone(list.names.source()),
+        line,
         meaning: Meaning::Dane(list.dane),
         exception: None,
     }
@@ -103,8 +113,8 @@ fn of_exception(exception: &ListedException) -> Subject {
     };
     Subject {
         tested,
-        source: exception.entry.file.to_string(),
-        place: format!("{}:{}", exception.entry.file, exception.entry.line),
+        source: Arc::clone(&exception.entry.file),
+        line: exception.entry.line,
         meaning: exception.meaning(),
         exception: Some(exception.clone()),
     }

@@ -14,15 +14,15 @@ use policy::decision::Action;
 use policy::failure::{Failure, Finality};
 use policy::settings::DaneMode;
 use serde::Serialize;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::subject::{Subject, Tested};
+use super::turns::Turns;
 
-/// Tests under way at once.
-const AT_ONCE: usize = 20;
-/// The time limit for one of them.
+/// Tests that have begun, those that wait for their turn included.
+const BEGUN: usize = 200;
+/// The time limit for the look-ups of one of them, and for its connections.
 const LONGEST: Duration = Duration::from_mins(2);
 
 /// Looks names up and connects.
@@ -94,27 +94,27 @@ impl Tester {
         })
     }
 
-    /// Tests one.
-    pub(crate) async fn test(&self, subject: &Subject) -> Finding {
-        let test = async {
-            match &subject.tested {
-                Tested::Domain(name) => self.connect(domain(name), &self.policy).await,
-                Tested::Mx(host) => {
-                    let next_hop = NextHop::Host {
-                        host: host.clone(),
-                        port: None,
-                    };
-                    self.connect(next_hop, self.policy_for_host_of(subject)).await
-                }
-                Tested::Zone(name) => self.look_up(domain(name)).await,
-                Tested::Many(..) => finding(
-                    State::Untested,
-                    "it stands for many names, none of which is known",
-                ),
+    /// Tests one, in its turn.
+    async fn test(&self, subject: &Subject, turns: &Turns) -> Finding {
+        match &subject.tested {
+            Tested::Domain(name) => self.connect(domain(name), &self.policy, turns).await,
+            Tested::Mx(host) => {
+                let next_hop = NextHop::Host {
+                    host: host.clone(),
+                    port: None,
+                };
+                self.connect(next_hop, self.policy_for_host_of(subject), turns)
+                    .await
             }
-        };
-        let late = || finding(State::Undecided, "the test was not complete within two minutes");
-        timeout(LONGEST, test).await.unwrap_or_else(|_| late())
+            Tested::Zone(name) => {
+                let _turn = turns.one().await;
+                in_time(self.look_up(domain(name))).await.unwrap_or_else(late)
+            }
+            Tested::Many(..) => finding(
+                State::Untested,
+                "it stands for many names, none of which is known",
+            ),
+        }
     }
 
     /// The destinations of a host are not known. If the exception is from strict, some of them demand DANE.
@@ -126,23 +126,27 @@ impl Tester {
     }
 
     async fn route(&self, next_hop: &NextHop, policy: &Policy) -> Route {
-        let means = Means {
-            policy,
-            resolver: &self.resolver,
-            // It is DANE that is tested.
-            mta_sts: None,
-            config: &self.delivery,
-            today: Zoned::now().date(),
-        };
+        // It is DANE that is tested.
+        let means = Means::without_sts(policy, &self.resolver, &self.delivery, Zoned::now().date());
         route::find(Sought::usual(next_hop), means).await
     }
 
-    async fn connect(&self, next_hop: NextHop, policy: &Policy) -> Finding {
-        let route = self.route(&next_hop, policy).await;
-        match route.decision.failure() {
-            Some(failure) => of_failure(failure),
-            None => of_probes(&self.prober.probe(&route).await),
+    /// Looks up whose hosts these are, and connects to them when it is the turn of one more. Others are tested meanwhile, and
+    /// waiting counts as no part of the test.
+    async fn connect(&self, next_hop: NextHop, policy: &Policy, turns: &Turns) -> Finding {
+        let turn = turns.one().await;
+        let Some(route) = in_time(self.route(&next_hop, policy)).await else {
+            return late();
+        };
+        drop(turn);
+        if let Some(failure) = route.decision.failure() {
+            return of_failure(failure);
         }
+        let hosts = route.decision.hosts().filter_map(|(host, _)| host.name());
+        let _places = turns.at(hosts).await;
+        let _turn = turns.one().await;
+        let probes = in_time(self.prober.probe(&route)).await;
+        probes.map_or_else(late, |probes| of_probes(&probes))
     }
 
     /// Whether the signatures of the name itself and of its hosts are valid; what hosts do is another matter.
@@ -164,6 +168,15 @@ impl Tester {
             ),
         }
     }
+}
+
+/// What comes of it, if it is complete in time.
+async fn in_time<T>(part: impl Future<Output = T>) -> Option<T> {
+    timeout(LONGEST, part).await.ok()
+}
+
+fn late() -> Finding {
+    finding(State::Undecided, "the test was not complete within two minutes")
 }
 
 fn domain(name: &Domain) -> NextHop {
@@ -249,26 +262,29 @@ fn verified(verdict: &DaneVerdict) -> String {
     }
 }
 
-/// Tests all, some at once, each at least `gap` after the one before it, and gives each to `found` as soon as it is known.
+/// Tests all, some at once, each begun at least `gap` after the one before it, and gives each to `found` as soon as it is known.
 pub(crate) async fn test_all(
     tester: Arc<Tester>,
-    subjects: Vec<Subject>,
+    subjects: impl IntoIterator<Item = Subject>,
     gap: Duration,
     mut found: impl FnMut(Subject, Finding),
 ) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let turns = Arc::new(Turns::default());
     let mut tests = JoinSet::new();
     for subject in subjects {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            return;
-        };
+        while tests.len() >= BEGUN
+            && let Some(done) = tests.join_next().await
+        {
+            if let Ok((subject, finding)) = done {
+                found(subject, finding);
+            }
+        }
         if !gap.is_zero() {
             sleep(gap).await;
         }
-        let tester = Arc::clone(&tester);
+        let (tester, turns) = (Arc::clone(&tester), Arc::clone(&turns));
         tests.spawn(async move {
-            let _place = place;
-            let finding = tester.test(&subject).await;
+            let finding = tester.test(&subject, &turns).await;
             (subject, finding)
         });
         while let Some(done) = tests.try_join_next() {

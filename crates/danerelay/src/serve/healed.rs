@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use policy::Policy;
+use policy::{ExceptedKind, Meaning, Policy};
 use policy::pattern::Pattern;
 use policy::schema::ListKind;
 use serde::{Deserialize, Serialize};
@@ -40,11 +40,34 @@ pub(super) struct Memory {
 }
 
 /// A test that is not complete yet.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Running {
     began: Timestamp,
     /// How many were tested.
     done: usize,
+    /// The last of them: exceptions and lists may be others when the test goes on.
+    #[serde(default)]
+    last: Option<Mark>,
+}
+
+/// What was tested, to find it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    source: String,
+    kind: ExceptedKind,
+    name: Pattern,
+    meaning: Meaning,
+}
+
+impl Mark {
+    fn of(subject: &Subject) -> Self {
+        Self {
+            source: subject.source.to_string(),
+            kind: subject.tested.kind(),
+            name: subject.tested.names(),
+            meaning: subject.meaning,
+        }
+    }
 }
 
 impl Memory {
@@ -59,21 +82,41 @@ impl Memory {
         state_file::write(&path(config), &serde_json::to_vec(self)?)
     }
 
-    /// Begins a test, or goes on with one that was interrupted. Returns how many were tested already.
-    pub(super) fn begin(&mut self, now: Timestamp) -> usize {
+    /// Begins a test of these, or goes on with one that was interrupted. Returns how many of them were tested already: up to the
+    /// last one, or as many as it was if that is not excepted any more.
+    pub(super) fn begin<'a>(
+        &mut self,
+        mut all: impl Iterator<Item = &'a Subject>,
+        now: Timestamp,
+    ) -> usize {
         let goes_on =
             |running: &Running| (SignedDuration::ZERO..ONE_TEST).contains(&now.duration_since(running.began));
-        let running = self.running.filter(goes_on);
-        let running = running.unwrap_or(Running { began: now, done: 0 });
-        self.running = Some(running);
-        running.done
+        let running = self.running.take().filter(goes_on);
+        let running = self.running.insert(running.unwrap_or(Running {
+            began: now,
+            done: 0,
+            last: None,
+        }));
+        let last = running.last.as_ref();
+        let place = last.and_then(|last| all.position(|one| Mark::of(one) == *last));
+        place.map_or(running.done, |place| place + 1)
     }
 
-    /// So many more were tested.
-    pub(super) fn advance(&mut self, more: usize) {
+    /// So many more were tested, up to this one.
+    pub(super) fn advance(&mut self, more: usize, last: Option<&Subject>) {
         if let Some(running) = &mut self.running {
             running.done = running.done.saturating_add(more);
+            running.last = last.map(Mark::of);
         }
+    }
+
+    /// Forgets what was removed since, even if it was added again in the same words: this is what is known of those that were
+    /// excepted all the time.
+    pub(super) fn keep_only(&mut self, known: &[Healed]) {
+        let is_known = |one: &Healed| {
+            known.iter().any(|other| is_the_same(one, other))
+        };
+        self.tests.healed.retain(is_known);
     }
 
     /// All that was due has been tested; the next test begins with the entry `next`.
@@ -104,7 +147,7 @@ impl Memory {
         if let Some(known) = healed.iter_mut().find(|one| is_about(one, subject)) {
             // It may have been written while the clock was ahead.
             known.since = known.since.min(now);
-            known.place.clone_from(&subject.place);
+            known.place = subject.place();
             known.reason.clone_from(&finding.reason);
             return false;
         }
@@ -139,8 +182,9 @@ fn healed_one(subject: &Subject, finding: &Finding, since: Timestamp) -> Healed 
         name: subject.tested.names(),
         meaning: subject.meaning,
         until: until(subject),
-        source: subject.source.clone(),
-        place: subject.place.clone(),
+        exception_reason: exception_reason(subject).map(str::to_owned),
+        source: subject.source.to_string(),
+        place: subject.place(),
         since,
         reason: finding.reason.clone(),
     }
@@ -150,10 +194,27 @@ fn until(subject: &Subject) -> Option<Date> {
     subject.exception.as_ref().map(|exception| exception.entry.until)
 }
 
+fn exception_reason(subject: &Subject) -> Option<&str> {
+    subject
+        .exception
+        .as_ref()
+        .map(|exception| &*exception.entry.reason)
+}
+
+fn is_the_same(one: &Healed, other: &Healed) -> bool {
+    one.source == other.source
+        && one.meaning == other.meaning
+        && one.until == other.until
+        && one.exception_reason == other.exception_reason
+        && one.kind == other.kind
+        && one.name == other.name
+}
+
 fn is_about(one: &Healed, subject: &Subject) -> bool {
-    one.source == subject.source
+    *one.source == *subject.source
         && one.meaning == subject.meaning
         && one.until == until(subject)
+        && one.exception_reason.as_deref() == exception_reason(subject)
         && one.kind == subject.tested.kind()
         && one.name == subject.tested.names()
 }
@@ -166,6 +227,7 @@ pub(super) fn is_excepted(one: &Healed, policy: &Policy) -> bool {
             && exception.kind == one.kind
             && exception.names == one.name
             && one.until == Some(exception.entry.until)
+            && one.exception_reason.as_deref() == Some(&*exception.entry.reason)
     }) {
         return true;
     }

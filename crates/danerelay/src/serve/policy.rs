@@ -20,6 +20,7 @@ use super::list_fetch::{Asker, Order, Wanted};
 use super::watched::Watched;
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::Loaded;
+use crate::exceptions;
 use crate::wiring::policy::{self as policy_files, Files, LoadedPolicy};
 
 /// How long reading the files may take: they may be on another machine's disk, and a list may be long.
@@ -86,6 +87,7 @@ impl<S: Store> Daemon<S> {
         match policy {
             Ok(policy) => {
                 let warnings = policy.warnings.iter().map(ToString::to_string).collect();
+                let about_added = exceptions::about_added(&policy.warnings, &self.loaded.config);
                 // Only a reload of everything reads what was refused.
                 let mended = match self.keeping.refused {
                     None => Mended::Policy,
@@ -94,6 +96,7 @@ impl<S: Store> Daemon<S> {
                 self.put_in_force(policy, mended);
                 Ok(Reloaded {
                     warnings,
+                    about_added,
                     waiting: Vec::new(),
                 })
             }

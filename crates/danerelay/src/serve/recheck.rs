@@ -15,7 +15,6 @@ use mail::event::settings::{Rechecked, Subject as About, Warning};
 use mail::event::{Event, EventLog};
 use mail::{Alarm, Domain, DomainPart, Pace, count};
 use parking_lot::Mutex;
-use policy::schema::ListKind;
 use policy::{ListedException, Policy};
 use spool::{
     Action, Ledger, Manage, Pending, QueuedMessage, QueuedRecipient, RecipientIndex, RecipientState,
@@ -30,7 +29,9 @@ use crate::admin::walk::Walk;
 use crate::config::Config;
 use crate::exceptions;
 use crate::explain::impatient;
-use crate::recheck::{Chosen, Finding, State, Subject, Tested, Tester, USED, choose, excepted, test_all};
+use crate::recheck::{
+    Chosen, Finding, State, Subject, Tested, Tester, USED, choose, danefail_lists, excepted, test_all,
+};
 use crate::wiring::standing::Standing;
 use crate::wiring::{WiringError, resolver};
 
@@ -51,6 +52,8 @@ const PACE: Duration = Duration::from_millis(200);
 const TRAFFIC_DAYS: i64 = 30;
 /// How many entries of lists are tested before what was found is told and written down.
 const PORTION: usize = 250;
+/// How often the queue is looked through for mail to what works again.
+const TRY_AGAIN: Duration = Duration::from_mins(5);
 /// The most entries of lists that the log names of such a portion.
 const NAMED: usize = 100;
 
@@ -86,6 +89,21 @@ pub(super) enum NotTested {
     /// Something that the test needs cannot be made.
     #[error(transparent)]
     Wiring(#[from] WiringError),
+}
+
+/// What works again, and whose mail was not tried yet.
+#[derive(Default)]
+struct News {
+    well: Vec<Tested>,
+    /// When mail was tried last.
+    tried: Option<Instant>,
+}
+
+impl News {
+    /// Whether it is time to look for their mail: that takes a look at the whole queue.
+    fn is_due(&self) -> bool {
+        !self.well.is_empty() && self.tried.is_none_or(|tried| tried.elapsed() >= TRY_AGAIN)
+    }
 }
 
 /// What works again, to find the mail for it.
@@ -148,44 +166,29 @@ impl<S: Ledger + Manage> Daily<S> {
     pub(super) async fn round(&self) -> Result<(), NotTested> {
         let policy = self.policy.load_full();
         let mut memory = Memory::read(&self.config);
+        memory.keep_only(&self.standing.tests().healed);
         let used = self.used(&policy).await;
-        let exceptions = excepted(&policy, Zoned::now().date()).into_iter();
-        let next = memory.next;
-        let exceptions = exceptions.map(|subject| Chosen { subject, next });
-        let chosen = exceptions.chain(choose(&policy, &used, memory.next));
-        let done = memory.begin(Timestamp::now());
-        let mut chosen = chosen.skip(done).peekable();
         let mut next = memory.next;
-        while chosen.peek().is_some() {
-            let some: Vec<Chosen> = chosen.by_ref().take(PORTION).collect();
-            let count = some.len();
-            next = some.last().map_or(next, |last| last.next);
-            let subjects = some.into_iter().map(|one| one.subject).collect();
-            self.portion(&policy, subjects, &mut memory).await?;
-            memory.advance(count);
+        let exceptions = excepted(&policy, Zoned::now().date());
+        let exceptions = exceptions.map(|subject| Chosen { subject, next });
+        let chosen: Vec<Chosen> = exceptions.chain(choose(&policy, &used, next)).collect();
+        let done = memory.begin(chosen.iter().map(|one| &one.subject), Timestamp::now());
+        let mut news = News::default();
+        for some in chosen.get(done..).unwrap_or_default().chunks(PORTION) {
+            let subjects = some.iter().map(|one| one.subject.clone()).collect();
+            let found = self.test(&policy, subjects).await?;
+            news.well.extend(self.tell(&mut memory, found));
+            if news.is_due() {
+                self.try_again(&mut news).await;
+            }
+            let last = some.last();
+            next = last.map_or(next, |last| last.next);
+            memory.advance(some.len(), last.map(|last| &last.subject));
             self.keep(&mut memory);
         }
         memory.complete(next, Timestamp::now());
         self.keep(&mut memory);
-        Ok(())
-    }
-
-    /// Tests these, and says what was found.
-    async fn portion(
-        &self,
-        policy: &Policy,
-        subjects: Vec<Subject>,
-        memory: &mut Memory,
-    ) -> Result<(), NotTested> {
-        let found = self.test(policy, subjects).await?;
-        let well = self.tell(memory, found);
-        if !well.is_empty()
-            && let Err(error) = self.try_again(well).await
-        {
-            self.warn(format!(
-                "mail for what works again could not be tried at once: {error}"
-            ));
-        }
+        self.try_again(&mut news).await;
         Ok(())
     }
 
@@ -202,8 +205,7 @@ impl<S: Ledger + Manage> Daily<S> {
 
     /// The names on danefail lists to which there was mail. Without the ledger, none.
     async fn used(&self, policy: &Arc<Policy>) -> BTreeSet<Domain> {
-        let mut lists = policy.lists().iter();
-        if !lists.any(|list| list.kind == ListKind::Danefail) {
+        if danefail_lists(policy).next().is_none() {
             return BTreeSet::new();
         }
         let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
@@ -214,9 +216,8 @@ impl<S: Ledger + Manage> Daily<S> {
             let Some(DomainPart::Name(name)) = tally.key.domain else {
                 return ControlFlow::Continue(());
             };
-            let mut lists = asked.lists().iter();
             let mut names = names.lock();
-            if lists.any(|list| list.kind == ListKind::Danefail && list.names.line_of(&name).is_some()) {
+            if danefail_lists(&asked).any(|list| list.names.line_of(&name).is_some()) {
                 names.insert(name);
             }
             if names.len() < USED {
@@ -282,7 +283,7 @@ impl<S: Ledger + Manage> Daily<S> {
             self.log.write(&Event::Rechecked(Rechecked {
                 kind: subject.tested.kind().as_str(),
                 name: subject.tested.names().to_string(),
-                place: subject.place,
+                place: subject.place(),
                 is_closed,
                 reason: finding.reason,
             }));
@@ -297,8 +298,22 @@ impl<S: Ledger + Manage> Daily<S> {
     }
 
     /// Has deferred mail for these tried at once: some waits because their signatures were broken.
-    async fn try_again(&self, well: Vec<Tested>) -> Result<(), SpoolError> {
-        let well = Arc::new(Well::of(well));
+    async fn try_again(&self, news: &mut News) {
+        let well = std::mem::take(&mut news.well);
+        if well.is_empty() {
+            return;
+        }
+        news.tried = Some(Instant::now());
+        if let Err(error) = self.walk(Well::of(well)).await {
+            self.warn(format!(
+                "mail for what works again could not be tried at once: {error}"
+            ));
+        }
+    }
+
+    /// Looks through the queue once for all of these.
+    async fn walk(&self, well: Well) -> Result<(), SpoolError> {
+        let well = Arc::new(well);
         let mut walk = Walk::new(&Selectors {
             all: true,
             ..Selectors::default()

@@ -15,6 +15,7 @@ use super::daemon::Daemon;
 use super::policy::{self, READING};
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::{self, Loaded};
+use crate::exceptions;
 use crate::logging;
 use crate::wiring::policy::{Files, LoadedPolicy};
 use crate::wiring::stamps::Stamps;
@@ -91,6 +92,7 @@ impl<S: Store> Daemon<S> {
             self.log
                 .write(&Event::WaitsForRestart(WaitsForRestart { changed }));
         }
+        let about_added = exceptions::about_added(&policy.warnings, &loaded.config);
         let warnings = loaded.warnings.iter().map(ToString::to_string);
         let warnings = warnings
             .chain(policy.warnings.iter().map(ToString::to_string))
@@ -102,7 +104,11 @@ impl<S: Store> Daemon<S> {
         self.loaded = loaded;
         self.put_in_force(policy, Mended::Everything);
         self.keeping.fetch_lists.notify_one();
-        Reloaded { warnings, waiting }
+        Reloaded {
+            warnings,
+            about_added,
+            waiting,
+        }
     }
 
     /// Each fault is logged on its own line. The log is reopened all the same, because its file may have been moved

@@ -26,6 +26,8 @@ const SPREAD: u64 = 3 * 60 * 60;
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 /// The pauses between the tries, in minutes; the last one repeats.
 const PAUSES: [i64; 5] = [15, 30, 60, 120, 240];
+/// When to look again whether there is a key.
+const KEY_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 /// Reports that are sent at once.
 const AT_ONCE: usize = 64;
 /// Domains that are read at a time.
@@ -114,6 +116,8 @@ impl<S: KeepTlsTallies> Schedule<S> {
                 self.again_or_never(day, domain, now).await?;
                 Err(error)
             }
+            // It was not tried: when there is a key, it has all its tries.
+            Err(NotSent::NoKey(_)) => self.wait(day, domain, now).await,
             Err(error) if error.is_passing() => self.again_or_never(day, domain, now).await,
             // Nobody wants it, or nobody can get it: why, the log has.
             Err(_) => self.sender.drop_report(day, &domain, None).await,
@@ -138,18 +142,34 @@ impl<S: KeepTlsTallies> Schedule<S> {
     }
 
     async fn again_or_never(&mut self, day: Date, domain: Domain, now: Timestamp) -> Result<(), SpoolError> {
+        let tries = self.tries(day, &domain);
+        let pause = PAUSES.get(tries).or(PAUSES.last()).copied().unwrap_or(60);
+        let next = (now + SignedDuration::from_mins(pause), tries + 1);
+        self.at(day, domain, next).await
+    }
+
+    /// Looks again soon. That is no try.
+    async fn wait(&mut self, day: Date, domain: Domain, now: Timestamp) -> Result<(), SpoolError> {
+        let tries = self.tries(day, &domain);
+        self.at(day, domain, (now + KEY_AGAIN, tries)).await
+    }
+
+    fn tries(&self, day: Date, domain: &Domain) -> usize {
+        let known = self.again.get(&(day, domain.clone()));
+        known.map_or(0, |(_, tries)| *tries)
+    }
+
+    /// Tries it again at this time, or never if that is too late.
+    async fn at(&mut self, day: Date, domain: Domain, next: (Timestamp, usize)) -> Result<(), SpoolError> {
         let first = self.first(day, &domain);
         let key = (day, domain);
-        let tries = self.again.get(&key).map_or(0, |(_, tries)| *tries);
-        let pause = PAUSES.get(tries).or(PAUSES.last()).copied().unwrap_or(60);
-        let next = now + SignedDuration::from_mins(pause);
-        if next > first + PATIENCE {
+        if next.0 > first + PATIENCE {
             self.again.remove(&key);
             let why = "it could not be sent within 24 hours";
             return self.sender.drop_report(day, &key.1, Some(why)).await;
         }
         if self.again.len() < REMEMBERED || self.again.contains_key(&key) {
-            self.again.insert(key, (next, tries + 1));
+            self.again.insert(key, next);
         }
         Ok(())
     }

@@ -104,6 +104,9 @@ pub(crate) enum NotSent {
     /// Another try may succeed.
     #[error("{0}")]
     Later(String),
+    /// It goes by mail, and the key that signs mail cannot be read now.
+    #[error("{0}")]
+    NoKey(String),
     /// The queue did not take it, or could not be read.
     #[error(transparent)]
     Spool(#[from] SpoolError),
@@ -114,7 +117,7 @@ impl NotSent {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Nothing(_) | Self::Unwanted(_) | Self::Unusable(_) => false,
-            Self::UnderWay(_) | Self::Later(_) | Self::Spool(_) => true,
+            Self::UnderWay(_) | Self::Later(_) | Self::NoKey(_) | Self::Spool(_) => true,
         }
     }
 }
@@ -140,7 +143,10 @@ impl<S: KeepTlsTallies> Sender<S> {
         let sent = self.carry(&outgoing).await;
         match &sent {
             Ok(taken) => self.tell(&outgoing, taken.into()),
-            Err(NotSent::Nothing(_) | NotSent::UnderWay(_) | NotSent::Unwanted(_)) => {}
+            // That there is no key was told once for all of them.
+            Err(
+                NotSent::Nothing(_) | NotSent::UnderWay(_) | NotSent::Unwanted(_) | NotSent::NoKey(_),
+            ) => {}
             Err(error @ (NotSent::Unusable(_) | NotSent::Later(_) | NotSent::Spool(_))) => {
                 let reason = error.to_string();
                 self.tell(
@@ -181,6 +187,7 @@ impl<S: KeepTlsTallies> Sender<S> {
 
     async fn carry(&self, outgoing: &OutgoingReport<'_>) -> Result<Taken, NotSent> {
         let (mut reasons, mut passing) = (Vec::new(), false);
+        let mut no_key = None;
         for place in outgoing.in_time(self.places(outgoing.domain)).await? {
             if !self.paces.take(&host(&place), outgoing.now) {
                 reasons.push(format!(
@@ -197,11 +204,15 @@ impl<S: KeepTlsTallies> Sender<S> {
                 Ok(taken) => return Ok(taken),
                 // Somebody may have it: another place would get it as well.
                 Err(error @ NotSent::Spool(_)) => return Err(error),
+                Err(NotSent::NoKey(why)) => no_key = Some(why),
                 Err(error) => {
                     passing |= error.is_passing();
                     reasons.push(error.to_string());
                 }
             }
+        }
+        if let Some(why) = no_key {
+            return Err(NotSent::NoKey(why));
         }
         let reasons = reasons.join("; ");
         Err(if passing {
@@ -244,7 +255,7 @@ impl<S: KeepTlsTallies> Sender<S> {
                 let reason = format!("mailto:{to}: there is no key to sign mail with (tlsrpt.dkim)");
                 return Err(NotSent::Unusable(reason));
             }
-            Signing::Unreadable(why) => return Err(NotSent::Later(format!("mailto:{to}: {why}"))),
+            Signing::Unreadable(why) => return Err(NotSent::NoKey(format!("mailto:{to}: {why}"))),
         };
         let id = QueueId::generate();
         let report = self.report(outgoing, id);

@@ -284,6 +284,18 @@ async fn changed_files_take_effect_by_themselves_and_wrong_ones_do_not() {
                 "{line}"
             );
             assert_eq!(dane(&relay, "wrong.test").0, "soft-fail");
+            // What is added now is written, and not in force.
+            let end = relay.run(&["danefail", "add", "good.test", "--reason", "r"]);
+            assert_eq!(end.status, 2, "{}", end.stderr);
+            assert!(
+                end.stderr.contains("exceptions.toml, but not in force: the running relay refuses the policy")
+                    && end.stderr.contains("policy.toml:6:8: "),
+                "{}",
+                end.stderr
+            );
+            assert_eq!(dane(&relay, "good.test").0, "opportunistic");
+            let end = relay.run(&["danefail", "remove", "good.test"]);
+            assert_eq!(end.status, 2, "{}", end.stderr);
             fs::write(
                 relay.path("policy.toml"),
                 format!("{list}[default]\ndane = \"off\"\n"),
@@ -397,6 +409,18 @@ async fn what_is_well_again_is_named_and_removed() {
             let list = relay.path("their.list").display().to_string();
             let added = relay.print(&["danefail", "import", &list]);
             assert_eq!(added, "added: 3, changed: 0\n");
+            let long: String = (0..5001).map(|number| format!("d{number}.test\n")).collect();
+            fs::write(relay.path("long.list"), long).unwrap();
+            let long = relay.path("long.list").display().to_string();
+            let end = relay.run(&["danefail", "import", "--dane", "soft-fail", &long]);
+            assert_eq!(end.status, 2, "{}", end.stderr);
+            let paste = format!("[[list]]\nkind = \"danefail\"\nfile = \"{long}\"\ndane = \"soft-fail\"\n");
+            assert!(
+                end.stderr.contains("5001 entries, and at most 5000 are imported; nothing was added")
+                    && end.stderr.contains(&paste),
+                "{}",
+                end.stderr
+            );
             let end = relay.run(&["danefail", "recheck", "--json"]);
             assert_eq!(end.status, 1, "{}", end.stderr);
             let found: Value = serde_json::from_str(&end.stdout).unwrap();

@@ -75,6 +75,24 @@ pub struct Means<'a> {
     pub today: Date,
 }
 
+impl<'a> Means<'a> {
+    /// These, to look at a destination without what it says about MTA-STS.
+    pub const fn without_sts(
+        policy: &'a Policy,
+        resolver: &'a Resolver,
+        config: &'a DeliveryConfig,
+        today: Date,
+    ) -> Self {
+        Self {
+            policy,
+            resolver,
+            mta_sts: None,
+            config,
+            today,
+        }
+    }
+}
+
 /// Gathers the facts and decides.
 pub async fn find(sought: Sought<'_>, means: Means<'_>) -> Route {
     find_again(sought, means, None).await

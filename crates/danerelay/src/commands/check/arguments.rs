@@ -8,7 +8,7 @@ use clap::Args;
 use mail::Domain;
 
 use crate::commands::look_up::DnsOptions;
-use crate::commands::values::{formed, port};
+use crate::commands::values::{MOST_DAYS, days, formed, port};
 use crate::config::units::DomainName;
 
 /// Which domains, how closely to look, and how to say it.
@@ -68,7 +68,7 @@ pub(crate) struct CheckArguments {
 
     /// Warn of certificates and signatures that expire within this many days; of signatures only when less than a quarter of
     /// their lifetime is left.
-    #[arg(long, value_name = "N", default_value = "14", value_parser = days)]
+    #[arg(long, value_name = "N", default_value = "14", value_parser = days(0..=MOST_DAYS))]
     pub(super) days: u16,
 
     /// How many domains are started in a second, at most 1000, when there are more than eight: each takes about ten DNS queries.
@@ -130,10 +130,4 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
 fn rate(text: &str) -> Result<NonZeroU16, &'static str> {
     let rate = text.parse().ok().filter(|rate: &NonZeroU16| rate.get() <= 1000);
     rate.ok_or("allowed: a whole number from 1 to 1000")
-}
-
-/// Parses `--days`.
-fn days(text: &str) -> Result<u16, &'static str> {
-    let days = text.parse().ok().filter(|days| *days <= 3650);
-    days.ok_or("allowed: a whole number of days from 0 to 3650")
 }

@@ -164,14 +164,8 @@ impl Looking {
             port: None,
         };
         let policy = &self.policy;
-        let means = Means {
-            policy,
-            resolver: &self.resolver,
-            // What others publish is no fault of the policy.
-            mta_sts: None,
-            config: &self.delivery,
-            today: Zoned::now().date(),
-        };
+        // What others publish is no fault of the policy.
+        let means = Means::without_sts(policy, &self.resolver, &self.delivery, Zoned::now().date());
         let route = route::find(Sought::usual(&next_hop), means).await;
         let source = &route.policy.dane_source;
         let place = match policy.place_of(source) {

@@ -11,7 +11,7 @@ use policy::{ExceptedKind, ListedException, Missing};
 use serde::Serialize;
 use settings_file::Interval;
 
-use crate::admin::protocol::{Reloaded, Request};
+use crate::admin::protocol::{RefusalKind, Reloaded, Request};
 use crate::commands::client::{AdminError, Client};
 use crate::commands::output;
 use crate::commands::values::formed;
@@ -134,6 +134,11 @@ impl Names {
 }
 
 impl Terms {
+    /// What it means.
+    pub(super) fn dane(&self) -> DaneMode {
+        self.dane.into()
+    }
+
     /// An exception on these terms.
     pub(super) fn exception(&self, names: Pattern, kind: ExceptedKind, reason: &str) -> ListedException {
         ListedException {
@@ -292,15 +297,18 @@ pub(super) enum TakenUp {
     InForce,
     /// None runs: the next one will.
     NoRelay,
-    /// The running one does not, or has not answered.
-    NotYet,
+    /// The running one refuses the policy with it.
+    Refused,
+    /// The running one has not answered.
+    Unknown,
 }
 
 impl TakenUp {
     pub(super) const fn verdict(self) -> Verdict {
         match self {
             Self::InForce | Self::NoRelay => Verdict::Good,
-            Self::NotYet => Verdict::Undecided,
+            Self::Refused => Verdict::Unusable,
+            Self::Unknown => Verdict::Undecided,
         }
     }
 }
@@ -309,23 +317,36 @@ impl TakenUp {
 pub(super) fn take_up(loaded: &Loaded) -> Result<TakenUp, Failure> {
     match reload(loaded) {
         Ok(reloaded) => {
-            about_added(&reloaded.warnings, loaded);
+            reloaded.about_added.iter().for_each(|one| output::notice(one));
             Ok(TakenUp::InForce)
         }
         Err(AdminError::NotConfigured | AdminError::NoDaemon { .. }) => {
             let warnings = wiring::policy::load(loaded, Missing::Warned)?.warnings;
-            about_added(
-                &warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                loaded,
-            );
+            let about_added = exceptions::about_added(&warnings, &loaded.config);
+            about_added.iter().for_each(|one| output::notice(one));
             output::notice("no relay runs with this configuration; it takes effect when one starts");
             Ok(TakenUp::NoRelay)
         }
-        Err(trouble) => {
+        Err(AdminError::Refused(refusal)) if refusal.kind == RefusalKind::Configuration => {
             output::notice(&format!(
-                "it is written, and the running relay does not use it yet: {trouble}"
+                "written to {}, but not in force: the running relay refuses the policy, and keeps the earlier one: {}",
+                exceptions::path(&loaded.config).display(),
+                refusal.message
             ));
-            Ok(TakenUp::NotYet)
+            Ok(TakenUp::Refused)
+        }
+        Err(
+            trouble @ (AdminError::Forbidden(_)
+            | AdminError::OtherSpool { .. }
+            | AdminError::BrokenOff { .. }
+            | AdminError::Garbled { .. }
+            | AdminError::Refused(_)),
+        ) => {
+            output::notice(&format!(
+                "written to {}; whether the running relay uses it is not known: {trouble}",
+                exceptions::path(&loaded.config).display()
+            ));
+            Ok(TakenUp::Unknown)
         }
     }
 }
@@ -336,13 +357,6 @@ fn reload(loaded: &Loaded) -> Result<Reloaded, AdminError> {
     client.end()
 }
 
-/// Of the warnings about the policy, those about what is added here.
-fn about_added(warnings: &[String], loaded: &Loaded) {
-    let file = exceptions::path(&loaded.config).display().to_string();
-    for warning in warnings.iter().filter(|warning| warning.starts_with(&file)) {
-        output::notice(warning);
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,7 @@ use spool::Ledger as _;
 
 use crate::commands::look_up::block_on;
 use crate::commands::output::{self, printable};
+use crate::commands::values::{MOST_DAYS, days};
 use crate::config::Loaded;
 use crate::exit::Verdict;
 use crate::failure::Failure;
@@ -36,17 +37,12 @@ pub(crate) struct CompareArguments {
     list: PathBuf,
 
     /// Our traffic of so many days, today included.
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = days)]
-    days: i32,
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = days(1..=MOST_DAYS))]
+    days: u16,
 
     /// Print one JSON object, with all names.
     #[arg(long)]
     json: bool,
-}
-
-fn days(text: &str) -> Result<i32, &'static str> {
-    let days = text.parse().ok().filter(|days| (1..=4000).contains(days));
-    days.ok_or("allowed: a whole number of days from 1 to 4000")
 }
 
 type Names = BTreeSet<String>;
@@ -114,14 +110,14 @@ fn ours(policy: &Policy) -> Names {
 }
 
 /// The domains to which DANE failed, and those to which mail was delivered verified.
-fn traffic(loaded: &Loaded, days: i32) -> Result<(Names, Names), Failure> {
+fn traffic(loaded: &Loaded, days: u16) -> Result<(Names, Names), Failure> {
     let path = &loaded.config.spool.path;
     let ledger = wiring::store::open_to_look(&loaded.config).map_err(|cause| Failure::Unopened {
         path: path.clone(),
         cause,
     })?;
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let first = today.saturating_sub((days - 1).days());
+    let first = today.saturating_sub((i64::from(days) - 1).days());
     let seen = Arc::new(Mutex::new((Names::new(), Names::new())));
     let noted = Arc::clone(&seen);
     let visit = move |tally: spool::Tally| {
@@ -200,8 +196,8 @@ fn groups(seen: &Seen) -> Vec<(&'static str, Group)> {
         .collect()
 }
 
-fn table(groups: &[(&'static str, Group)], days: i32) -> String {
-    let mut table = format!("traffic of {}\n", count(days.unsigned_abs().into(), "day"));
+fn table(groups: &[(&'static str, Group)], days: u16) -> String {
+    let mut table = format!("traffic of {}\n", count(days.into(), "day"));
     for (key, group) in groups {
         let label = key.replace('_', " ");
         let shown: Vec<&str> = group.names.iter().take(SHOWN).map(String::as_str).collect();

@@ -17,6 +17,10 @@ use crate::config::Loaded;
 use crate::exit::Verdict;
 use crate::failure::Failure;
 
+/// The most entries of a file: each becomes an exception, which is tested daily and is written anew with each change. A list
+/// is made for more.
+const MOST: usize = 5_000;
+
 /// What to read, and what becomes of it.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
@@ -77,6 +81,10 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
     if arguments.form.is_none() && !imported.faults.is_empty() {
         output::notice(form.assumed());
     }
+    if imported.excepted.len() > MOST {
+        output::notice(&too_long(arguments, form, imported.excepted.len()));
+        return Ok(Verdict::Unusable);
+    }
     let default = arguments.reason.clone().unwrap_or_else(|| {
         let shown = arguments.file.display();
         format!("imported from {shown}")
@@ -122,6 +130,25 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
     } else {
         Verdict::Bad
     })
+}
+
+/// What to do with so many instead.
+fn too_long(arguments: &ImportArguments, form: FileForm, entries: usize) -> String {
+    let is_list = form == FileForm::Danefail && arguments.file.as_os_str() != "-";
+    let (how, file) = if is_list {
+        let path = std::path::absolute(&arguments.file).unwrap_or_else(|_| arguments.file.clone());
+        ("name it in the policy file", path.display().to_string())
+    } else {
+        let how = "put the domains into a file, one on a line, and name that in the policy file";
+        (how, "danefail.list".to_owned())
+    };
+    let dane = arguments.terms.dane();
+    let file = toml::Value::String(file);
+    format!(
+        "{}: {entries} entries, and at most {MOST} are imported; nothing was added. Instead, {how}:\n\n\
+         [[list]]\nkind = \"danefail\"\nfile = {file}\ndane = \"{dane}\"\n",
+        arguments.file.display()
+    )
 }
 
 fn words(answer: &Answer) -> String {

@@ -33,31 +33,36 @@ pub(crate) enum DanefailCommand {
     /// exception once a day, and removes those added here once the destination works again. An exception that exists for
     /// the same name is replaced.
     ///
-    /// Exit status: 0 done; 2 it cannot be written, or the configuration is wrong.
+    /// Exit status: 0 done; 2 it cannot be written, the configuration is wrong, or the running relay refuses the policy with
+    /// it; 3 the running relay did not answer.
     Add(change::AddArguments),
     /// Remove an exception that was added here, and have the running relay take it up at once.
     ///
-    /// Exit status: 0 done; 1 there is none; 2 it cannot be written, or the configuration is wrong.
+    /// Exit status: 0 done; 1 there is none; 2 it cannot be written, the configuration is wrong, or the running relay refuses
+    /// the policy without it; 3 the running relay did not answer.
     Remove(change::RemoveArguments),
     /// Add an exception for each domain of a list in the form of danefail.org, or of a Postfix `smtp_tls_policy_maps`.
     ///
     /// Of a list, the comments before a domain, or behind it, become its reason. Of a Postfix table, `none`, `may` and
     /// `encrypt` become exceptions with dane = "off"; what they and the other levels mean beside that is printed as rules
     /// for the policy file. Where an entry of Postfix demands more of a server than its rule does, standard error says what.
-    /// A long list is better named in the policy file, as a [[list]].
+    /// At most 5000 entries are imported: a longer list is named in the policy file, as a [[list]]; the lines to paste are
+    /// printed.
     ///
-    /// Exit status: 0 done; 1 a line is not understood, and the others are added, or a rule demands less than Postfix did; 2 the file cannot be read or the
-    /// exceptions not be written, or the configuration is wrong.
+    /// Exit status: 0 done; 1 a line is not understood, and the others are added, or a rule demands less than Postfix did;
+    /// 2 the file cannot be read or is too long, the exceptions cannot be written, the configuration is wrong, or the running
+    /// relay refuses the policy with them; 3 the running relay did not answer.
     Import(import::ImportArguments),
     /// Test every exception, and name those that are no longer needed.
     ///
     /// Looks each name up and connects, as a delivery would without the exception, and sends nothing. Tested are the
-    /// exceptions of the policy file, those added here, and every entry of the danefail lists, twenty at a time; on a
-    /// terminal, standard error shows the progress.
+    /// exceptions of the policy file, those added here, and every entry of the danefail lists, twenty at a time, at most three
+    /// of them at the hosts of one provider; on a terminal, standard error shows the progress.
     ///
     /// Exit status: 0 all are still needed, or those that are not were removed; 1 something works again that is still
-    /// excepted; 2 the configuration or the policy is wrong, or a NAME is not excepted; 3 nothing works again, but something
-    /// could not be decided, because DNS or the network failed; or our own resolver fails, and nothing was tested.
+    /// excepted; 2 the configuration or the policy is wrong, a NAME is not excepted, or the running relay refuses the policy
+    /// without what was removed; 3 nothing works again, but something could not be decided, because DNS or the network
+    /// failed; or our own resolver fails, and nothing was tested; or the running relay did not answer.
     Recheck(recheck::RecheckArguments),
     /// Propose exceptions for the failures that hold mail up now, as commands to paste, each after its evidence.
     ///

@@ -12,7 +12,7 @@ use policy::pattern::Pattern;
 use policy::{ListedException, Missing, Policy};
 use serde::Serialize;
 
-use super::change::take_up;
+use super::change::{TakenUp, take_up};
 use crate::commands::look_up::{DnsOptions, block_on};
 use crate::commands::output::{self, printable};
 use crate::commands::progress::Progress;
@@ -71,11 +71,14 @@ pub(super) fn run(arguments: &RecheckArguments, loaded: &Loaded) -> Result<Verdi
     let mut loaded = loaded.clone();
     arguments.dns.apply(&mut loaded.config.dns);
     let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
-    let mut all = subjects(&policy, Zoned::now().date());
-    if !arguments.names.is_empty() {
-        let wanted: HashSet<&Pattern> = arguments.names.iter().collect();
-        all.retain(|one| wanted.contains(&one.tested.names()));
-        let there: HashSet<Pattern> = all.iter().map(|one| one.tested.names()).collect();
+    let today = Zoned::now().date();
+    let wanted: HashSet<&Pattern> = arguments.names.iter().collect();
+    let all = || {
+        let all = subjects(&policy, today);
+        all.filter(|one| wanted.is_empty() || wanted.contains(&one.tested.names()))
+    };
+    if !wanted.is_empty() {
+        let there: HashSet<Pattern> = all().map(|one| one.tested.names()).collect();
         let unknown = arguments.names.iter().find(|names| !there.contains(names));
         if let Some(unknown) = unknown {
             output::notice(&format!(
@@ -84,15 +87,15 @@ pub(super) fn run(arguments: &RecheckArguments, loaded: &Loaded) -> Result<Verdi
             return Ok(Verdict::Unusable);
         }
     }
-    let tested = block_on(test(&loaded, &policy, all))??;
+    let tested = block_on(test(&loaded, &policy, (all(), all().count())))??;
     let Some(mut tested) = tested else {
         return Ok(Verdict::Undecided);
     };
-    tested.sort_by(|(one, _), (other, _)| one.place.cmp(&other.place));
-    let removed = if arguments.remove_healed {
+    tested.sort_by(|(one, _), (other, _)| (&one.source, one.line).cmp(&(&other.source, other.line)));
+    let (removed, taken_up) = if arguments.remove_healed {
         remove_healed(&loaded, &tested)?
     } else {
-        Vec::new()
+        (Vec::new(), TakenUp::InForce)
     };
     let answer = Answer::of(&tested, &removed);
     if arguments.json {
@@ -109,7 +112,7 @@ pub(super) fn run(arguments: &RecheckArguments, loaded: &Loaded) -> Result<Verdi
     } else if is_any(State::Undecided) {
         Verdict::Undecided
     } else {
-        Verdict::Good
+        taken_up.verdict()
     })
 }
 
@@ -119,7 +122,7 @@ type Found = Vec<(Subject, Finding)>;
 async fn test(
     loaded: &Loaded,
     policy: &Policy,
-    subjects: Vec<Subject>,
+    (subjects, count): (impl Iterator<Item = Subject>, usize),
 ) -> Result<Option<Found>, WiringError> {
     let config = &loaded.config;
     let resolver = Resolver::new(resolver::plan(config, &config.dns.domain_insecure)?.config)?;
@@ -133,7 +136,7 @@ async fn test(
     let delivery = settings::delivery(config, &hostname, config.listen.smtp.clone());
     let tls = tls::client(&config.tls)?;
     let tester = Tester::new(resolver, impatient(&delivery), &tls, policy).map_err(WiringError::Ehlo)?;
-    let mut progress = Progress::of(subjects.len());
+    let mut progress = Progress::of(count);
     let mut found = Vec::new();
     test_all(Arc::new(tester), subjects, Duration::ZERO, |subject, finding| {
         progress.step();
@@ -143,8 +146,8 @@ async fn test(
     Ok(Some(found))
 }
 
-/// Removes what was added by commands and is healed; returns it.
-fn remove_healed(loaded: &Loaded, tested: &Found) -> Result<Vec<ListedException>, Failure> {
+/// Removes what was added by commands and is healed; returns it, and whether the running relay knows.
+fn remove_healed(loaded: &Loaded, tested: &Found) -> Result<(Vec<ListedException>, TakenUp), Failure> {
     let healed = |one: &&(Subject, Finding)| one.1.state == State::Healed;
     let healed: Vec<&ListedException> = tested
         .iter()
@@ -159,10 +162,12 @@ fn remove_healed(loaded: &Loaded, tested: &Found) -> Result<Vec<ListedException>
         removed
     })?;
     let removed: Vec<ListedException> = removed;
-    if !removed.is_empty() {
-        take_up(loaded)?;
-    }
-    Ok(removed)
+    let taken_up = if removed.is_empty() {
+        TakenUp::InForce
+    } else {
+        take_up(loaded)?
+    };
+    Ok((removed, taken_up))
 }
 
 impl Answer {
@@ -175,7 +180,7 @@ impl Answer {
                 kind: subject.tested.kind().as_str(),
                 name: subject.tested.names().to_string(),
                 means: subject.meaning.to_string(),
-                file: subject.place.clone(),
+                file: subject.place(),
                 state: finding.state,
                 reason: finding.reason.clone(),
                 removed: subject

@@ -9,7 +9,7 @@ use mail::{Domain, Mailbox};
 use report::summary::{self, LONGEST_PERIOD, Period, Question, Scope, View};
 
 use super::table::ROWS;
-use crate::commands::values::formed;
+use crate::commands::values::{MOST_DAYS, days, formed};
 use crate::config::units::MailAddress;
 use crate::failure::Failure;
 
@@ -19,7 +19,7 @@ use crate::failure::Failure;
 #[command(group(ArgGroup::new("form").args(["json", "csv"])))]
 pub(crate) struct ReportArguments {
     /// The last so many days in UTC, today included; without it 30, and for --page the running month and the eleven before.
-    #[arg(long, value_name = "N", value_parser = days, conflicts_with_all = ["from", "to"])]
+    #[arg(long, value_name = "N", value_parser = days(1..=MOST_DAYS), conflicts_with_all = ["from", "to"])]
     days: Option<u16>,
 
     /// From this day on (UTC), for example 2026-11-01; without --to until today.
@@ -129,11 +129,6 @@ enum Internal {
     Include,
     Exclude,
     Only,
-}
-
-fn days(text: &str) -> Result<u16, &'static str> {
-    let days = text.parse().ok().filter(|days| (1..=3653).contains(days));
-    days.ok_or("allowed: a whole number of days from 1 to 3653")
 }
 
 fn date(text: &str) -> Result<Date, &'static str> {

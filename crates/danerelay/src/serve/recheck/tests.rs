@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::Deref;
 
 use mail::Status;
-use policy::Missing;
+use policy::{ExceptedKind, Missing};
 use spool::contract::{commit, message, settlement, take};
 use spool::{Spool as _, Store};
 use tempfile::TempDir;
@@ -13,6 +13,8 @@ use testworld::mail::{Ca, Identity, Receiver};
 
 use super::*;
 use crate::config;
+use crate::recheck::subjects;
+use crate::wiring::standing::Healed;
 use crate::wiring::{policy as policy_files, settings, store, tls};
 
 #[derive(Default)]
@@ -280,6 +282,42 @@ async fn mail_for_what_is_well_again_is_tried_at_once() {
     );
 }
 
+/// What was removed and added again in the same words begins anew: one test more, and another a day later.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exception_that_is_added_again_begins_anew() {
+    let (world, receiver, _other) = world().await;
+    let directory = files(&world, &receiver);
+    let log = Arc::new(Kept::default());
+    let daily = daily(&directory, &log).await;
+    daily.round().await.unwrap();
+    a_day_later(&daily);
+    // What a reload of the policy without it does.
+    let is_it = |one: &Healed| one.kind == ExceptedKind::Domain && one.name.to_string() == "good.test";
+    daily
+        .standing
+        .retain_healed(|one| !is_it(one) || one.until.is_none());
+    daily.round().await.unwrap();
+    let all = added(&daily);
+    assert!(all.iter().any(|one| one == "domain good.test"), "{all:?}");
+    assert_eq!(all.len(), 6);
+    a_day_later(&daily);
+    daily.round().await.unwrap();
+    assert_eq!(added(&daily).len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_queue_is_looked_through_at_once_and_then_once_in_five_minutes() {
+    let mut news = News::default();
+    assert!(!news.is_due());
+    news.well.push(Tested::Domain(Domain::parse("a.test").unwrap()));
+    assert!(news.is_due());
+    news.tried = Some(Instant::now());
+    tokio::time::advance(Duration::from_mins(4)).await;
+    assert!(!news.is_due());
+    tokio::time::advance(Duration::from_mins(1)).await;
+    assert!(news.is_due());
+}
+
 /// A test that was interrupted goes on where it was, and what was found before is kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_test_goes_on() {
@@ -289,15 +327,19 @@ async fn an_interrupted_test_goes_on() {
     let daily = daily(&directory, &log).await;
     // Seven exceptions, and three of four entries of lists.
     let mut memory = Memory::default();
-    assert_eq!(memory.begin(Timestamp::now() - 1.hours()), 0);
-    memory.advance(10);
+    let nothing = std::iter::empty;
+    assert_eq!(memory.begin(nothing(), Timestamp::now() - 1.hours()), 0);
+    let policy = daily.policy.load_full();
+    let all: Vec<Subject> = subjects(&policy, Zoned::now().date()).collect();
+    // The last one was at another place then.
+    memory.advance(3, Some(&all[9]));
     memory.write(&daily.config).unwrap();
     daily.round().await.unwrap();
     assert_eq!(told(&log), [("listed.test".to_owned(), false)]);
     // Of the day before yesterday is another one.
     let mut memory = Memory::default();
-    memory.begin(Timestamp::now() - 25.hours());
-    memory.advance(10);
+    memory.begin(nothing(), Timestamp::now() - 25.hours());
+    memory.advance(10, Some(&all[9]));
     memory.write(&daily.config).unwrap();
     daily.round().await.unwrap();
     assert!(told(&log).len() > 5);
