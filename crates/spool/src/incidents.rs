@@ -20,6 +20,8 @@ pub struct KnownIncident {
     pub number: IncidentNumber,
     /// Where, and what.
     pub spot: Spot,
+    /// Whether it also stands for others below the same registrable domain that found no room: how many is not known.
+    pub stands_for_more: bool,
     /// When it was first seen.
     pub first_seen: Timestamp,
     /// When it was last seen.
@@ -34,8 +36,6 @@ pub struct KnownIncident {
     pub reopened: u64,
     /// The next-hop domains whose mail failed there, in order; of very many, those seen last.
     pub domains: Vec<Domain>,
-    /// Whether it also stands for others below the same registrable domain that found no room: how many is not known.
-    pub stands_for_more: bool,
     /// Whether it concerns more domains than those: how many is not known.
     pub has_more_domains: bool,
     /// What waits because of it.
