@@ -14,7 +14,9 @@ use std::path::Path;
 use common::{LISTS, TODAY, compile, compile_from, dane, hop, of, policy};
 use mail::{Domain, Mailbox, NextHop};
 use policy::Policy;
-use policy::settings::{DaneMode, DestinationPolicy, InsecureMx, Key, Limits, ModeSource, RouteTls, TlsFloor};
+use policy::settings::{
+    DaneMode, DestinationPolicy, InsecureMx, Key, Limits, ModeSource, RouteTls, TlsFloor,
+};
 
 #[test]
 fn the_built_in_policy_is_opportunistic() {
@@ -279,7 +281,10 @@ fn each_key_has_its_line_unless_it_is_built_in() {
     assert_eq!(lines("x.test"), [(Key::Tls, 3), (Key::Fallback, 4)]);
     assert_eq!(lines("[192.0.2.1]"), lines("x.test"));
     let host = policy.lines_of_mx_host(&"mx.example".parse().unwrap());
-    assert_eq!(host.into_iter().collect::<Vec<_>>(), [(Key::MessagesPerMinute, 13)]);
+    assert_eq!(
+        host.into_iter().collect::<Vec<_>>(),
+        [(Key::MessagesPerMinute, 13)]
+    );
     let found = of(&policy, "x.test");
     assert_eq!(policy.place_of(&found.dane_source).unwrap().1, 2);
 }

@@ -8,8 +8,8 @@ use mail::sighting::Ending;
 use mail::{Domain, QueueId, Sighting, TlsTally};
 use spool::{
     Accepted, Acted, Action, Content, Declared, IncidentNumber, Incidents, Inspect, KeepIncidents,
-    KeepTlsTallies, KnownIncident, Ledger, LedgerRoom, Manage, QueuedMessage, Report, Selected, SpoolError, Step,
-    Summary, Tally, TlsDay, TlsDomain, TlsTallies, Told, Unreadable, Way,
+    KeepTlsTallies, KnownIncident, Ledger, LedgerRoom, Manage, QueuedMessage, Report, Selected, SpoolError,
+    Step, Summary, Tally, TlsDay, TlsDomain, TlsTallies, Told, Unreadable, Way,
 };
 
 use crate::sql::incidents::Change;
@@ -110,7 +110,9 @@ impl Manage for EmbeddedSpool {
 impl Ledger for EmbeddedSpool {
     async fn room(&self, day: Date) -> Result<LedgerRoom, SpoolError> {
         let readers = &self.opened.readers;
-        readers.read(move |connection| reading::room(connection, day)).await
+        readers
+            .read(move |connection| reading::room(connection, day))
+            .await
     }
 
     async fn totals(

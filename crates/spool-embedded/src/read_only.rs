@@ -14,8 +14,8 @@ use rustix::fs::Access;
 use spool::blocking::blocking;
 use spool::leases::LeaseTable;
 use spool::{
-    Content, Declared, Incidents, Inspect, KnownIncident, Ledger, LedgerRoom, QueuedMessage, SpoolError, Summary, Tally,
-    TlsDay, TlsDomain, TlsTallies, Unreadable,
+    Content, Declared, Incidents, Inspect, KnownIncident, Ledger, LedgerRoom, QueuedMessage, SpoolError,
+    Summary, Tally, TlsDay, TlsDomain, TlsTallies, Unreadable,
 };
 
 use crate::disk::bodies::Directories;

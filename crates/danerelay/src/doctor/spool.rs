@@ -227,7 +227,10 @@ mod tests {
         assert!(of_room(room(3_999_999, 999_999)).is_none());
         for (room, words) in [
             (room(4_000_000, 0), "the ledger has 4000000 outcomes"),
-            (room(2_000_000, 1_000_000), "1000000 outcomes by domain and host are new"),
+            (
+                room(2_000_000, 1_000_000),
+                "1000000 outcomes by domain and host are new",
+            ),
         ] {
             assert!(room.is_full());
             let found = of_room(room).map(|finding| (finding.result, finding.found));

@@ -22,6 +22,8 @@ pub(super) fn places(policy: &Policy, lines: Lines) -> Places {
         let file = policy.file()?.to_owned();
         Some(Place { file, line })
     };
-    let places = lines.into_iter().filter_map(|(key, line)| Some((key, place(line)?)));
+    let places = lines
+        .into_iter()
+        .filter_map(|(key, line)| Some((key, place(line)?)));
     places.collect()
 }

@@ -213,7 +213,9 @@ fn hosts(found: &Investigation<'_>) -> Vec<HostReport> {
     let route = found.route;
     match &found.probes {
         Some(probes) if !probes.is_empty() => {
-            let reports = probes.iter().map(|one| HostReport::probed(one, found.policy, route.port));
+            let reports = probes
+                .iter()
+                .map(|one| HostReport::probed(one, found.policy, route.port));
             reports.collect()
         }
         Some(_) | None => {

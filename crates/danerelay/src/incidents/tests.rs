@@ -552,14 +552,21 @@ async fn a_way_that_is_set_anew_is_told_what_is_open() {
     scene.fail_at(at("mx.over.example")).await;
     scene.fail().await;
     scene.look(now()).await;
-    scene.works(at("mx.over.example").place, now() + 1.minutes()).await;
+    scene
+        .works(at("mx.over.example").place, now() + 1.minutes())
+        .await;
     scene.look(now() + 2.minutes()).await;
     assert!(scene.mailed.lock().is_empty());
     scene.settings.store(Arc::new(all));
     for minutes in 3..6 {
         scene.look(now() + minutes.minutes()).await;
     }
-    let subjects: Vec<String> = scene.mails().await.into_iter().map(|(subject, _)| subject).collect();
+    let subjects: Vec<String> = scene
+        .mails()
+        .await
+        .into_iter()
+        .map(|(subject, _)| subject)
+        .collect();
     assert_eq!(subjects, ["[relay.test] incident opened: mx.b.example"]);
 }
 
@@ -642,7 +649,10 @@ async fn what_is_well_again_is_told_once_when_the_daily_test_is_complete() {
     let [(subject, text)] = &mails[..] else {
         panic!("{mails:?}")
     };
-    assert_eq!(subject, "[relay.test] 2 entries of danefail lists are not needed any more");
+    assert_eq!(
+        subject,
+        "[relay.test] 2 entries of danefail lists are not needed any more"
+    );
     assert!(
         text.contains("domain a.example  fail.list:7  DANE is verified\r\n"),
         "{text}"
@@ -665,5 +675,8 @@ async fn what_is_well_again_is_told_once_when_the_daily_test_is_complete() {
     scene.standing.tested(tests);
     scene.look(now() + 49.hours()).await;
     let (subject, _) = scene.mails().await.remove(1);
-    assert_eq!(subject, "[relay.test] 1 entry of danefail lists is not needed any more");
+    assert_eq!(
+        subject,
+        "[relay.test] 1 entry of danefail lists is not needed any more"
+    );
 }

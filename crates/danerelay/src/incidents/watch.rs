@@ -230,7 +230,10 @@ impl<S: Spool + KeepIncidents> Watch<S> {
         let is_news = !items.is_empty() || !healed.is_empty();
         if !is_news || !self.courier.is_wanted(way) {
             // Nobody is to be told of it. What is still open when this way is set is told then.
-            let ended = content.steps.into_iter().filter(|(_, step)| *step == Step::Closed);
+            let ended = content
+                .steps
+                .into_iter()
+                .filter(|(_, step)| *step == Step::Closed);
             silent.steps.extend(ended);
             silent.healed = content.healed;
         } else if self.turn(way).take(is_ours, now) {
@@ -315,10 +318,7 @@ fn not_needed(tests: &Tests, since: Option<Timestamp>) -> Vec<NotNeeded<'_>> {
 }
 
 /// The records of an incident that was not seen for long and for which nothing waits.
-fn forgotten(
-    composed: &Composed,
-    (began, now): (Timestamp, Timestamp),
-) -> Vec<(IncidentNumber, Ending)> {
+fn forgotten(composed: &Composed, (began, now): (Timestamp, Timestamp)) -> Vec<(IncidentNumber, Ending)> {
     let incident = &composed.incident;
     // What was seen at a time that is still to come was seen before the clock went back: when, nobody knows, but not since we
     // look.

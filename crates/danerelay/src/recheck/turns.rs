@@ -81,7 +81,10 @@ mod tests {
         let one = names(&["c.provider.example", "mx.other.example"]);
         assert!(turns.at(one.iter()).now_or_never().is_none(), "one too many");
         let other = names(&["mx.other.example"]);
-        assert!(turns.at(other.iter()).now_or_never().is_some(), "it holds up nobody else");
+        assert!(
+            turns.at(other.iter()).now_or_never().is_some(),
+            "it holds up nobody else"
+        );
         held.pop();
         assert!(turns.at(one.iter()).now_or_never().is_some());
         // Nothing stays of those who are done.

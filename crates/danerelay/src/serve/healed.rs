@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use policy::{ExceptedKind, Meaning, Policy};
 use policy::pattern::Pattern;
 use policy::schema::ListKind;
+use policy::{ExceptedKind, Meaning, Policy};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -84,11 +84,7 @@ impl Memory {
 
     /// Begins a test of these, or goes on with one that was interrupted. Returns how many of them were tested already: up to the
     /// last one, or as many as it was if that is not excepted any more.
-    pub(super) fn begin<'a>(
-        &mut self,
-        mut all: impl Iterator<Item = &'a Subject>,
-        now: Timestamp,
-    ) -> usize {
+    pub(super) fn begin<'a>(&mut self, mut all: impl Iterator<Item = &'a Subject>, now: Timestamp) -> usize {
         let goes_on =
             |running: &Running| (SignedDuration::ZERO..ONE_TEST).contains(&now.duration_since(running.began));
         let running = self.running.take().filter(goes_on);
@@ -113,9 +109,7 @@ impl Memory {
     /// Forgets what was removed since, even if it was added again in the same words: this is what is known of those that were
     /// excepted all the time.
     pub(super) fn keep_only(&mut self, known: &[Healed]) {
-        let is_known = |one: &Healed| {
-            known.iter().any(|other| is_the_same(one, other))
-        };
+        let is_known = |one: &Healed| known.iter().any(|other| is_the_same(one, other));
         self.tests.healed.retain(is_known);
     }
 

@@ -144,9 +144,7 @@ impl<S: KeepTlsTallies> Sender<S> {
         match &sent {
             Ok(taken) => self.tell(&outgoing, taken.into()),
             // That there is no key was told once for all of them.
-            Err(
-                NotSent::Nothing(_) | NotSent::UnderWay(_) | NotSent::Unwanted(_) | NotSent::NoKey(_),
-            ) => {}
+            Err(NotSent::Nothing(_) | NotSent::UnderWay(_) | NotSent::Unwanted(_) | NotSent::NoKey(_)) => {}
             Err(error @ (NotSent::Unusable(_) | NotSent::Later(_) | NotSent::Spool(_))) => {
                 let reason = error.to_string();
                 self.tell(

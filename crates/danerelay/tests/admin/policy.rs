@@ -288,7 +288,8 @@ async fn changed_files_take_effect_by_themselves_and_wrong_ones_do_not() {
             let end = relay.run(&["danefail", "add", "good.test", "--reason", "r"]);
             assert_eq!(end.status, 2, "{}", end.stderr);
             assert!(
-                end.stderr.contains("exceptions.toml, but not in force: the running relay refuses the policy")
+                end.stderr
+                    .contains("exceptions.toml, but not in force: the running relay refuses the policy")
                     && end.stderr.contains("policy.toml:6:8: "),
                 "{}",
                 end.stderr
@@ -416,7 +417,8 @@ async fn what_is_well_again_is_named_and_removed() {
             assert_eq!(end.status, 2, "{}", end.stderr);
             let paste = format!("[[list]]\nkind = \"danefail\"\nfile = \"{long}\"\ndane = \"soft-fail\"\n");
             assert!(
-                end.stderr.contains("5001 entries, and at most 5000 are imported; nothing was added")
+                end.stderr
+                    .contains("5001 entries, and at most 5000 are imported; nothing was added")
                     && end.stderr.contains(&paste),
                 "{}",
                 end.stderr

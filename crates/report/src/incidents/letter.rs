@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use mail::printable::Printable;
 use mail::incident::{Cause, Kind, Likely};
+use mail::printable::Printable;
 use mail::sighting::{Evidence, Starttls, Trouble};
 use mail::{Domain, count};
 use serde::{Deserialize, Serialize};

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use mail::incident::{Cause, OwnTrouble};
 use mail::event::Event;
 use mail::event::resolver::{Finding as Test, Resolver};
 use mail::event::settings::{ListNews, ListState, Mended, PolicyLoaded, Refused, Subject};
 use mail::event::spool::Spool;
 use mail::event::store::{Failed, Store};
 use mail::event::tlsrpt::TlsReports;
+use mail::incident::{Cause, OwnTrouble};
 
 use super::change::Finding;
 use super::incident::Incident;

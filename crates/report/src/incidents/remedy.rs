@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::{ToSpan, tz::TimeZone};
-use mail::{Domain, count};
 use mail::incident::{Cause, Kind, Likely};
 use mail::sighting::Trouble;
+use mail::{Domain, count};
 use serde::{Deserialize, Serialize};
 
 use super::compose::MEMBERS_SHOWN;
@@ -78,7 +78,10 @@ pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
                 let more = incident.failing.saturating_sub(names.len() as u64);
                 let more = match more {
                     0 => String::new(),
-                    more => format!("; and {} that fail in the same way need the same", count(more, "more host")),
+                    more => format!(
+                        "; and {} that fail in the same way need the same",
+                        count(more, "more host")
+                    ),
                 };
                 format!("{}{more}; {BY_RESOLVER}", advice(incident))
             }

@@ -12,10 +12,10 @@ use mail::event::{Event, spool as spool_event};
 use mail::sighting::{Ending, Evidence, Place, PresentedCertificate, Spot, Starttls, Trouble};
 use spool::{Before, IncidentNumber, KnownIncident, Noticed, Step, Told, Waiting, Way};
 
-use mail::incident::Likely;
 use super::news::{self, News};
 use super::ours::Ours;
 use super::{Composed, Incident, Kind, Terms, compose, letter, page, remedy};
+use mail::incident::Likely;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -652,7 +652,13 @@ fn no_exception_is_proposed_where_no_mail_waits() {
 #[test]
 fn hosts_beyond_those_that_are_named_are_counted() {
     let hosts = |count: u64| {
-        let of = |number| known(number, &format!("mx{number}.provider.example"), Trouble::AddressBogus);
+        let of = |number| {
+            known(
+                number,
+                &format!("mx{number}.provider.example"),
+                Trouble::AddressBogus,
+            )
+        };
         let incident = one((1..=count).map(of).collect(), began()).incident;
         remedy::propose(&incident, began())
     };
@@ -661,7 +667,11 @@ fn hosts_beyond_those_that_are_named_are_counted() {
     assert!(!some.advice.contains("more host"), "{}", some.advice);
     let many = hosts(11);
     assert_eq!(many.commands.len(), 8);
-    assert!(many.advice.contains("and 3 more hosts that fail in the same way"), "{}", many.advice);
+    assert!(
+        many.advice.contains("and 3 more hosts that fail in the same way"),
+        "{}",
+        many.advice
+    );
 }
 
 #[test]

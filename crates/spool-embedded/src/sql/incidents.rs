@@ -59,7 +59,8 @@ const WRITE_PROOF: &str =
 pub(crate) const TRIM_PROOFS_BELOW: &str = "DELETE FROM proof WHERE holder = ?1 AND rowid <= \
     (SELECT rowid FROM proof WHERE holder = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2)";
 const COUNT_PROOFS: &str = "SELECT count(*) FROM proof";
-const TRIM_PROOFS: &str = "DELETE FROM proof WHERE rowid IN (SELECT rowid FROM proof ORDER BY rowid LIMIT ?1)";
+const TRIM_PROOFS: &str =
+    "DELETE FROM proof WHERE rowid IN (SELECT rowid FROM proof ORDER BY rowid LIMIT ?1)";
 
 /// A change apart from settlements.
 #[derive(Debug)]
@@ -196,9 +197,7 @@ fn concern(connection: &Connection, id: i64, place: &Place, domain: &Domain) -> 
         return Ok(());
     }
     if !is_within_share(connection, place)? {
-        connection
-            .prepare_cached(COLLECTS)?
-            .execute([id, MORE_DOMAINS])?;
+        connection.prepare_cached(COLLECTS)?.execute([id, MORE_DOMAINS])?;
         return Ok(());
     }
     connection.prepare_cached(INSERT_DOMAIN)?.execute(columns)?;

@@ -18,8 +18,7 @@ use super::open;
 use crate::EmbeddedSpool;
 use crate::sql::connections::DATABASE;
 use crate::sql::incidents::{
-    DOMAINS_BELOW, DOMAINS_OF, DOMAINS_OF_OURS, PROOFS, PROOFS_BELOW, PROOFS_BEYOND,
-    TRIM_PROOFS_BELOW,
+    DOMAINS_BELOW, DOMAINS_OF, DOMAINS_OF_OURS, PROOFS, PROOFS_BELOW, PROOFS_BEYOND, TRIM_PROOFS_BELOW,
 };
 use crate::sql::room::{self, INCIDENTS, SHARE};
 use crate::sql::schema::{APPLICATION_ID, MIGRATIONS};
@@ -208,7 +207,10 @@ async fn hosts_of_one_registrable_domain_do_not_push_out_the_evidence_of_others(
     let spool = open(directory.path()).await.unwrap();
     many_prove(&spool, "small.example", 1).await;
     many_prove(&spool, "hostile.example", PROOFS + 200).await;
-    spool.note(vec![fails(spot("mx0.small.example"), now())], now()).await.unwrap();
+    spool
+        .note(vec![fails(spot("mx0.small.example"), now())], now())
+        .await
+        .unwrap();
     let all = spool.incidents().await.unwrap();
     assert!(all.first().unwrap().before.is_some());
     spool.close().await.unwrap();
@@ -216,7 +218,10 @@ async fn hosts_of_one_registrable_domain_do_not_push_out_the_evidence_of_others(
     let left: i64 = connection
         .query_row("SELECT count(*) FROM proof", [], |row| row.get(0))
         .unwrap();
-    assert!((PROOFS_BELOW + 1..=PROOFS_BELOW + PROOFS_BEYOND).contains(&left), "{left}");
+    assert!(
+        (PROOFS_BELOW + 1..=PROOFS_BELOW + PROOFS_BEYOND).contains(&left),
+        "{left}"
+    );
 }
 
 /// Nor what is known of the domains of their incidents.
@@ -238,7 +243,10 @@ async fn domains_beyond_the_share_are_counted_as_at_least() {
     let other = fails_for("mx.other.example", "c.example");
     spool.note(vec![other.clone(), other], now()).await.unwrap();
     let all = spool.incidents().await.unwrap();
-    let domains: Vec<_> = all.iter().map(|one| (one.domains.len(), one.has_more_domains)).collect();
+    let domains: Vec<_> = all
+        .iter()
+        .map(|one| (one.domains.len(), one.has_more_domains))
+        .collect();
     assert_eq!(domains, [(most, true), (1, false)]);
     spool.close().await.unwrap();
 }
@@ -298,7 +306,10 @@ async fn room_is_found_by_indexes() {
         while let Some(row) = rows.next().unwrap() {
             plan.push(row.get::<_, String>(3).unwrap());
         }
-        assert!(plan.iter().any(|step| step.contains(index)), "{statement}: {plan:?}");
+        assert!(
+            plan.iter().any(|step| step.contains(index)),
+            "{statement}: {plan:?}"
+        );
         let scans = |table: &str| plan.iter().any(|step| step.starts_with(&format!("SCAN {table}")));
         assert!(!scans("incident") && !scans("proof"), "{statement}: {plan:?}");
     }

@@ -357,7 +357,6 @@ fn reload(loaded: &Loaded) -> Result<Reloaded, AdminError> {
     client.end()
 }
 
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -145,8 +145,12 @@ fn write_limits(table: &mut String, limits: Limits, places: &Places) {
     let connections =
         connections.map(|most| format!("{most} connections{}", place(places, Key::Connections)));
     let messages = limits.messages_per_minute;
-    let messages =
-        messages.map(|most| format!("{most} messages a minute{}", place(places, Key::MessagesPerMinute)));
+    let messages = messages.map(|most| {
+        format!(
+            "{most} messages a minute{}",
+            place(places, Key::MessagesPerMinute)
+        )
+    });
     let words: Vec<String> = connections.into_iter().chain(messages).collect();
     if !words.is_empty() {
         line(table, "limits", &words.join("; "));

@@ -1,8 +1,8 @@
 //! The month, act by act.
 
+use mail::incident::Likely;
 use mail::sighting::Ending;
 use mail::{DaneVerdict, Status};
-use mail::incident::Likely;
 use report::incidents::news::News;
 use report::incidents::{Incident, letter, page, remedy};
 use spool::Store;

@@ -53,12 +53,12 @@ fn routes_fallbacks_logins_and_limits_are_shown() {
     assert_eq!(found["hosts"][0]["requirement"], "pkix");
     let text = stage.run(&["explain", "busy.test"]).stdout;
     for line in [
-        format!("policy       dane opportunistic (default); insecure_mx dane; tls verify ({policy}, line 6); from"),
+        format!(
+            "policy       dane opportunistic (default); insecure_mx dane; tls verify ({policy}, line 6); from"
+        ),
         format!("TLS begins with the first octet; login from {login} ({policy}, line 2)\n"),
         format!("fallback     none.test, if every host is out of reach ({policy}, line 5)\n"),
-        format!(
-            "limits       3 connections ({policy}, line 7); 60 messages a minute ({policy}, line 7)\n"
-        ),
+        format!("limits       3 connections ({policy}, line 7); 60 messages a minute ({policy}, line 7)\n"),
         format!("limits       2 connections ({policy}, line 11)\n"),
     ] {
         assert!(text.contains(&line), "{line:?} is not in\n{text}");

@@ -161,4 +161,3 @@ fn alone(known: &KnownIncident) -> Finding {
         Trouble::ResolverFails | Trouble::LoginFails => Finding::ours(&known.evidence.reason),
     }
 }
-
