@@ -552,9 +552,7 @@ async fn a_way_that_is_set_anew_is_told_what_is_open() {
     scene.fail_at(at("mx.over.example")).await;
     scene.fail().await;
     scene.look(now()).await;
-    scene
-        .works(at("mx.over.example").place, now() + 1.minutes())
-        .await;
+    scene.works(at("mx.over.example"), now() + 1.minutes()).await;
     scene.look(now() + 2.minutes()).await;
     assert!(scene.mailed.lock().is_empty());
     scene.settings.store(Arc::new(all));

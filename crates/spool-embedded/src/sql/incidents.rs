@@ -54,8 +54,7 @@ const COMMANDED: &str = "UPDATE incident SET commanded = ?2 WHERE id = ?1";
 const POSTED: &str = "UPDATE incident SET posted = ?2 WHERE id = ?1";
 const COLLECTS: &str = "UPDATE incident SET collects = collects | ?2 WHERE id = ?1 AND NOT collects & ?2";
 const PROOF: &str = "SELECT evidence, since, until FROM proof WHERE host = ?1 AND port = ?2";
-const WRITE_PROOF: &str =
-    "INSERT OR REPLACE INTO proof (host, port, evidence, since, until, holder) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const WRITE_PROOF: &str = "INSERT OR REPLACE INTO proof (host, port, evidence, since, until, holder) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 pub(crate) const TRIM_PROOFS_BELOW: &str = "DELETE FROM proof WHERE holder = ?1 AND rowid <= \
     (SELECT rowid FROM proof WHERE holder = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2)";
 const COUNT_PROOFS: &str = "SELECT count(*) FROM proof";
@@ -307,14 +306,7 @@ fn prove(connection: &Connection, proven: &Proven) -> rusqlite::Result<()> {
         Some(_) | None => at,
     };
     let holder = spool::registrable::part(host);
-    let columns = params![
-        host.as_str(),
-        port,
-        written(&proven.evidence)?,
-        since,
-        at,
-        holder
-    ];
+    let columns = params![host.as_str(), port, written(&proven.evidence)?, since, at, holder];
     connection.prepare_cached(WRITE_PROOF)?.execute(columns)?;
     let row = connection.last_insert_rowid();
     if row % PROOFS_BEYOND == 0 {
