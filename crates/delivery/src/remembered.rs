@@ -209,19 +209,15 @@ impl State {
     /// Adds what fails now. Returns whether it is new.
     fn add(&mut self, failing: FailingSpot) -> bool {
         let spots = self.failing.entry(failing.spot.place.clone()).or_default();
-        match spots.iter_mut().find(|one| one.spot == failing.spot) {
-            Some(known) => {
-                let domain = failing
-                    .domain
-                    .filter(|domain| known.domain.as_ref() == Some(domain));
-                *known = FailingSpot { domain, ..failing };
-                false
-            }
-            None => {
-                spots.push(failing);
-                true
-            }
-        }
+        let Some(known) = spots.iter_mut().find(|one| one.spot == failing.spot) else {
+            spots.push(failing);
+            return true;
+        };
+        let domain = failing
+            .domain
+            .filter(|domain| known.domain.as_ref() == Some(domain));
+        *known = FailingSpot { domain, ..failing };
+        false
     }
 
     /// Adds what failed earlier, unless it is known.
@@ -355,7 +351,11 @@ mod tests {
                 domain: Some(host(name)),
                 ..failing(place.clone(), Trouble::WebPki, now)
             });
-            remembered.state.lock().failing[&place][0].domain.clone()
+            let state = remembered.state.lock();
+            state
+                .failing
+                .get(&place)
+                .and_then(|known| known.first()?.domain.clone())
         };
         assert_eq!(fails("a.example"), Some(host("a.example")));
         assert_eq!(fails("a.example"), Some(host("a.example")));

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 /// Words of ours, a server's reply, or ours with a reply behind them: as text all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
-    text: Arc<str>,
+pub struct Reason(Arc<Words>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Words {
+    text: String,
     /// Where in the text the server's reply begins, if there is one.
     reply: Option<usize>,
 }
@@ -17,46 +20,41 @@ impl Reason {
     const BETWEEN: &str = ": ";
 
     /// A server's reply, on one line.
-    pub fn of_reply(text: impl Into<Arc<str>>) -> Self {
-        Self {
-            text: text.into(),
-            reply: Some(0),
-        }
+    pub fn of_reply(text: impl Into<String>) -> Self {
+        Self::new(text.into(), Some(0))
+    }
+
+    fn new(text: String, reply: Option<usize>) -> Self {
+        Self(Arc::new(Words { text, reply }))
     }
 
     /// The same, with our words before it.
     #[must_use]
     pub fn below(&self, ours: impl fmt::Display) -> Self {
         let before = format!("{ours}{}", Self::BETWEEN);
-        Self {
-            reply: self.reply.map(|reply| before.len().saturating_add(reply)),
-            text: (before + self).into(),
-        }
+        let reply = self.0.reply.map(|reply| before.len().saturating_add(reply));
+        Self::new(before + self, reply)
     }
 
     /// The same, with the reply changed, or all of it if there is none.
     #[must_use]
     pub fn edited(&self, edit: impl FnOnce(&str) -> String) -> Self {
         let (ours, rest) = self
-            .text
-            .split_at_checked(self.reply.unwrap_or(0))
-            .unwrap_or(("", &*self.text));
-        Self {
-            text: format!("{ours}{}", edit(rest)).into(),
-            reply: self.reply,
-        }
+            .split_at_checked(self.0.reply.unwrap_or(0))
+            .unwrap_or(("", self));
+        Self::new(format!("{ours}{}", edit(rest)), self.0.reply)
     }
 
     /// The server's words, and nothing else.
     pub fn reply(&self) -> Option<&str> {
-        self.text.get(self.reply?..)
+        self.get(self.0.reply?..)
     }
 
     /// Our words, without the reply behind them.
     pub fn ours(&self) -> Option<&str> {
-        let ours = match self.reply {
-            None => return Some(&*self.text),
-            Some(reply) => self.text.get(..reply)?,
+        let ours = match self.0.reply {
+            None => return Some(self),
+            Some(reply) => self.get(..reply)?,
         };
         ours.strip_suffix(Self::BETWEEN)
     }
@@ -65,17 +63,14 @@ impl Reason {
 /// Words of ours.
 impl From<&str> for Reason {
     fn from(text: &str) -> Self {
-        Self {
-            text: text.into(),
-            reply: None,
-        }
+        Self::from(text.to_owned())
     }
 }
 
 /// Words of ours.
 impl From<String> for Reason {
     fn from(text: String) -> Self {
-        text.as_str().into()
+        Self::new(text, None)
     }
 }
 
@@ -83,13 +78,13 @@ impl Deref for Reason {
     type Target = str;
 
     fn deref(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self)
     }
 }
 

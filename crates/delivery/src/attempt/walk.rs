@@ -463,7 +463,6 @@ impl<'a> Attempt<'a, '_> {
     }
 
     /// What is required of a host at this address now.
-    #[expect(clippy::result_large_err, reason = "the caller takes it apart at once")]
     fn target<'r>(
         &self,
         route: &'r Route,

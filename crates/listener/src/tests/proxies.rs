@@ -37,7 +37,7 @@ async fn a_proxy_says_whose_connection_it_is() {
     assert!(world.log_lines("event=accepted")[0].contains("client=unknown [192.0.2.7], "));
 }
 
-/// HAProxy in front of a local socket names no client: whoever it is has none of HAProxy's own rights.
+/// `HAProxy` in front of a local socket names no client: whoever it is has none of `HAProxy`'s own rights.
 #[tokio::test]
 async fn a_client_that_the_proxy_cannot_name_may_not_relay() {
     let world = World::with(ListenerConfig {

@@ -141,7 +141,7 @@ impl AsyncWrite for Behind {
     }
 }
 
-/// As from HAProxy when it waits for the hello before it connects.
+/// As from `HAProxy` when it waits for the hello before it connects.
 #[tokio::test]
 async fn a_handshake_may_come_together_with_the_header_of_a_proxy() {
     let settings = ListenerConfig {

@@ -258,20 +258,20 @@ mod tests {
 
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
-    fn domain(name: &str) -> Option<Domain> {
-        Some(Domain::parse(name).unwrap())
+    fn domain(name: &str) -> Domain {
+        Domain::parse(name).unwrap()
     }
 
     fn failing(trouble: Trouble, has_records: bool) -> FailingSpot {
         FailingSpot {
             spot: Spot {
-                place: Place::Host(Domain::parse("mx.example").unwrap()),
+                place: Place::Host(domain("mx.example")),
                 trouble,
             },
             address: Some(ADDRESS),
             port: Some(25),
             has_records,
-            domain: domain("a.example"),
+            domain: Some(domain("a.example")),
             last_seen: Timestamp::UNIX_EPOCH,
         }
     }
@@ -282,7 +282,7 @@ mod tests {
             at: Timestamp::UNIX_EPOCH + 1.minutes(),
             address: ADDRESS,
             port: 25,
-            domain: domain("b.example"),
+            domain: Some(domain("b.example")),
             mx: None,
             addresses: None,
             records,
@@ -348,7 +348,7 @@ mod tests {
             let mut met = met(Proof::Clear, Records::NotAsked);
             let end = |met: &Met| failing(trouble, false).ending(met);
             assert_eq!(end(&met), None, "{trouble:?}");
-            met.domain = domain("a.example");
+            met.domain = Some(domain("a.example"));
             let is_demand = matches!(
                 trouble,
                 Trouble::InsecureHost
