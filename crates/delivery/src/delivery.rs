@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use mail::{Action, DomainPart, Event, EventLog, NextHop, QueueId, event};
 use mta_sts::Policies;
 use policy::Policy;
-use spool::{Lease, Leasing, Outcomes, Pending, Settled as Recorded, Settlement, Spool, SpoolError};
+use spool::{After, Lease, Leasing, Outcomes, Pending, Settled as Recorded, Settlement, Spool, SpoolError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -367,7 +367,7 @@ impl<S: Spool> Delivery<S> {
                 }
                 Ok(Telling::Told(reported)) => {
                     left.pending.extend(reported.pending);
-                    if !reported.notices_left {
+                    if reported.after != After::ReportDue {
                         return left;
                     }
                 }
@@ -416,13 +416,12 @@ impl<S: Spool> Delivery<S> {
             Ok(settled) => settled,
             Err(left) => return left,
         };
-        let left = if settled.report_due {
-            self.report(id, DelaysAlone::Gathered).await
-        } else {
-            Left {
+        let left = match settled.after {
+            After::ReportDue => self.report(id, DelaysAlone::Gathered).await,
+            After::Gone | After::Left => Left {
                 report: again,
                 ..Left::default()
-            }
+            },
         };
         Left {
             deferred: settled.pending,

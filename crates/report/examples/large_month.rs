@@ -14,11 +14,11 @@ use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use mail::{
     AddressFamily, BodyType, CauseKind, DaneResult, DaneVerdict, DeliverySecurity, Domain, DomainPart,
-    EnhancedStatus, Envelope, LedgerEntry, LedgerKey, MailParameters, Mailbox, Outcome, QueueId, Recipient,
+    EnhancedStatus, Envelope, LedgerEntry, LedgerKey, MailParameters, Mailbox, QueueId, Recipient,
     ReversePath, Status,
 };
 use report::summary::{By, Internal, Order, Per, Period, Question, View, make};
-use spool::{NewMessage, RecipientIndex, Running, Settlement, Spool};
+use spool::{Ending, NewMessage, RecipientIndex, Running, Settlement, Spool};
 use spool_embedded::{EmbeddedSpool, Options, ReadOnlySpool};
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -166,18 +166,14 @@ async fn settle(spool: &EmbeddedSpool, site: &mut Site, (day, count): (u64, u32)
     let at = noon.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp();
     let settlements = (0..count).map(|recipient| Settlement {
         recipient: RecipientIndex(recipient),
-        outcome: Outcome {
-            status: Status::Sent,
-            reply_code: None,
-            enhanced: EnhancedStatus::new(2, 0, 0),
-            reason: "".into(),
-        },
+        ending: Ending::Sent,
+        reply_code: None,
+        enhanced: EnhancedStatus::new(2, 0, 0),
+        reason: "".into(),
         verdict: DaneVerdict::Verify,
         host: None,
-        next_attempt: None,
         notice: None,
         entry: site.entry(at),
-        held_up: None,
     });
     let settlements: Vec<Settlement> = settlements.collect();
     spool.settle(lease, settlements, Timestamp::now()).await?;

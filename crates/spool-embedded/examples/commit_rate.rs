@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use mail::{
     AddressFamily, BodyType, DaneResult, DaneVerdict, DeliverySecurity, Domain, DomainPart, EnhancedStatus,
-    Envelope, LedgerEntry, LedgerKey, MailParameters, Mailbox, Outcome, QueueId, ReversePath, Status,
+    Envelope, LedgerEntry, LedgerKey, MailParameters, Mailbox, QueueId, ReversePath, Status,
 };
-use spool::{NewMessage, Pending, RecipientIndex, Running, Settlement, Spool};
+use spool::{Ending, NewMessage, Pending, RecipientIndex, Running, Settlement, Spool};
 use spool_embedded::{EmbeddedSpool, Options};
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -181,18 +181,14 @@ async fn deliver(spool: &EmbeddedSpool, part: &Pending) -> Result<(), Failure> {
     let now = Timestamp::now();
     let sent = Settlement {
         recipient: RecipientIndex(0),
-        outcome: Outcome {
-            status: Status::Sent,
-            reply_code: None,
-            enhanced: EnhancedStatus::new(2, 0, 0),
-            reason: "".into(),
-        },
+        ending: Ending::Sent,
+        reply_code: None,
+        enhanced: EnhancedStatus::new(2, 0, 0),
+        reason: "".into(),
         verdict: DaneVerdict::Verify,
         host: None,
-        next_attempt: None,
         notice: None,
         entry: entry(now)?,
-        held_up: None,
     };
     spool.settle(lease, vec![sent], now).await?;
     Ok(())

@@ -9,7 +9,7 @@ use mail::{Domain, QueueId, Sighting, TlsTally};
 use spool::{
     Accepted, Acted, Action, Content, Declared, IncidentNumber, Incidents, Inspect, KeepIncidents,
     KeepTlsTallies, KnownIncident, Ledger, LedgerRoom, Manage, QueuedMessage, Report, Selected, SpoolError,
-    Step, Summary, Tally, TlsDay, TlsDomain, TlsTallies, Told, Unreadable, Way,
+    Step, Summary, Tally, TlsDay, TlsDomain, TlsTallies, TlsTold, Told, Unreadable, Way,
 };
 
 use crate::sql::incidents::Change;
@@ -18,7 +18,7 @@ use crate::sql::new_message::plan_report;
 use crate::sql::schema::KNOWN_VERSION;
 use crate::sql::{declared, known, list, pages, stored, summary, tls};
 use crate::store::EmbeddedSpool;
-use crate::writer::job::{ActJob, IncidentsJob, Job, TlsToldJob};
+use crate::writer::job::{ActJob, IncidentsJob, TlsToldJob, Work};
 
 impl Inspect for EmbeddedSpool {
     async fn list(
@@ -77,7 +77,7 @@ impl Manage for EmbeddedSpool {
         now: Timestamp,
     ) -> Result<Acted, SpoolError> {
         let job = |reply| {
-            Job::Act(Box::new(ActJob {
+            Work::Act(Box::new(ActJob {
                 action,
                 selected,
                 discarded: None,
@@ -95,7 +95,7 @@ impl Manage for EmbeddedSpool {
             .read(move |connection| pages::check(connection, id))
             .await?;
         let job = |reply| {
-            Job::Act(Box::new(ActJob {
+            Work::Act(Box::new(ActJob {
                 action: Action::Delete,
                 selected: Vec::new(),
                 discarded: Some(id),
@@ -190,14 +190,10 @@ impl TlsTallies for EmbeddedSpool {
 }
 
 impl KeepTlsTallies for EmbeddedSpool {
-    async fn tls_told(
-        &self,
-        told: (Date, Domain, Vec<TlsTally>),
-        report: Option<Report>,
-    ) -> Result<Option<Accepted>, SpoolError> {
+    async fn tls_told(&self, told: TlsTold, report: Option<Report>) -> Result<Option<Accepted>, SpoolError> {
         let report = report.map(plan_report).transpose()?;
         let job = |reply| {
-            Job::TlsTold(Box::new(TlsToldJob {
+            Work::TlsTold(Box::new(TlsToldJob {
                 told,
                 report,
                 in_doubt: None,
@@ -210,7 +206,7 @@ impl KeepTlsTallies for EmbeddedSpool {
 
 impl EmbeddedSpool {
     async fn change(&self, change: Change, now: Timestamp) -> Result<(), SpoolError> {
-        let job = |reply| Job::Incidents(Box::new(IncidentsJob { change, now, reply }));
+        let job = |reply| Work::Incidents(Box::new(IncidentsJob { change, now, reply }));
         self.opened.ask(job).await
     }
 }

@@ -45,9 +45,13 @@ impl Opened {
     }
 
     /// Hands over a job with a channel for the reply, and waits for the reply.
-    pub(crate) async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, SpoolError> {
+    pub(crate) async fn ask<T, J: Into<Job>>(
+        &self,
+        job: impl FnOnce(Reply<T>) -> J,
+    ) -> Result<T, SpoolError> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.send(job(reply)).await.map_err(|_| SpoolError::Closed)?;
+        let sent = self.jobs.send(job(reply).into()).await;
+        sent.map_err(|_| SpoolError::Closed)?;
         answer.await.unwrap_or(Err(SpoolError::Closed))
     }
 

@@ -23,7 +23,7 @@ use crate::sql::new_message::{plan, plan_report};
 use crate::sql::{known, leasing, schedule};
 use crate::start;
 use crate::telling::Teller;
-use crate::writer::job::{CommitJob, Job, ReportJob, SettleJob, check};
+use crate::writer::job::{CommitJob, Job, ReportJob, SettleJob, Work, check};
 use crate::writer::pruning::Pruning;
 
 /// The spool of one daemon in one directory. Cheap to clone; all clones are the same spool.
@@ -110,7 +110,7 @@ impl Spool for EmbeddedSpool {
         let (message, accepted) = plan(message, body)?;
         let recent = &self.opened.shared.recent;
         recent.keep(&message);
-        let commit = |reply| Job::Commit(Box::new(CommitJob { message, reply }));
+        let commit = |reply| Work::Commit(Box::new(CommitJob { message, reply }));
         let began = Instant::now();
         match self.opened.ask(commit).await {
             Ok(()) => {
@@ -155,10 +155,10 @@ impl Spool for EmbeddedSpool {
         outcomes: impl Into<Outcomes> + Send,
         now: Timestamp,
     ) -> Result<Settled, SpoolError> {
-        let outcomes = outcomes.into();
-        check(&lease, &outcomes.settlements)?;
+        let mut outcomes = outcomes.into();
+        check(&lease, &mut outcomes.settlements)?;
         let settle = |reply| {
-            Job::Settle(Box::new(SettleJob {
+            Work::Settle(Box::new(SettleJob {
                 lease,
                 outcomes,
                 now,
@@ -200,7 +200,7 @@ impl Spool for EmbeddedSpool {
             recent.keep(message);
         }
         let job = |reply| {
-            Job::Report(Box::new(ReportJob {
+            Work::Report(Box::new(ReportJob {
                 notices,
                 report,
                 reply,

@@ -77,9 +77,8 @@ pub enum SpoolError {
     /// Ours: the last `append` to this content failed or was abandoned half-way, so that it cannot be used any more.
     #[error("the content was not written whole")]
     Incomplete,
-    /// Ours: a settlement names a recipient twice or one that the lease does not hold, or its next attempt is missing or
-    /// superfluous.
-    #[error("recipient {0} cannot be settled in this way under this lease")]
+    /// Ours: a settlement names a recipient twice, or one that the lease does not hold.
+    #[error("recipient {0} cannot be settled under this lease, or not twice")]
     WrongSettlement(u32),
     /// Ours: the store rejects the request as invalid; the text is the store's, for the log.
     #[error("internal error: the spool's store refuses a request: {0}")]

@@ -54,9 +54,9 @@ pub use listing::{
 };
 pub use manage::{Acted, Action, Inspect, Manage, Selected};
 pub use message::{
-    Accepted, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient, Notices, Outcomes, Pending,
-    RecipientIndex, Report, Reported, Settled, Settlement,
+    Accepted, After, Ending, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient, Notices,
+    Outcomes, Pending, RecipientIndex, Report, Reported, Settled, Settlement,
 };
 pub use running::{DiskSpace, InDoubt, Running};
 pub use store::{Spool, Store};
-pub use tls::{KeepTlsTallies, TlsDay, TlsDomain, TlsTallies};
+pub use tls::{KeepTlsTallies, TlsDay, TlsDomain, TlsTallies, TlsTold};

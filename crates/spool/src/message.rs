@@ -4,8 +4,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use mail::sighting::Spot;
 use mail::{
-    DaneVerdict, DomainPart, Envelope, LedgerEntry, MailParameters, Mailbox, NextHop, Notice, Outcome,
-    QueueId, RecipientParameters, ReversePath, Sighting, TlsSession,
+    DaneVerdict, DomainPart, EnhancedStatus, Envelope, LedgerEntry, MailParameters, Mailbox, NextHop, Notice,
+    Outcome, QueueId, Reason, RecipientParameters, ReplyCode, ReversePath, Sighting, Status, TlsSession,
 };
 
 use crate::content::Content;
@@ -97,25 +97,85 @@ pub struct LeasedRecipient {
     pub delay_noticed: bool,
 }
 
+/// What an attempt means for one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The next hop took responsibility.
+    Sent,
+    /// It is tried again.
+    Deferred {
+        /// When.
+        next_attempt: Timestamp,
+        /// Which security failure it waits for, if it is one.
+        held_up: Option<Spot>,
+    },
+    /// It failed.
+    Bounced,
+    /// It was tried for long enough.
+    Expired,
+}
+
+impl Ending {
+    /// The word for it.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Sent => Status::Sent,
+            Self::Deferred { .. } => Status::Deferred,
+            Self::Bounced => Status::Bounced,
+            Self::Expired => Status::Expired,
+        }
+    }
+
+    /// When the recipient is tried again, if it is.
+    pub fn next_attempt(&self) -> Option<Timestamp> {
+        match self {
+            Self::Deferred { next_attempt, .. } => Some(*next_attempt),
+            Self::Sent | Self::Bounced | Self::Expired => None,
+        }
+    }
+
+    /// Which security failure the recipient waits for, if it does.
+    pub fn held_up(&self) -> Option<&Spot> {
+        match self {
+            Self::Deferred { held_up, .. } => held_up.as_ref(),
+            Self::Sent | Self::Bounced | Self::Expired => None,
+        }
+    }
+}
+
 /// The result of one attempt for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
     /// The recipient.
     pub recipient: RecipientIndex,
-    /// How the attempt ended.
-    pub outcome: Outcome,
+    /// What it means.
+    pub ending: Ending,
+    /// The code of the reply that decided, if there was one.
+    pub reply_code: Option<ReplyCode>,
+    /// The enhanced status code.
+    pub enhanced: EnhancedStatus,
+    /// Why, in words.
+    pub reason: Reason,
     /// What DANE had to say about it.
     pub verdict: DaneVerdict,
     /// The host that decided, if one was tried; an address where it has no name.
     pub host: Option<DomainPart>,
-    /// When to try again; present exactly if the outcome is deferred.
-    pub next_attempt: Option<Timestamp>,
     /// What the sender is to be told about it; kept with the recipient until a report has told it.
     pub notice: Option<Notice>,
     /// What the ledger is to count; counted once, however often the settlement is written.
     pub entry: LedgerEntry,
-    /// Which security failure it waits for, if it is deferred because of one.
-    pub held_up: Option<Spot>,
+}
+
+impl Settlement {
+    /// The same as it is logged and reported.
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            status: self.ending.status(),
+            reply_code: self.reply_code,
+            enhanced: self.enhanced,
+            reason: self.reason.clone(),
+        }
+    }
 }
 
 /// What came of an attempt: the outcomes for recipients, and what else it has seen.
@@ -145,11 +205,21 @@ impl From<Vec<Settlement>> for Outcomes {
 pub struct Settled {
     /// What is still waiting for this next hop.
     pub pending: Option<Pending>,
-    /// Whether the sender is to be told something now: there are notices, and no other recipient of the message is due who
-    /// could add more. So there is one report per message for all that failed in one round.
-    pub report_due: bool,
-    /// Whether the message has left the spool: every recipient is final, and there is nothing to report.
-    pub message_done: bool,
+    /// How the message stands.
+    pub after: After,
+}
+
+/// How a message stands after a settlement or a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It has left the spool: every recipient is final, and there is nothing to report.
+    Gone,
+    /// It is still there, and there is nothing to report now.
+    Left,
+    /// The sender is to be told something now: there are notices, and no other recipient of the message is due who could add
+    /// more. So there is one report per message for all that failed in one round. After a report: notices were added while it
+    /// was made.
+    ReportDue,
 }
 
 /// Everything that the sender of one message is to be told, and the right to report it, as a [`Lease`] is the right to
@@ -205,10 +275,8 @@ pub struct Report {
 pub struct Reported {
     /// What the report has to deliver.
     pub pending: Vec<Pending>,
-    /// Whether the message that it is about has left the spool.
-    pub message_done: bool,
-    /// Whether there is more to report, which was added while this report was made.
-    pub notices_left: bool,
+    /// How the message stands that it is about.
+    pub after: After,
 }
 
 /// What [`crate::Spool::lease`] found.

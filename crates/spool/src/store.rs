@@ -60,7 +60,7 @@ pub trait Spool: Send + Sync + 'static {
     /// which security failures it has seen in one atomic step; durable when this returns `Ok`. Recipients of the lease without a settlement are returned unchanged. The message, its
     /// recipients and its content leave the spool when every recipient is final and nothing is to be reported.
     ///
-    /// `now` decides which other recipients of the message are due ([`Settled::report_due`]).
+    /// `now` decides which other recipients of the message are due ([`crate::After::ReportDue`]).
     ///
     /// Outcomes survive a disk that fails for a while: they are kept and written first once it works again, and this returns
     /// only then. Dropping the future does not undo the settlement.

@@ -54,6 +54,17 @@ pub trait TlsTallies: Send + Sync + 'static {
     fn tls_days(&self) -> impl Future<Output = Result<Vec<TlsDay>, SpoolError>> + Send;
 }
 
+/// What a report tells, or what nobody wants to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsTold {
+    /// The day.
+    pub day: Date,
+    /// Whose report it is.
+    pub domain: Domain,
+    /// What it tells.
+    pub tallies: Vec<TlsTally>,
+}
+
 /// Tallies that can be changed apart from settlements.
 pub trait KeepTlsTallies: TlsTallies {
     /// Takes what a report tells, or what nobody wants to be told, from what is counted for this domain on this day, and
@@ -61,7 +72,7 @@ pub trait KeepTlsTallies: TlsTallies {
     /// tallies were read stays.
     fn tls_told(
         &self,
-        told: (Date, Domain, Vec<TlsTally>),
+        told: TlsTold,
         report: Option<Report>,
     ) -> impl Future<Output = Result<Option<Accepted>, SpoolError>> + Send;
 }

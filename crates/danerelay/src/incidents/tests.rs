@@ -18,14 +18,14 @@ use mail::event::incident::NotTold;
 use mail::event::resolver::{Finding, Resolver as ResolverEvent};
 use mail::event::{self, Event, EventLog};
 use mail::sighting::{Ending, Evidence, Failing, Place, Spot, Trouble};
-use mail::{Domain, Sighting, Status};
+use mail::{Domain, Sighting};
 use parking_lot::Mutex;
 use policy::settings::DaneMode;
 use policy::{ExceptedKind, Meaning};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
-use spool::contract::{commit, listed, message, now, settlement, take};
-use spool::{Accepted, Outcomes, Settlement, Store};
+use spool::contract::{commit, held_up, listed, message, now, settlement, take};
+use spool::{Accepted, Outcomes, Store};
 use tempfile::TempDir;
 use testworld::dns::World;
 use testworld::mail::Ca;
@@ -200,10 +200,7 @@ impl<S: Store> Scene<S> {
 
     async fn fail_at(&self, spot: Spot) {
         let accepted = commit(&*self.spool, message(&["r@b.example"]), b"x").await;
-        let deferred = Settlement {
-            held_up: Some(spot.clone()),
-            ..settlement(0, Status::Deferred, Some(now() + 5.minutes()))
-        };
+        let deferred = held_up(0, now() + 5.minutes(), Some(spot.clone()));
         let failing = Failing {
             spot,
             domain: Some(Domain::parse("b.example").unwrap()),

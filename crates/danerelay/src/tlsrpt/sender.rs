@@ -16,7 +16,7 @@ use mail::{BodyType, Domain, Envelope, Event, EventLog, MailParameters, Mailbox,
 use mail::{RecipientParameters, ReversePath, TlsTag, TlsTally};
 use mta_sts::{AddressLookup, TxtLookup};
 use parking_lot::Mutex;
-use spool::{Accepted, KeepTlsTallies, NewMessage, SpoolError};
+use spool::{Accepted, KeepTlsTallies, NewMessage, SpoolError, TlsTold};
 use tlsrpt::post::{Reach, hand_over};
 use tlsrpt::{Packed, Place, Report, ReportMail, Reporter, Signer, published, record_name};
 use tokio::time::{Instant, timeout_at};
@@ -178,8 +178,7 @@ impl<S: KeepTlsTallies> Sender<S> {
         if let Some(why) = why {
             self.tell(&outgoing, ReportEnd::Dropped(why.to_owned()));
         }
-        let told = (day, domain.clone(), outgoing.tallies);
-        self.spool.tls_told(told, None).await?;
+        self.spool.tls_told(outgoing.told(), None).await?;
         Ok(())
     }
 
@@ -388,8 +387,12 @@ impl OutgoingReport<'_> {
         })
     }
 
-    fn told(&self) -> (Date, Domain, Vec<TlsTally>) {
-        (self.day, self.domain.clone(), self.tallies.clone())
+    fn told(&self) -> TlsTold {
+        TlsTold {
+            day: self.day,
+            domain: self.domain.clone(),
+            tallies: self.tallies.clone(),
+        }
     }
 }
 

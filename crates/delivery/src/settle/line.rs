@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mail::event::delivery::{Delivery, Undeliverable};
-use mail::{Cause, Event, Mailbox, QueueId, ReversePath, Status};
-use spool::{Lease, LeasedRecipient, Settlement};
+use mail::{Cause, Event, Mailbox, QueueId, ReversePath};
+use spool::{Ending, Lease, LeasedRecipient, Settlement};
 use tokio::time::Instant;
 
 use super::settler::Settled;
@@ -73,7 +73,7 @@ impl DeliveryLine<'_> {
             host: record.host().cloned(),
             address: connection.map(|connection| connection.address),
             port: record.port,
-            outcome: self.settlement.outcome.clone(),
+            outcome: self.settlement.outcome(),
             mx: record.mx,
             base: record.base.clone(),
             tlsa: record.tlsa.as_deref().map(str::to_owned),
@@ -104,13 +104,12 @@ fn delays(created: Timestamp, began: &Began, result: &RecipientResult<'_>) -> De
 
 /// A report that cannot be delivered ends here: nobody is told, except in the log (RFC 5321 §6.1).
 fn undeliverable(lease: &Lease, recipient: &Mailbox, settlement: &Settlement) -> Option<Event> {
-    let outcome = &settlement.outcome;
-    match (&lease.reverse_path, outcome.status) {
-        (ReversePath::Null, Status::Bounced | Status::Expired) => Some(Event::Undeliverable(Undeliverable {
+    match (&lease.reverse_path, &settlement.ending) {
+        (ReversePath::Null, Ending::Bounced | Ending::Expired) => Some(Event::Undeliverable(Undeliverable {
             id: lease.id,
             to: recipient.clone(),
-            outcome: outcome.clone(),
+            outcome: settlement.outcome(),
         })),
-        (ReversePath::Null, Status::Sent | Status::Deferred) | (ReversePath::Mailbox(_), _) => None,
+        (ReversePath::Null, Ending::Sent | Ending::Deferred { .. }) | (ReversePath::Mailbox(_), _) => None,
     }
 }

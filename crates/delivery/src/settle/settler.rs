@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mail::{
     Action, Cause, CauseKind, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, LedgerEntry,
-    LedgerKey, Notice, NotifyEvent, Outcome, Reason, ReplyCode, ReversePath, Status, TlsTag,
+    LedgerKey, Notice, NotifyEvent, Reason, ReplyCode, ReversePath, Status, TlsTag,
 };
 use policy::failure::Failure;
 use spool::{LeasedRecipient, Settlement};
@@ -40,10 +40,12 @@ pub(crate) struct Settled<'a> {
 
 /// What the result of an attempt means for one recipient.
 struct Conclusion {
-    outcome: Outcome,
+    ending: Ending,
+    reply_code: Option<ReplyCode>,
+    enhanced: EnhancedStatus,
+    reason: Reason,
     verdict: DaneVerdict,
     cause: Option<Cause>,
-    next_attempt: Option<Timestamp>,
     /// The event that can be reported, if the recipient's NOTIFY asks for it.
     news: Option<(NotifyEvent, Action)>,
 }
@@ -68,7 +70,7 @@ impl Settler<'_> {
         let term = self.term(result.recipient);
         let attempts = result.recipient.attempts.saturating_add(1);
         let next_attempt = self.retry.next_attempt(attempts, self.now, term, jitter);
-        let concluded = self.unsent(result.recipient, (failure, reply_code), (term, next_attempt));
+        let concluded = self.unsent(&result, (failure, reply_code), (term, next_attempt));
         self.settled(result, concluded)
     }
 
@@ -93,12 +95,12 @@ impl Settler<'_> {
             return None;
         };
         let term = Term { expiry, ..term };
-        let concluded = self.unsent(recipient, (failure, None), (term, next_attempt));
         let result = RecipientResult {
             recipient,
             ending: Ending::NotTried(Arc::clone(failure)),
             record: Arc::clone(record),
         };
+        let concluded = self.unsent(&result, (failure, None), (term, next_attempt));
         Some(self.settled(result, concluded))
     }
 
@@ -113,39 +115,39 @@ impl Settler<'_> {
     /// What it means that a recipient's mail was not sent: without a next attempt it is given up.
     fn unsent(
         &self,
-        recipient: &LeasedRecipient,
+        result: &RecipientResult<'_>,
         (failure, reply_code): (&Failure, Option<ReplyCode>),
         (term, next_attempt): (Term, Option<Timestamp>),
     ) -> Conclusion {
-        let (status, next_attempt, news) = match next_attempt {
+        let (ending, news) = match next_attempt {
             _ if failure.is_permanent() => (
-                Status::Bounced,
-                None,
+                spool::Ending::Bounced,
                 Some((NotifyEvent::Failure, Action::Failed)),
             ),
             None => (
-                Status::Expired,
-                None,
+                spool::Ending::Expired,
                 Some((NotifyEvent::Failure, Action::Expired)),
             ),
             Some(next_attempt) => {
                 let will_retry_until = term.expiry.max(next_attempt);
                 let news = self
-                    .is_late(recipient, since(term.accepted, self.now))
+                    .is_late(result.recipient, since(term.accepted, self.now))
                     .then_some((NotifyEvent::Delay, Action::Delayed { will_retry_until }));
-                (Status::Deferred, Some(next_attempt), news)
+                let held_up = result.record.held_up.clone();
+                let deferred = spool::Ending::Deferred {
+                    next_attempt,
+                    held_up,
+                };
+                (deferred, news)
             }
         };
         Conclusion {
-            outcome: Outcome {
-                status,
-                reply_code,
-                enhanced: failure.reported_status(),
-                reason: failure.reason.clone(),
-            },
+            ending,
+            reply_code,
+            enhanced: failure.reported_status(),
+            reason: failure.reason.clone(),
             verdict: failure.verdict(),
             cause: Some(failure.cause.clone()),
-            next_attempt,
             news,
         }
     }
@@ -164,16 +166,16 @@ impl Settler<'_> {
             tlsa_base: result.record.base().cloned(),
             last_attempt: self.now,
         });
-        let waits = concluded.next_attempt.is_some();
         let settlement = Settlement {
             recipient: recipient.index,
+            ending: concluded.ending,
+            reply_code: concluded.reply_code,
+            enhanced: concluded.enhanced,
+            reason: concluded.reason,
+            verdict: concluded.verdict,
             host: result.record.decided(),
-            next_attempt: concluded.next_attempt,
             notice,
             entry,
-            outcome: concluded.outcome,
-            verdict: concluded.verdict,
-            held_up: result.record.held_up.clone().filter(|_| waits),
         };
         Settled { result, settlement }
     }
@@ -193,7 +195,7 @@ impl Settler<'_> {
     }
 
     fn entry(&self, concluded: &Conclusion, result: &RecipientResult<'_>) -> LedgerEntry {
-        let status = concluded.outcome.status;
+        let status = concluded.ending.status();
         let softened = match &concluded.verdict {
             DaneVerdict::Softfail(cause) => Some(cause),
             DaneVerdict::NotReached
@@ -228,15 +230,12 @@ impl Settler<'_> {
 /// The next hop took the message.
 fn sent(reply: &smtp::Reply, report: SuccessReport, verdict: DaneVerdict) -> Conclusion {
     Conclusion {
-        outcome: Outcome {
-            status: Status::Sent,
-            reply_code: Some(reply.code),
-            enhanced: reply.enhanced().unwrap_or(EnhancedStatus::new(2, 0, 0)),
-            reason: Reason::of_reply(shortened(reply)),
-        },
+        ending: spool::Ending::Sent,
+        reply_code: Some(reply.code),
+        enhanced: reply.enhanced().unwrap_or(EnhancedStatus::new(2, 0, 0)),
+        reason: Reason::of_reply(shortened(reply)),
         verdict,
         cause: None,
-        next_attempt: None,
         // A next hop that supports the extension has been told what the sender asked for (RFC 3461 §5.2.2).
         news: match report {
             SuccessReport::TheirAffair => None,

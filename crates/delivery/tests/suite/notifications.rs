@@ -10,9 +10,9 @@ use crate::scene::{Line, Scene, Setting, envelope};
 use jiff::{SignedDuration, Timestamp};
 use mail::{
     Action, AddressFamily, DaneResult, DaneVerdict, DeliverySecurity, EnhancedStatus, Envelope, LedgerEntry,
-    LedgerKey, Notice, Outcome, QueueId, ReplyCode, Status,
+    LedgerKey, Notice, QueueId, ReplyCode, Status,
 };
-use spool::{Action as Doing, Manage as _, RecipientIndex, Selected, Settlement, Spool as _};
+use spool::{Action as Doing, After, Ending, Manage as _, RecipientIndex, Selected, Settlement, Spool as _};
 use testworld::mail::{MailFault, Receiver, Stage};
 
 const CONTENT: &[u8] = b"Subject: hello\r\nMessage-ID: <1@origin.test>\r\n\r\nsecret\r\n";
@@ -353,15 +353,12 @@ async fn settle_as_refused(scene: &Scene, id: QueueId) {
     let lease = scene.spool.lease(id, &next_hop).await.unwrap().leased().unwrap();
     let settlement = Settlement {
         recipient: lease.recipients[0].index,
-        outcome: Outcome {
-            status: Status::Bounced,
-            reply_code: ReplyCode::new(550),
-            enhanced: EnhancedStatus::new(5, 1, 1),
-            reason: "550 5.1.1 nobody".into(),
-        },
+        ending: Ending::Bounced,
+        reply_code: ReplyCode::new(550),
+        enhanced: EnhancedStatus::new(5, 1, 1),
+        reason: "550 5.1.1 nobody".into(),
         verdict: DaneVerdict::NotReached,
         host: None,
-        next_attempt: None,
         notice: Some(Notice {
             action: Action::Failed,
             remote_mta: None,
@@ -383,10 +380,9 @@ async fn settle_as_refused(scene: &Scene, id: QueueId) {
             },
             octets: 0,
         },
-        held_up: None,
     };
     let settled = scene.spool.settle(lease, vec![settlement], now).await.unwrap();
-    assert!(settled.report_due && !settled.message_done);
+    assert_eq!(settled.after, After::ReportDue);
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ fn group(
     let mut known = HashMap::new();
     let placed = recipients.into_iter().map(|recipient| {
         let next_hop = NextHop::of(&recipient.address);
-        let place = *known.entry(next_hop.clone()).or_insert(pending.len());
+        let place = place(&next_hop, &pending, &mut known);
         match pending.get_mut(place) {
             Some(part) => part.recipients = part.recipients.saturating_add(1),
             None => pending.push(Pending {
@@ -132,4 +132,22 @@ fn group(
         (recipient, place)
     });
     (placed.collect(), pending)
+}
+
+/// The place of a next hop among these parts, or the next one if it is new. The table begins with the second next hop: most
+/// messages have one.
+fn place(next_hop: &NextHop, parts: &[Pending], known: &mut HashMap<NextHop, usize>) -> usize {
+    match parts {
+        [] => return 0,
+        [only] if only.next_hop == *next_hop => return 0,
+        [only] => {
+            known.insert(only.next_hop.clone(), 0);
+        }
+        _ => {}
+    }
+    if let Some(place) = known.get(next_hop) {
+        return *place;
+    }
+    known.insert(next_hop.clone(), parts.len());
+    parts.len()
 }

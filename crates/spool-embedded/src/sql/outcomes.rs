@@ -3,7 +3,7 @@
 //! All of it is idempotent, so that it can be written again after a commit that may or may not have taken place.
 
 use jiff::Timestamp;
-use mail::{Action, CauseKind, DaneVerdict, Notice, QueueId, Status};
+use mail::{Action, CauseKind, DaneVerdict, Notice, QueueId};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 use spool::{Lease, NoticedRecipient, Notices, Outcomes, Settlement};
 
@@ -47,6 +47,16 @@ pub(crate) enum After {
     },
 }
 
+impl From<After> for spool::After {
+    fn from(after: After) -> Self {
+        match after {
+            After::Gone(_) => Self::Gone,
+            After::Left { report_due: true } => Self::ReportDue,
+            After::Left { report_due: false } => Self::Left,
+        }
+    }
+}
+
 /// Records the outcomes of a lease, and adds to what is counted. `now` decides which other recipients of the message are
 /// due.
 pub(crate) fn settle(
@@ -73,7 +83,7 @@ pub(crate) fn settle(
         if update(connection, lease, settlement)? {
             is_new = true;
             counting.add(connection, &settlement.entry)?;
-            newly_final += i64::from(settlement.outcome.status.is_final());
+            newly_final += i64::from(settlement.ending.status().is_final());
         }
     }
     if is_new {
@@ -101,23 +111,24 @@ fn count_tls(connection: &Connection, outcomes: &Outcomes) -> rusqlite::Result<(
 fn is_all_there_is(lease: &Lease, settlements: &[Settlement]) -> bool {
     let finals = settlements
         .iter()
-        .filter(|settlement| settlement.outcome.status.is_final() && settlement.notice.is_none())
+        .filter(|settlement| settlement.ending.status().is_final() && settlement.notice.is_none())
         .count();
     u32::try_from(finals).is_ok_and(|finals| finals == lease.accepted_recipients)
 }
 
 /// Records one outcome; false if it was already recorded.
 fn update(connection: &Connection, lease: &Lease, settlement: &Settlement) -> rusqlite::Result<bool> {
-    let attempts = lease
+    // They are in the order of the envelope.
+    let found = lease
         .recipients
-        .iter()
-        .find(|recipient| recipient.index == settlement.recipient)
-        .map_or(0, |recipient| recipient.attempts);
-    let outcome = &settlement.outcome;
+        .binary_search_by_key(&settlement.recipient, |recipient| recipient.index);
+    let recipient = found.ok().and_then(|at| lease.recipients.get(at));
+    let attempts = recipient.map_or(0, |recipient| recipient.attempts);
+    let ending = &settlement.ending;
     let notice = settlement.notice.as_ref().map(written).transpose()?;
     let delay = settlement.notice.as_ref().is_some_and(is_delay);
-    let held_up = settlement.held_up.as_ref();
-    let incident = held_up
+    let incident = ending
+        .held_up()
         .map(|spot| incidents::number(connection, spot))
         .transpose()?;
     let changed = connection
@@ -127,17 +138,17 @@ fn update(connection: &Connection, lease: &Lease, settlement: &Settlement) -> ru
             ":index": settlement.recipient.0,
             ":queued": State::Queued,
             ":deferred": State::Deferred,
-            ":state": State::after(outcome.status),
+            ":state": State::after(ending.status()),
             ":attempts": attempts,
-            ":next": settlement.next_attempt.map(Timestamp::as_millisecond),
-            ":code": outcome.reply_code.map(mail::ReplyCode::get),
-            ":enhanced": outcome.enhanced.to_string(),
-            ":reason": shortened(&outcome.reason),
+            ":next": ending.next_attempt().map(Timestamp::as_millisecond),
+            ":code": settlement.reply_code.map(mail::ReplyCode::get),
+            ":enhanced": settlement.enhanced.to_string(),
+            ":reason": shortened(&settlement.reason),
             ":dane": found_wrong(&settlement.verdict),
             ":host": settlement.host.as_ref().map(ToString::to_string),
             ":cause": settlement.entry.key.cause.map(CauseKind::number),
             ":incident": incident.flatten(),
-            ":over": outcome.status != Status::Deferred,
+            ":over": ending.next_attempt().is_none(),
             ":notice": notice,
             ":delay": delay,
         })?;

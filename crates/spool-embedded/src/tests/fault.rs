@@ -16,7 +16,7 @@ use mail::{Domain, QueueId, Status, TlsPolicy, TlsSession};
 use rusqlite::{Connection, ErrorCode};
 use spool::contract::{commit, message, noticed, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
-use spool::{KeepTlsTallies, Manage, Outcomes, Running, Spool, SpoolError, TlsTallies};
+use spool::{After, KeepTlsTallies, Manage, Outcomes, Running, Spool, SpoolError, TlsTallies, TlsTold};
 
 use super::{open, with_one_message};
 use crate::EmbeddedSpool;
@@ -110,14 +110,14 @@ async fn outcomes_outlive_a_disk_that_fails() {
             settled.pending.as_ref().map(|part| (part.recipients, part.due)),
             Some((1, later))
         );
-        assert!(!settled.message_done);
+        assert_ne!(settled.after, After::Gone);
 
         let lease = take(&spool, first).await;
         assert_eq!((lease.recipients.len(), lease.recipients[0].attempts), (1, 1));
         order(&spool, &faults[..1]);
         let last = vec![settlement(1, Status::Sent, None)];
         assert!(
-            !spool.settle(lease, last, now()).await.unwrap().message_done,
+            spool.settle(lease, last, now()).await.unwrap().after != After::Gone,
             "{faults:?}"
         );
         let lease = take(&spool, second).await;
@@ -127,7 +127,7 @@ async fn outcomes_outlive_a_disk_that_fails() {
             tls: vec![session()],
             ..Outcomes::default()
         };
-        assert!(spool.settle(lease, last, now()).await.unwrap().message_done);
+        assert!(spool.settle(lease, last, now()).await.unwrap().after == After::Gone);
         assert!(ids(&spool).await.is_empty());
         assert_eq!(spool.messages(), 0);
         assert_eq!(
@@ -171,7 +171,7 @@ async fn nothing_is_accepted_until_something_has_been_written() {
     }
     assert!(spool.shared().faults.are_over());
     drop(release);
-    assert!(settling.await.unwrap().unwrap().message_done);
+    assert!(settling.await.unwrap().unwrap().after == After::Gone);
     assert!(spool.create().is_ok(), "whoever was answered may go on");
     spool.close().await.unwrap();
 }
@@ -191,7 +191,7 @@ async fn on_a_full_disk_the_log_is_made_to_begin_anew() {
         ],
     );
     let sent = vec![settlement(0, Status::Sent, None)];
-    assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+    assert!(spool.settle(lease, sent, now()).await.unwrap().after == After::Gone);
     assert!(spool.shared().faults.are_over(), "a checkpoint was tried");
     spool.close().await.unwrap();
 }
@@ -248,7 +248,7 @@ async fn a_whole_message_that_is_settled_twice_is_counted_once() {
         // The first time it is durable, but nobody knows.
         order(&spool, &[(Place::Committed, ErrorCode::SystemIoFailure)]);
         let sent = vec![settlement(0, Status::Sent, None)];
-        assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+        assert!(spool.settle(lease, sent, now()).await.unwrap().after == After::Gone);
         assert!(spool.shared().faults.are_over());
         assert_eq!((ledger(directory.path()), spool.messages()), (vec![(4, 1)], 0));
         spool.close().await.unwrap();
@@ -275,7 +275,7 @@ async fn a_report_is_queued_once_whatever_the_disk_does() {
         let lease = take(&spool, part).await;
         let failed = vec![noticed(0, Status::Bounced, None)];
         order(&spool, &[fault]);
-        assert!(spool.settle(lease, failed, now()).await.unwrap().report_due);
+        assert!(spool.settle(lease, failed, now()).await.unwrap().after == After::ReportDue);
         let notices = spool.notices(accepted.id).await.unwrap().unwrap();
         let report = spool::Report {
             message: message(&["sender@a.example"]),
@@ -284,7 +284,7 @@ async fn a_report_is_queued_once_whatever_the_disk_does() {
         order(&spool, &[fault]);
         let reported = spool.report(notices, Some(report)).await.unwrap();
         assert!(spool.shared().faults.are_over());
-        assert!(reported.message_done && !reported.notices_left, "{fault:?}");
+        assert_eq!(reported.after, After::Gone, "{fault:?}");
         let found = spool.pending(None, usize::MAX).await.unwrap();
         assert_eq!(found, reported.pending);
         assert_eq!((found.len(), spool.messages()), (1, 1), "{fault:?}");
@@ -335,7 +335,11 @@ async fn a_tls_report_is_told_once_whatever_the_disk_does() {
                 message: message(&["reports@b.example"]),
                 content: "told".into(),
             });
-            let told = (day, "b.example".parse().unwrap(), read);
+            let told = TlsTold {
+                day,
+                domain: "b.example".parse().unwrap(),
+                tallies: read,
+            };
             let accepted = match spool.tls_told(told.clone(), report.clone()).await {
                 Ok(accepted) => accepted,
                 // Nothing was durable, and nobody has the report.
@@ -360,12 +364,10 @@ async fn a_tls_report_is_told_once_whatever_the_disk_does() {
 async fn a_tls_report_that_found_no_room_on_the_disk_is_left_as_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let spool = open(directory.path()).await.unwrap();
-    let told = || {
-        (
-            jiff::civil::date(2026, 3, 1),
-            "b.example".parse().unwrap(),
-            Vec::new(),
-        )
+    let told = || TlsTold {
+        day: jiff::civil::date(2026, 3, 1),
+        domain: "b.example".parse().unwrap(),
+        tallies: Vec::new(),
     };
     let report = spool::Report {
         message: message(&["reports@b.example"]),
@@ -407,7 +409,7 @@ async fn an_action_that_fails_leaves_the_part_free() {
         assert_eq!(released.done, 1, "{place:?}");
         let lease = take(&spool, part).await;
         let sent = vec![settlement(0, Status::Sent, None)];
-        assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+        assert!(spool.settle(lease, sent, now()).await.unwrap().after == After::Gone);
         spool.close().await.unwrap();
     }
 }

@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan};
 use mail::sighting::{Ending, Evidence, Failing, Place, Proven, Spot, Trouble};
-use mail::{Domain, Sighting, Status};
+use mail::{Domain, Sighting};
 use rusqlite::Connection;
-use spool::contract::{commit, message, now, settlement, take};
+use spool::contract::{commit, held_up, message, now, settlement, take};
 use spool::{
-    Incidents, KeepIncidents, KnownIncident, Outcomes, Running, Settlement, Spool, Step, Told, Way,
-    registrable,
+    Incidents, KeepIncidents, KnownIncident, Outcomes, Running, Spool, Step, Told, Way, registrable,
 };
 
 use super::open;
@@ -130,10 +129,7 @@ async fn what_holds_up_mail_and_what_is_ours_stays_when_there_is_no_room() {
     // Mail waits for this one.
     let accepted = commit(&spool, message(&["r@b.example"]), b"x").await.unwrap();
     let part = accepted.pending.first().unwrap();
-    let deferred = Settlement {
-        held_up: Some(spot("mx.held.example")),
-        ..settlement(0, Status::Deferred, Some(now() + 5.minutes()))
-    };
+    let deferred = held_up(0, now() + 5.minutes(), Some(spot("mx.held.example")));
     let outcomes = Outcomes {
         settlements: vec![deferred],
         sightings: vec![fails(spot("mx.held.example"), now())],
@@ -265,10 +261,7 @@ async fn mail_beyond_the_share_waits_for_another_incident_of_the_same_domain() {
     let accepted = commit(&spool, message(&["r@b.example"]), b"x").await.unwrap();
     let part = accepted.pending.first().unwrap();
     let beyond = spot("tenant.provider.example");
-    let deferred = Settlement {
-        held_up: Some(beyond.clone()),
-        ..settlement(0, Status::Deferred, Some(now() + 5.minutes()))
-    };
+    let deferred = held_up(0, now() + 5.minutes(), Some(beyond.clone()));
     let outcomes = Outcomes {
         settlements: vec![deferred],
         sightings: vec![fails(beyond, now())],

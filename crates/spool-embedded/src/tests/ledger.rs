@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::ffi::ErrorCode;
 use spool::contract::{commit, entry, message, now, settlement, take};
-use spool::{Ledger, Running, Settlement, Spool, Tally};
+use spool::{After, Ledger, Running, Settlement, Spool, Tally};
 
 use super::open;
 use crate::sql::connections::DATABASE;
@@ -22,7 +22,7 @@ use crate::sql::ledger::day_number;
 use crate::sql::ledger::tidying::{STEP, Tidying};
 use crate::sql::schema::{APPLICATION_ID, MIGRATIONS};
 use crate::steps::Place;
-use crate::writer::job::{Job, TidyJob};
+use crate::writer::job::{TidyJob, Work};
 use crate::{EmbeddedSpool, Options, ReadOnlySpool};
 
 const FIRST: Date = date(2026, 3, 1);
@@ -326,7 +326,7 @@ async fn days_that_are_over_are_packed_and_the_figures_stay() {
             .faults
             .order(&[(place, ErrorCode::SystemIoFailure)]);
         let step = Tidying::Pack(day_number(FIRST) + 1);
-        let job = |reply| Job::Tidy(Box::new(TidyJob { step, reply }));
+        let job = |reply| Work::Tidy(Box::new(TidyJob { step, reply }));
         spool.opened.ask(job).await.unwrap_err();
         assert!(spool.shared().faults.are_over());
         // It was durable only if nobody knew.
@@ -444,7 +444,7 @@ async fn a_key_of_a_group_that_failed_is_made_again() {
         .faults
         .order(&[(Place::Commit, ErrorCode::SystemIoFailure)]);
     let sent = vec![settlement(0, Status::Sent, None)];
-    assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+    assert!(spool.settle(lease, sent, now()).await.unwrap().after == After::Gone);
     assert!(spool.shared().faults.are_over());
     count(&spool, 0, "b.example").await;
     assert_eq!(sums(&spool).await, ["b.example 2"]);

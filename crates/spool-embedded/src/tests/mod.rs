@@ -26,7 +26,7 @@ use mail::{QueueId, Status};
 use rusqlite::Connection;
 use spool::contract::{Harness, commit, everything, message, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Accepted, Incidents, Inspect, Ledger, Running, Spool, SpoolError, TlsTallies};
+use spool::{Accepted, After, Incidents, Inspect, Ledger, Running, Spool, SpoolError, TlsTallies};
 use tempfile::TempDir;
 
 use crate::disk::bodies::Directories;
@@ -128,7 +128,7 @@ async fn large_contents_leave_no_file_behind() {
     assert_eq!(files(path), 1);
     let lease = take(&spool, &accepted.pending[0]).await;
     let sent = vec![settlement(0, Status::Sent, None)];
-    assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+    assert!(spool.settle(lease, sent, now()).await.unwrap().after == After::Gone);
     spool.close().await.unwrap();
     assert_eq!(files(path), 0);
 }
@@ -194,7 +194,7 @@ async fn a_full_disk_refuses_new_messages_and_still_settles() {
     assert!(matches!(refused, Err(SpoolError::Full)));
     let lease = take(&spool, &accepted.pending[0]).await;
     let sent = vec![settlement(0, Status::Sent, None)];
-    assert!(spool.settle(lease, sent, now()).await.unwrap().message_done);
+    assert!(spool.settle(lease, sent, now()).await.unwrap().after == After::Gone);
     spool.close().await.unwrap();
 }
 

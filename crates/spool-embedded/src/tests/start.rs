@@ -16,7 +16,7 @@ use mail::{QueueId, Status};
 use rusqlite::{Connection, params};
 use spool::contract::{commit, listed, message, noticed, now, octets, read, settlement, take, whole};
 use spool::incoming::INLINE_LIMIT;
-use spool::{Incidents, Inspect, Ledger, Report, Running, Spool, SpoolError};
+use spool::{After, Incidents, Inspect, Ledger, Report, Running, Spool, SpoolError};
 
 use super::open;
 use crate::disk::bodies::Directories;
@@ -114,19 +114,13 @@ async fn a_spool_of_version_1_is_shown_migrated_and_delivered() {
         settlement(0, Status::Sent, None),
         settlement(1, Status::Sent, None),
     ];
-    assert!(
-        spool
-            .settle(first, settlements, now())
-            .await
-            .unwrap()
-            .message_done
-    );
+    assert!(spool.settle(first, settlements, now()).await.unwrap().after == After::Gone);
     let second = take(&spool, &waiting[1]).await;
     assert!(read(&second).await == octets(INLINE_LIMIT + 1));
     let failed = vec![noticed(0, Status::Bounced, None)];
-    assert!(spool.settle(second, failed, now()).await.unwrap().report_due);
+    assert!(spool.settle(second, failed, now()).await.unwrap().after == After::ReportDue);
     let notices = spool.notices(ids[1]).await.unwrap().unwrap();
-    assert!(spool.report(notices, None).await.unwrap().message_done);
+    assert!(spool.report(notices, None).await.unwrap().after == After::Gone);
     assert_eq!(spool.messages(), 0);
     spool.close().await.unwrap();
 }

@@ -18,7 +18,7 @@ use spool::contract::{commit, message, noticed, now, octets, settlement, take};
 use spool::incoming::INLINE_LIMIT;
 use spool::{
     Action, KeepTlsTallies, Manage, Outcomes, RecipientIndex, Report, Running, Selected, Settlement, Spool,
-    TlsTallies,
+    TlsTallies, TlsTold,
 };
 
 use super::open;
@@ -96,10 +96,8 @@ async fn tell_tls(spool: &EmbeddedSpool, number: u8) {
     message.id = id(number);
     let content = octets(SMALL).into();
     let report = Report { message, content };
-    spool
-        .tls_told((day, domain, tallies), Some(report))
-        .await
-        .unwrap();
+    let told = TlsTold { day, domain, tallies };
+    spool.tls_told(told, Some(report)).await.unwrap();
 }
 
 async fn report(spool: &EmbeddedSpool, number: u8, about: u8) {

@@ -57,7 +57,7 @@ pub(super) fn act(
             .extend(waiting.into_iter().filter(|part| hands.holds(part)));
     }
     if let Some(id) = job.discarded {
-        discard(connection, id, (shared, &mut hands), (&mut acted, written))?;
+        discard(connection, id, (&mut acted, &mut hands), shared, written)?;
     }
     Ok((acted, hands))
 }
@@ -66,8 +66,9 @@ pub(super) fn act(
 fn discard(
     connection: &Connection,
     id: QueueId,
-    (shared, hands): (&Shared, &mut Hands),
-    (acted, written): (&mut Acted, &mut Written<'_>),
+    (acted, hands): (&mut Acted, &mut Hands),
+    shared: &Shared,
+    written: &mut Written<'_>,
 ) -> rusqlite::Result<()> {
     let mut free = true;
     // A part whose next hop cannot be read cannot be leased by anybody.

@@ -3,33 +3,25 @@
 use mail::QueueId;
 use spool::{Reported, Settled, SpoolError};
 
-use super::group::{Insertion, Step};
+use super::group::{Done, Insertion};
 use super::job::{CommitJob, ReportJob, SettleJob, TlsToldJob, rest};
 use crate::sql::new_message::Stored;
 use crate::sql::outcomes::After;
 
 /// Answers one step; returns the message if it is queued but nobody is left to be told.
-pub(super) fn answer(step: Step) -> Option<QueueId> {
-    match step {
-        Step::Commit(job, Some(insertion)) => return answer_commit(*job, insertion),
-        Step::Settle(job, Some(after)) => answer_settle(*job, after),
-        Step::Report(job, Some(after)) => answer_report(*job, after),
-        Step::Tidy(job, Some(removed)) => drop(job.reply.send(Ok(removed))),
-        Step::Act(job, Some((acted, hands))) => {
+pub(super) fn answer(done: Done) -> Option<QueueId> {
+    match done {
+        Done::Commit(job, insertion) => return answer_commit(*job, insertion),
+        Done::Settle(job, after) => answer_settle(*job, after),
+        Done::Report(job, after) => answer_report(*job, after),
+        Done::Tidy(job, removed) => drop(job.reply.send(Ok(removed))),
+        Done::Act(job, acted, hands) => {
             // Released before anyone can know that it is done.
             drop(hands);
             let _ = job.reply.send(Ok(acted));
         }
-        Step::Incidents(job, Some(())) => drop(job.reply.send(Ok(()))),
-        Step::TlsTold(job, Some(insertion)) => answer_tls_told(*job, insertion),
-        // What was written has a result; if a reply is dropped, the caller is told that the spool is closed.
-        Step::Commit(_, None)
-        | Step::Settle(_, None)
-        | Step::Report(_, None)
-        | Step::Act(_, None)
-        | Step::Tidy(_, None)
-        | Step::Incidents(_, None)
-        | Step::TlsTold(_, None) => {}
+        Done::Incidents(job) => drop(job.reply.send(Ok(()))),
+        Done::TlsTold(job, insertion) => answer_tls_told(*job, insertion),
     }
     None
 }
@@ -59,12 +51,8 @@ fn answer_settle(job: SettleJob, after: After) {
     let pending = rest(&lease, &outcomes.settlements);
     // The lease is released before anyone can know that it was settled.
     lease.guard.settled();
-    let (message_done, report_due) = state(after);
-    let _ = reply.send(Ok(Settled {
-        pending,
-        report_due,
-        message_done,
-    }));
+    let after = after.into();
+    let _ = reply.send(Ok(Settled { pending, after }));
 }
 
 fn answer_report(job: ReportJob, after: After) {
@@ -74,12 +62,9 @@ fn answer_report(job: ReportJob, after: After) {
         reply,
     } = job;
     drop(notices);
-    let (message_done, notices_left) = state(after);
-    let _ = reply.send(Ok(Reported {
-        pending: report.map(|(_, accepted)| accepted.pending).unwrap_or_default(),
-        message_done,
-        notices_left,
-    }));
+    let pending = report.map(|(_, accepted)| accepted.pending).unwrap_or_default();
+    let after = after.into();
+    let _ = reply.send(Ok(Reported { pending, after }));
 }
 
 fn answer_tls_told(job: TlsToldJob, insertion: Insertion) {
@@ -95,12 +80,4 @@ fn answer_tls_told(job: TlsToldJob, insertion: Insertion) {
         (Insertion::Duplicate, Some(accepted)) => Err(SpoolError::Duplicate(accepted.id)),
         (Insertion::TooMany | Insertion::Duplicate, _) => Err(SpoolError::TooManyMessages),
     });
-}
-
-/// Whether the message is done, and whether there is something to report.
-fn state(after: After) -> (bool, bool) {
-    match after {
-        After::Gone(_) => (true, false),
-        After::Left { report_due } => (false, report_due),
-    }
 }

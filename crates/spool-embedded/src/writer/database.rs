@@ -7,7 +7,8 @@ use mail::QueueId;
 use rusqlite::Connection;
 use spool::SpoolError;
 
-use super::group::{Step, transact};
+use super::group::{Done, RolledBack, transact};
+use super::job::Work;
 use super::written::Written;
 use crate::disk::bodies::Directories;
 use crate::error::Result;
@@ -37,6 +38,7 @@ pub(crate) struct Database {
 /// A group that was not written, as far as is known.
 #[derive(Debug)]
 pub(super) struct Unwritten {
+    pub(super) group: Vec<Work>,
     pub(super) error: rusqlite::Error,
     /// The number of its transaction, if that had come to its end: then it may be durable.
     pub(super) doubt: Option<u64>,
@@ -62,15 +64,18 @@ impl Database {
         })
     }
 
-    /// Makes a group durable, each step with its result, or changes nothing. Returns the files whose messages are gone.
+    /// Makes a group durable, or changes nothing. Returns each step with its result, and the files whose messages are gone.
     pub(super) fn write(
         &mut self,
         withdrawn: &[QueueId],
-        group: &mut [Step],
-    ) -> std::result::Result<Vec<PathBuf>, Unwritten> {
+        group: Vec<Work>,
+    ) -> std::result::Result<(Vec<Done>, Vec<PathBuf>), Unwritten> {
         let Some(connection) = &self.connection else {
-            let (error, doubt) = (rusqlite::Error::InvalidQuery, None);
-            return Err(Unwritten { error, doubt });
+            return Err(Unwritten {
+                group,
+                error: rusqlite::Error::InvalidQuery,
+                doubt: None,
+            });
         };
         let mut written = Written::new(&self.directories, self.next_body, self.counters, &mut self.keys);
         let done = transact(connection, &self.shared, (withdrawn, group), &mut written);
@@ -80,18 +85,21 @@ impl Database {
             counters,
             ..
         } = written;
-        if let Err(error) = done {
-            self.keys.forget();
-            let doubt = Some(counters.commits).filter(|number| *number > self.counters.commits);
-            return Err(Unwritten { error, doubt });
-        }
+        let done = match done {
+            Ok(done) => done,
+            Err(RolledBack { group, error }) => {
+                self.keys.forget();
+                let doubt = Some(counters.commits).filter(|number| *number > self.counters.commits);
+                return Err(Unwritten { group, error, doubt });
+            }
+        };
         self.next_body = next_body;
         self.counters = counters;
         self.shared.count(counters);
         if let Some(news) = self.keys.news() {
             self.shared.teller.tell(news);
         }
-        Ok(gone)
+        Ok((done, gone))
     }
 
     /// Roughly how many octets the next checkpoint brings into the database.

@@ -6,8 +6,7 @@ use mail::QueueId;
 use spool::SpoolError;
 use tokio::sync::mpsc;
 
-use super::group::Step;
-use super::job::{Job, Reply};
+use super::job::{Job, Reply, Work};
 use crate::options::Options;
 use crate::sql::new_message::Stored;
 
@@ -36,20 +35,17 @@ impl Inbox {
 
     /// Waits for work; false when no senders are left.
     pub(super) fn gather(&mut self) -> bool {
-        let room = self.group_messages.saturating_sub(self.waiting.len());
-        let mut taken = Vec::with_capacity(room);
         if self.waiting.is_empty() && self.withdrawn.is_empty() {
-            if self.coming.blocking_recv_many(&mut taken, room.max(1)) == 0 {
-                return false;
-            }
-        } else {
-            while taken.len() < room
-                && let Ok(job) = self.coming.try_recv()
-            {
-                taken.push(job);
+            match self.coming.blocking_recv() {
+                Some(job) => self.waiting.push_back(job),
+                None => return false,
             }
         }
-        self.waiting.extend(taken);
+        while self.waiting.len() < self.group_messages
+            && let Ok(job) = self.coming.try_recv()
+        {
+            self.waiting.push_back(job);
+        }
         true
     }
 
@@ -60,14 +56,8 @@ impl Inbox {
         }
         match self.waiting.pop_front()? {
             Job::Close(reply) => Some(reply),
-            job @ (Job::Commit(_)
-            | Job::Settle(_)
-            | Job::Report(_)
-            | Job::Act(_)
-            | Job::Tidy(_)
-            | Job::Incidents(_)
-            | Job::TlsTold(_)) => {
-                self.waiting.push_front(job);
+            Job::Write(work) => {
+                self.waiting.push_front(Job::Write(work));
                 None
             }
         }
@@ -79,31 +69,21 @@ impl Inbox {
     }
 
     /// The next steps to commit together, and roughly how many octets they add to the log.
-    pub(super) fn next_group(&mut self) -> (Vec<Step>, usize) {
+    pub(super) fn next_group(&mut self) -> (Vec<Work>, usize) {
         let mut group = Vec::with_capacity(self.waiting.len());
         let mut weight = 0_usize;
         while weight < self.group_bytes
-            && let Some(job) = self.waiting.pop_front()
+            && let Some(Job::Write(work)) = self.waiting.pop_front_if(|job| matches!(job, Job::Write(_)))
         {
-            weight = weight.saturating_add(job.weight());
-            match job {
-                // Nobody waits for it any more: the client is gone.
-                Job::Commit(job) if job.reply.is_closed() => {}
-                Job::Commit(job) => group.push(Step::Commit(job, None)),
-                Job::Settle(job) => group.push(Step::Settle(job, None)),
-                Job::Report(job) => group.push(Step::Report(job, None)),
-                Job::Tidy(job) => group.push(Step::Tidy(job, None)),
-                Job::Incidents(job) => group.push(Step::Incidents(job, None)),
-                Job::TlsTold(job) => group.push(Step::TlsTold(job, None)),
-                // This ends its group: the next step may need what this one has locked.
-                Job::Act(job) => {
-                    group.push(Step::Act(job, None));
-                    break;
-                }
-                Job::Close(_) => {
-                    self.waiting.push_front(job);
-                    break;
-                }
+            if work.is_forsaken() {
+                continue;
+            }
+            weight = weight.saturating_add(work.weight());
+            // The next step may need what this one has locked.
+            let is_last = matches!(work, Work::Act(_));
+            group.push(work);
+            if is_last {
+                break;
             }
         }
         (group, weight)
@@ -129,13 +109,19 @@ impl Inbox {
     /// full disk nothing is durable, and the administrator's actions are kept, too, because they make room.
     ///
     /// `doubt` is the number of the group's transaction, if that may be durable.
-    pub(super) fn refuse(&mut self, group: Vec<Step>, doubt: Option<u64>, error: &SpoolError) {
+    pub(super) fn refuse(&mut self, group: Vec<Work>, doubt: Option<u64>, error: &SpoolError) {
         let is_full = matches!(error, SpoolError::Full);
         let may_pass = is_full || matches!(error, SpoolError::Io(_));
         let doubt = doubt.filter(|_| !is_full);
-        for step in group.into_iter().rev() {
-            match step {
-                Step::Commit(mut job, _) => {
+        for mut work in group.into_iter().rev() {
+            let stays = match &mut work {
+                Work::Settle(_) | Work::Report(_) => true,
+                Work::Act(_) => is_full,
+                Work::TlsTold(job) => {
+                    job.in_doubt = job.in_doubt.or(doubt);
+                    job.in_doubt.is_some() || (job.report.is_none() && may_pass)
+                }
+                Work::Commit(job) => {
                     if !is_full {
                         // It may be durable anyway: then the row must not lose its file until both are deleted.
                         self.withdrawn.push(job.message.id);
@@ -143,28 +129,14 @@ impl Inbox {
                             published.keep();
                         }
                     }
-                    let _ = job.reply.send(Err(error.clone()));
+                    false
                 }
-                Step::Settle(job, _) => self.waiting.push_front(Job::Settle(job)),
-                Step::Report(job, _) => self.waiting.push_front(Job::Report(job)),
-                Step::Tidy(job, _) => drop(job.reply.send(Err(error.clone()))),
-                Step::Incidents(job, _) => drop(job.reply.send(Err(error.clone()))),
-                Step::TlsTold(mut job, _) => {
-                    job.in_doubt = job.in_doubt.or(doubt);
-                    if job.in_doubt.is_some() || (job.report.is_none() && may_pass) {
-                        self.waiting.push_front(Job::TlsTold(job));
-                    } else {
-                        let _ = job.reply.send(Err(error.clone()));
-                    }
-                }
-                Step::Act(job, hands) => {
-                    drop(hands);
-                    if is_full {
-                        self.waiting.push_front(Job::Act(job));
-                    } else {
-                        let _ = job.reply.send(Err(error.clone()));
-                    }
-                }
+                Work::Tidy(_) | Work::Incidents(_) => false,
+            };
+            if stays {
+                self.waiting.push_front(Job::Write(work));
+            } else {
+                work.fail(error.clone());
             }
         }
     }
@@ -172,7 +144,10 @@ impl Inbox {
     /// Whether something is waiting that a full disk must not hold up: outcomes, or actions of the administrator, who may be
     /// making room.
     pub(super) fn must_write(&self) -> bool {
-        let must = |job: &Job| job.cannot_be_refused() || matches!(job, Job::Act(_));
+        let must = |job: &Job| match job {
+            Job::Write(work) => work.cannot_be_refused() || matches!(work, Work::Act(_)),
+            Job::Close(_) => false,
+        };
         !self.withdrawn.is_empty() || self.waiting.iter().any(must)
     }
 
@@ -183,13 +158,8 @@ impl Inbox {
         }
         for job in std::mem::take(&mut self.waiting) {
             match job {
-                job if job.cannot_be_refused() => self.waiting.push_back(job),
-                Job::Commit(job) => drop(job.reply.send(Err(error.clone()))),
-                Job::Act(job) => drop(job.reply.send(Err(error.clone()))),
-                Job::Tidy(job) => drop(job.reply.send(Err(error.clone()))),
-                Job::Incidents(job) => drop(job.reply.send(Err(error.clone()))),
-                Job::TlsTold(job) => drop(job.reply.send(Err(error.clone()))),
-                Job::Settle(_) | Job::Report(_) | Job::Close(_) => self.waiting.push_back(job),
+                Job::Write(work) if !work.cannot_be_refused() => work.fail(error.clone()),
+                Job::Write(_) | Job::Close(_) => self.waiting.push_back(job),
             }
         }
     }
@@ -208,13 +178,7 @@ impl Inbox {
         let mut closers = Vec::new();
         for job in self.waiting {
             match job {
-                Job::Commit(job) => drop(job.reply.send(Err(SpoolError::Closed))),
-                Job::Settle(job) => drop(job.reply.send(Err(SpoolError::Closed))),
-                Job::Report(job) => drop(job.reply.send(Err(SpoolError::Closed))),
-                Job::Act(job) => drop(job.reply.send(Err(SpoolError::Closed))),
-                Job::Tidy(job) => drop(job.reply.send(Err(SpoolError::Closed))),
-                Job::Incidents(job) => drop(job.reply.send(Err(SpoolError::Closed))),
-                Job::TlsTold(job) => drop(job.reply.send(Err(SpoolError::Closed))),
+                Job::Write(work) => work.fail(SpoolError::Closed),
                 Job::Close(reply) => closers.push(reply),
             }
         }

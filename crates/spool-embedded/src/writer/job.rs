@@ -1,13 +1,10 @@
 //! What is handed to the writer.
 
-use std::collections::{HashMap, HashSet};
-
 use jiff::Timestamp;
-use jiff::civil::Date;
-use mail::{Domain, QueueId, TlsTally};
+use mail::QueueId;
 use spool::{
     Accepted, Acted, Action, Lease, Notices, Outcomes, Pending, Reported, Selected, Settled, Settlement,
-    SpoolError,
+    SpoolError, TlsTold,
 };
 use tokio::sync::oneshot;
 
@@ -19,9 +16,18 @@ use crate::sql::new_message::{MessageRows, weight_of_rows};
 /// Where the answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, SpoolError>>;
 
-/// A step to be made durable.
+/// What the writer is asked for.
 #[derive(Debug)]
 pub(crate) enum Job {
+    /// Make this durable.
+    Write(Work),
+    /// Write what was handed over before, clean up and end.
+    Close(Reply<()>),
+}
+
+/// A step to be made durable.
+#[derive(Debug)]
+pub(crate) enum Work {
     /// Queue a message.
     Commit(Box<CommitJob>),
     /// Record outcomes.
@@ -36,8 +42,12 @@ pub(crate) enum Job {
     Incidents(Box<IncidentsJob>),
     /// Take what a TLS report tells from what is counted, and queue it.
     TlsTold(Box<TlsToldJob>),
-    /// Write what was handed over before, clean up and end.
-    Close(Reply<()>),
+}
+
+impl From<Work> for Job {
+    fn from(work: Work) -> Self {
+        Self::Write(work)
+    }
 }
 
 /// A new message to be made durable.
@@ -94,7 +104,7 @@ pub(crate) struct IncidentsJob {
 /// What a TLS report tells.
 #[derive(Debug)]
 pub(crate) struct TlsToldJob {
-    pub(crate) told: (Date, Domain, Vec<TlsTally>),
+    pub(crate) told: TlsTold,
     /// The report, if it goes by mail.
     pub(crate) report: Option<(MessageRows, Accepted)>,
     /// The number of a transaction that has failed, but may be durable. If the database counts as many transactions, it is.
@@ -102,18 +112,48 @@ pub(crate) struct TlsToldJob {
     pub(crate) reply: Reply<Option<Accepted>>,
 }
 
-impl Job {
+impl Work {
     /// Whether it has to be written whatever happens, because what it records cannot be had again.
     pub(crate) fn cannot_be_refused(&self) -> bool {
         match self {
             Self::Settle(_) | Self::Report(_) => true,
             Self::TlsTold(job) => job.in_doubt.is_some() || job.report.is_none(),
-            Self::Commit(_) | Self::Act(_) | Self::Tidy(_) | Self::Incidents(_) | Self::Close(_) => false,
+            Self::Commit(_) | Self::Act(_) | Self::Tidy(_) | Self::Incidents(_) => false,
+        }
+    }
+
+    /// Whether nobody waits for it any more: the client is gone, and would not learn that its message is queued.
+    pub(crate) fn is_forsaken(&self) -> bool {
+        match self {
+            Self::Commit(job) => job.reply.is_closed(),
+            Self::Settle(_)
+            | Self::Report(_)
+            | Self::Act(_)
+            | Self::Tidy(_)
+            | Self::Incidents(_)
+            | Self::TlsTold(_) => false,
+        }
+    }
+
+    /// Tells whoever waits that it was not done.
+    pub(crate) fn fail(self, error: SpoolError) {
+        // Who asked may be gone.
+        match self {
+            Self::Commit(job) => drop(job.reply.send(Err(error))),
+            Self::Settle(job) => drop(job.reply.send(Err(error))),
+            Self::Report(job) => drop(job.reply.send(Err(error))),
+            Self::Act(job) => drop(job.reply.send(Err(error))),
+            Self::Tidy(job) => drop(job.reply.send(Err(error))),
+            Self::Incidents(job) => drop(job.reply.send(Err(error))),
+            Self::TlsTold(job) => drop(job.reply.send(Err(error))),
         }
     }
 
     /// Roughly how many octets it adds to the log.
     pub(crate) fn weight(&self) -> usize {
+        let weight_of = |report: &Option<(MessageRows, Accepted)>| {
+            report.as_ref().map_or(0, |(message, _)| message.weight())
+        };
         match self {
             Self::Commit(job) => job.message.weight(),
             Self::Settle(job) => {
@@ -125,46 +165,43 @@ impl Job {
                 weight_of_rows(rows.saturating_add(outcomes.tls.len()))
             }
             Self::Report(job) => {
-                let report = job.report.as_ref().map_or(0, |(message, _)| message.weight());
-                weight_of_rows(job.notices.recipients.len()).saturating_add(report)
+                weight_of_rows(job.notices.recipients.len()).saturating_add(weight_of(&job.report))
             }
             Self::Act(job) => weight_of_rows(job.selected.iter().map(|one| one.recipients.len()).sum()),
             Self::Tidy(_) => weight_of_rows(STEP),
             Self::Incidents(job) => weight_of_rows(job.change.rows()),
             Self::TlsTold(job) => {
-                let report = job.report.as_ref().map_or(0, |(message, _)| message.weight());
-                weight_of_rows(job.told.2.len()).saturating_add(report)
+                weight_of_rows(job.told.tallies.len()).saturating_add(weight_of(&job.report))
             }
-            Self::Close(_) => 0,
         }
     }
 }
 
-/// Checks that each settlement names a recipient of the lease, none twice, and has a next attempt exactly if it is deferred.
-pub(crate) fn check(lease: &Lease, settlements: &[Settlement]) -> Result<(), SpoolError> {
-    let mut leased: HashSet<_> = lease.recipients.iter().map(|r| r.index).collect();
-    for settlement in settlements {
-        let timed = settlement.next_attempt.is_some() != settlement.outcome.status.is_final();
-        if !leased.remove(&settlement.recipient) || !timed {
-            return Err(SpoolError::WrongSettlement(settlement.recipient.0));
-        }
-    }
-    Ok(())
-}
-
-/// What is still waiting under this lease after these settlements.
-pub(crate) fn rest(lease: &Lease, settlements: &[Settlement]) -> Option<Pending> {
-    let settled: HashMap<_, _> = settlements
+/// Puts settlements in the order of the lease's recipients, and checks that each names one of them, and none twice.
+pub(crate) fn check(lease: &Lease, settlements: &mut [Settlement]) -> Result<(), SpoolError> {
+    settlements.sort_unstable_by_key(|settlement| settlement.recipient);
+    let mut leased = lease.recipients.iter();
+    let wrong = settlements
         .iter()
-        .map(|settlement| (settlement.recipient, settlement.next_attempt))
-        .collect();
+        .find(|settlement| !leased.any(|recipient| recipient.index == settlement.recipient));
+    match wrong {
+        Some(settlement) => Err(SpoolError::WrongSettlement(settlement.recipient.0)),
+        None => Ok(()),
+    }
+}
+
+/// What is still waiting under this lease after these settlements, which are in the order of its recipients.
+pub(crate) fn rest(lease: &Lease, settlements: &[Settlement]) -> Option<Pending> {
+    let mut settled = settlements.iter().peekable();
     let mut waiting = lease
         .recipients
         .iter()
-        .filter_map(|recipient| match settled.get(&recipient.index) {
-            Some(next_attempt) => next_attempt.map(whole_milliseconds),
-            None => Some(recipient.due),
-        })
+        .filter_map(
+            |recipient| match settled.next_if(|one| one.recipient == recipient.index) {
+                Some(settlement) => settlement.ending.next_attempt().map(whole_milliseconds),
+                None => Some(recipient.due),
+            },
+        )
         .peekable();
     waiting.peek()?;
     let (recipients, due) = waiting.fold((0_u32, Timestamp::MAX), |(count, earliest), due| {

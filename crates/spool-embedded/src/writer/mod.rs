@@ -35,7 +35,7 @@ use crate::reading::pool::Readers;
 use crate::shared::Shared;
 use caretaker::{Caretaker, Chore};
 use complaint::Complaint;
-use database::Database;
+use database::{Database, Unwritten};
 use inbox::Inbox;
 use job::Reply;
 use renewal::renew_if_due;
@@ -97,21 +97,21 @@ impl Writer {
 
     /// Makes the next group durable, which may be empty, and replies. After an error, what is not refused is put back in front.
     fn write_next(&mut self) -> Result<(), SpoolError> {
-        let (mut group, weight) = self.inbox.next_group();
+        let (group, weight) = self.inbox.next_group();
         self.unchecked = self.unchecked.saturating_add(weight);
-        let gone = match self.database.write(self.inbox.withdrawn(), &mut group) {
-            Ok(gone) => gone,
-            Err(failed) => {
-                let error = told(&failed.error);
-                self.inbox.refuse(group, failed.doubt, &error);
+        let (done, gone) = match self.database.write(self.inbox.withdrawn(), group) {
+            Ok(durable) => durable,
+            Err(Unwritten { group, error, doubt }) => {
+                let error = told(&error);
+                self.inbox.refuse(group, doubt, &error);
                 return Err(error);
             }
         };
         // Before anybody is answered, who may then hand over the next message at once.
         self.shared.broken.store(false, Ordering::Relaxed);
         self.inbox.forget_withdrawn();
-        for step in group {
-            if let Some(forsaken) = answers::answer(step) {
+        for one in done {
+            if let Some(forsaken) = answers::answer(one) {
                 self.inbox.withdraw(forsaken);
             }
         }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::job::{Job, TidyJob};
+use super::job::{Job, TidyJob, Work};
 use crate::error::Result;
 use crate::sql::connections;
 use crate::sql::ledger::day_of;
@@ -145,7 +145,7 @@ impl Pruning {
     /// Has the writer do this with its next group, and waits for it; returns how much it has removed.
     fn tidy(&self, step: Tidying) -> Result<usize> {
         let (reply, answer) = oneshot::channel();
-        let job = Job::Tidy(Box::new(TidyJob { step, reply }));
+        let job = Job::Write(Work::Tidy(Box::new(TidyJob { step, reply })));
         let jobs = self.writer.upgrade().ok_or(SpoolError::Closed)?;
         match jobs.try_send(job) {
             Ok(()) => {}

@@ -9,7 +9,7 @@ use super::scene::{
     Harness, close, commit, deliver, message, noticed, now, octets, read, scan, settlement, take,
 };
 use crate::incoming::INLINE_LIMIT;
-use crate::{Content, Inspect, Report, Spool, SpoolError};
+use crate::{After, Content, Inspect, Report, Spool, SpoolError};
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
     for size in [10, INLINE_LIMIT + 1] {
@@ -43,12 +43,12 @@ async fn a_message_without_its_content_is_given_up_and_reported<H: Harness>(harn
     assert_eq!((lease.size, lease.recipients.len()), (size as u64, 1));
     let later = settlement(0, Status::Deferred, Some(now() + 5.minutes()));
     let settled = store.settle(lease, vec![later], now()).await.unwrap();
-    assert!(settled.pending.is_some() && !settled.message_done);
+    assert!(settled.pending.is_some() && settled.after != After::Gone);
     let shown = store.content(id).await;
     assert!(matches!(shown, Err(SpoolError::Damaged(_))), "{shown:?}");
 
     let settled = deliver(&*store, part, vec![noticed(0, Status::Expired, None)]).await;
-    assert!(settled.report_due && settled.pending.is_none());
+    assert!(settled.after == After::ReportDue && settled.pending.is_none());
     let notices = store.notices(id).await.unwrap().unwrap();
     assert!(is_damaged(&notices.content, id).await, "{:?}", notices.content);
     assert_eq!(notices.recipients.len(), 1);
@@ -57,7 +57,7 @@ async fn a_message_without_its_content_is_given_up_and_reported<H: Harness>(harn
         content: "told\r\n".into(),
     };
     let reported = store.report(notices, Some(report)).await.unwrap();
-    assert!(reported.message_done);
+    assert_eq!(reported.after, After::Gone);
     assert!(store.content(id).await.unwrap().is_none());
     let whole = take(&*store, &other.pending[0]).await;
     assert!(read(&whole).await == octets(size), "the other one is untouched");

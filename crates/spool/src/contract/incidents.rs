@@ -8,10 +8,10 @@ use mail::sighting::{
 };
 use mail::{Domain, ReversePath, Sighting, Status};
 
-use super::scene::{Harness, close, commit, message, now, settlement, take};
+use super::scene::{Harness, close, commit, held_up, message, now, settlement, take};
 use crate::{
-    IncidentNumber, Incidents, KeepIncidents, KnownIncident, NewMessage, Noticed, Outcomes, Pending,
-    Settlement, Spool, Step, Told, Way,
+    IncidentNumber, Incidents, KeepIncidents, KnownIncident, NewMessage, Noticed, Outcomes, Pending, Spool,
+    Step, Told, Way,
 };
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
@@ -73,13 +73,9 @@ async fn put<S: Spool>(store: &S, sender: &str, recipient: &str, created: Timest
 }
 
 /// Defers what waits there because of this.
-async fn defer<S: Spool>(store: &S, part: &Pending, held_up: Option<Spot>, sightings: Vec<Sighting>) {
-    let deferred = Settlement {
-        held_up,
-        ..settlement(0, Status::Deferred, Some(now() + 5.minutes()))
-    };
+async fn defer<S: Spool>(store: &S, part: &Pending, spot: Option<Spot>, sightings: Vec<Sighting>) {
     let outcomes = Outcomes {
-        settlements: vec![deferred],
+        settlements: vec![held_up(0, now() + 5.minutes(), spot)],
         sightings,
         ..Outcomes::default()
     };

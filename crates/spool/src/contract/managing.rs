@@ -12,7 +12,7 @@ use super::scene::{
 use crate::RecipientState::{Deferred, Failed, Held, Leased, Queued, Sent};
 use crate::incoming::INLINE_LIMIT;
 use crate::{
-    Acted, Action, Inspect, Manage, QueuedMessage, RecipientIndex, RecipientState, Running, Selected,
+    Acted, Action, After, Inspect, Manage, QueuedMessage, RecipientIndex, RecipientState, Running, Selected,
     Settlement, Spool, StateCounts,
 };
 
@@ -149,7 +149,7 @@ async fn what_is_deleted_is_gone<H: Harness>(harness: &H) {
     assert_eq!((lease.recipients.len(), lease.accepted_recipients), (1, 2));
     store.release(lease);
     let sent = vec![settlement(1, Status::Sent, None)];
-    assert!(!deliver(&*store, &accepted.pending[0], sent).await.message_done);
+    assert!(deliver(&*store, &accepted.pending[0], sent).await.after != After::Gone);
     let acted = act(&*store, Action::Delete, large.id, &[1, 2]).await;
     assert_eq!(
         counts(&acted),
@@ -177,7 +177,7 @@ async fn deleting_does_not_silence_a_report<H: Harness>(harness: &H) {
     act(&*store, Action::Delete, new.id, &[1]).await;
     assert_eq!(states(&*store, new.id).await, [Failed]);
     let notices = store.notices(new.id).await.unwrap().unwrap();
-    assert!(store.report(notices, None).await.unwrap().message_done);
+    assert!(store.report(notices, None).await.unwrap().after == After::Gone);
     assert!(listed(&*store, None).await.is_empty());
     close(store).await;
 }
@@ -201,7 +201,7 @@ async fn what_is_being_delivered_is_left_alone<H: Harness>(harness: &H) {
         (1, 1, 0)
     );
     let sent = vec![settlement(0, Status::Sent, None)];
-    assert!(store.settle(lease, sent, now()).await.unwrap().message_done);
+    assert!(store.settle(lease, sent, now()).await.unwrap().after == After::Gone);
     close(store).await;
 }
 

@@ -24,7 +24,8 @@ mod tls;
 mod way;
 
 pub use scene::{
-    Harness, close, commit, entry, listed, message, noticed, now, octets, read, settlement, take, whole,
+    Harness, close, commit, entry, held_up, listed, message, noticed, now, octets, read, settlement, take,
+    whole,
 };
 
 /// Runs the whole suite; `fresh` gives a harness with an empty store each time.

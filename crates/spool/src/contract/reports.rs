@@ -8,7 +8,7 @@ use mail::{Action, Envelope, Ret, Status};
 use super::scene::{
     Harness, close, commit, deliver, message, noticed, now, read, scan, settlement, take, whole,
 };
-use crate::{Inspect, NewMessage, Report, Spool};
+use crate::{After, Inspect, NewMessage, Report, Spool};
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
     what_the_sender_asked_is_kept(&fresh()).await;
@@ -83,10 +83,7 @@ async fn a_message_stays_until_its_sender_is_told<H: Harness>(harness: &H) {
     assert!(store.notices(new.id).await.unwrap().is_none());
     let failure = noticed(0, Status::Expired, None);
     let settled = deliver(&*store, &accepted.pending[0], vec![failure.clone()]).await;
-    assert_eq!(
-        (settled.pending, settled.report_due, settled.message_done),
-        (None, true, false)
-    );
+    assert_eq!((settled.pending, settled.after), (None, After::ReportDue));
     assert!(scan(&*store).await.is_empty());
     close(store).await;
 
@@ -106,13 +103,13 @@ async fn a_message_stays_until_its_sender_is_told<H: Harness>(harness: &H) {
         (3, b"x\r\n".to_vec())
     );
     assert_eq!(notices.recipients[0].address, new.envelope.recipients[0].address);
-    assert_eq!(notices.recipients[0].outcome, failure.outcome);
+    assert_eq!(notices.recipients[0].outcome, failure.outcome());
     assert_eq!(Some(&notices.recipients[0].notice), failure.notice.as_ref());
 
     let report = report();
     let id = report.message.id;
     let reported = store.report(notices, Some(report)).await.unwrap();
-    assert!(reported.message_done && !reported.notices_left);
+    assert_eq!(reported.after, After::Gone);
     assert_eq!(reported.pending, scan(&*store).await);
     assert_eq!((reported.pending[0].id, reported.pending[0].size), (id, 6));
     assert!(store.unreported().await.unwrap().is_empty());
@@ -138,18 +135,18 @@ async fn one_report_tells_all_that_failed_in_a_round<H: Harness>(harness: &H) {
         panic!("three next hops");
     };
     let settled = deliver(&*store, third, vec![settlement(2, Status::Deferred, Some(later))]).await;
-    assert!(!settled.report_due, "nothing is to be told");
+    assert_eq!(settled.after, After::Left, "nothing is to be told");
     let settled = deliver(&*store, first, vec![noticed(0, Status::Bounced, None)]).await;
-    assert!(!settled.report_due, "the second is due and may fail, too");
+    assert_eq!(settled.after, After::Left, "the second is due and may fail, too");
     let settled = deliver(&*store, second, vec![noticed(1, Status::Bounced, None)]).await;
-    assert!(settled.report_due, "the third has time");
+    assert_eq!(settled.after, After::ReportDue, "the third has time");
     let notices = store.notices(new.id).await.unwrap().unwrap();
     let told: Vec<_> = notices.recipients.iter().map(|r| r.index.0).collect();
     assert_eq!(told, [0, 1]);
     let reported = store.report(notices, Some(report())).await.unwrap();
-    assert!(!reported.message_done && !reported.notices_left);
+    assert_eq!(reported.after, After::Left);
     let settled = deliver(&*store, third, vec![settlement(2, Status::Sent, None)]).await;
-    assert!(settled.message_done && !settled.report_due);
+    assert_eq!(settled.after, After::Gone);
     close(store).await;
 }
 
@@ -166,7 +163,7 @@ async fn nothing_need_be_said<H: Harness>(harness: &H) {
     let notices = store.notices(new.id).await.unwrap().unwrap();
     assert_eq!(notices.recipients[0].outcome.status, Status::Sent);
     let reported = store.report(notices, None).await.unwrap();
-    assert!(reported.message_done && reported.pending.is_empty());
+    assert!(reported.after == After::Gone && reported.pending.is_empty());
     assert!(store.unreported().await.unwrap().is_empty());
     close(store).await;
 }
@@ -178,10 +175,10 @@ async fn a_delay_is_told_once<H: Harness>(harness: &H) {
     let accepted = commit(&*store, new.clone(), b"x").await.unwrap();
     let part = &accepted.pending[0];
     let settled = deliver(&*store, part, vec![noticed(0, Status::Deferred, Some(later))]).await;
-    assert!(settled.report_due && settled.pending.is_some());
+    assert!(settled.after == After::ReportDue && settled.pending.is_some());
     // A further delay does not cancel what is still to be reported.
     let settled = deliver(&*store, part, vec![settlement(0, Status::Deferred, Some(later))]).await;
-    assert!(settled.report_due);
+    assert_eq!(settled.after, After::ReportDue);
     close(store).await;
 
     let store = Arc::new(harness.open().await);
@@ -194,12 +191,12 @@ async fn a_delay_is_told_once<H: Harness>(harness: &H) {
         Action::Delayed { .. }
     ));
     let reported = store.report(notices, Some(report())).await.unwrap();
-    assert!(!reported.message_done);
+    assert_ne!(reported.after, After::Gone);
     assert!(store.notices(new.id).await.unwrap().is_none());
     let lease = take(&*store, part).await;
     assert!(lease.recipients[0].delay_noticed, "still");
     let sent = vec![settlement(0, Status::Sent, None)];
-    assert!(store.settle(lease, sent, now()).await.unwrap().message_done);
+    assert!(store.settle(lease, sent, now()).await.unwrap().after == After::Gone);
     close(store).await;
 }
 
@@ -237,9 +234,9 @@ async fn what_happens_while_a_report_is_made_is_told_later<H: Harness>(harness: 
     let notices = store.notices(new.id).await.unwrap().unwrap();
     deliver(&*store, part, vec![noticed(0, Status::Bounced, None)]).await;
     let reported = store.report(notices, Some(report())).await.unwrap();
-    assert!(reported.notices_left && !reported.message_done);
+    assert_eq!(reported.after, After::ReportDue);
     let notices = store.notices(new.id).await.unwrap().unwrap();
     assert_eq!(notices.recipients[0].notice.action, Action::Failed);
-    assert!(store.report(notices, Some(report())).await.unwrap().message_done);
+    assert!(store.report(notices, Some(report())).await.unwrap().after == After::Gone);
     close(store).await;
 }

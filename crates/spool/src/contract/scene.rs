@@ -5,16 +5,17 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use mail::sighting::Spot;
 use mail::{
     Action, AddressFamily, BodyType, DaneResult, DaneVerdict, DeliverySecurity, Envelope, LedgerEntry,
-    LedgerKey, MailParameters, Mailbox, Notice, Outcome, QueueId, ReversePath, Status,
+    LedgerKey, MailParameters, Mailbox, Notice, QueueId, ReversePath, Status,
 };
 use parking_lot::Mutex;
 
 use crate::content::CHUNK;
 use crate::{
-    Accepted, Content, Incidents, Inspect, Lease, Ledger, NewMessage, Pending, QueuedMessage, RecipientIndex,
-    Running, Settlement, Spool, SpoolError, Store, TlsTallies, Unreadable,
+    Accepted, Content, Ending, Incidents, Inspect, Lease, Ledger, NewMessage, Pending, QueuedMessage,
+    RecipientIndex, Running, Settlement, Spool, SpoolError, Store, TlsTallies, Unreadable,
 };
 
 /// Opens the store under test, repeatedly; reopened after it was closed, it contains what it did before.
@@ -112,18 +113,33 @@ pub(super) fn gathered<T: Send + 'static>() -> (
 pub fn settlement(recipient: u32, status: Status, next_attempt: Option<Timestamp>) -> Settlement {
     Settlement {
         recipient: RecipientIndex(recipient),
-        outcome: Outcome {
-            status,
-            reply_code: mail::ReplyCode::new(if status.is_final() { 250 } else { 451 }),
-            enhanced: mail::EnhancedStatus::new(if status.is_final() { 2 } else { 4 }, 0, 0),
-            reason: "as the server said".into(),
+        ending: match status {
+            Status::Sent => Ending::Sent,
+            Status::Deferred => Ending::Deferred {
+                next_attempt: next_attempt.expect("what is deferred has a next attempt"),
+                held_up: None,
+            },
+            Status::Bounced => Ending::Bounced,
+            Status::Expired => Ending::Expired,
         },
+        reply_code: mail::ReplyCode::new(if status.is_final() { 250 } else { 451 }),
+        enhanced: mail::EnhancedStatus::new(if status.is_final() { 2 } else { 4 }, 0, 0),
+        reason: "as the server said".into(),
         verdict: DaneVerdict::Verify,
         host: Some(mail::DomainPart::parse("mx.b.example").unwrap()),
-        next_attempt,
         notice: None,
         entry: entry(status),
-        held_up: None,
+    }
+}
+
+/// A recipient that is deferred, and waits for this.
+pub fn held_up(recipient: u32, next_attempt: Timestamp, spot: Option<Spot>) -> Settlement {
+    Settlement {
+        ending: Ending::Deferred {
+            next_attempt,
+            held_up: spot,
+        },
+        ..settlement(recipient, Status::Deferred, Some(next_attempt))
     }
 }
 

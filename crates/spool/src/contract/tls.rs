@@ -9,7 +9,7 @@ use jiff::civil::{Date, date};
 use mail::{Domain, Status, TlsDetail, TlsFailure, TlsPolicy, TlsResult, TlsSession, TlsTally};
 
 use super::scene::{Harness, close, commit, message, now, scan, settlement, take};
-use crate::{KeepTlsTallies, Outcomes, Report, Spool, TlsDay, TlsTallies};
+use crate::{KeepTlsTallies, Outcomes, Report, Spool, TlsDay, TlsTallies, TlsTold};
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
     sessions_are_counted_with_the_settlement(&fresh()).await;
@@ -253,7 +253,11 @@ async fn what_was_told_is_not_told_again<H: Harness>(harness: &H) {
     // Counted while the report is made.
     count(&*store, tls()).await;
     let before = scan(&*store).await.len();
-    let told = |read| (DAY, domain("b.example"), read);
+    let told = |tallies| TlsTold {
+        day: DAY,
+        domain: domain("b.example"),
+        tallies,
+    };
     let report = report();
     let id = report.message.id;
     let accepted = store

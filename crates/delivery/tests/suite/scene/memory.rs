@@ -18,7 +18,7 @@ use mail::{
 };
 use spool::leases::{LeaseGuard, LeaseTable};
 use spool::{
-    Accepted, Content, Flaw, Incoming, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient,
+    Accepted, After, Content, Flaw, Incoming, Lease, LeasedRecipient, Leasing, NewMessage, NoticedRecipient,
     Notices, Outcomes, Pending, RecipientIndex, Report, Reported, Settled, Spool, SpoolError,
 };
 use tokio::time::Instant;
@@ -341,30 +341,35 @@ impl Spool for MemorySpool {
         let outcomes = outcomes.into();
         self.sightings.lock().extend(outcomes.sightings);
         let settlement = outcomes.settlements.into_iter().next().unwrap();
+        let outcome = settlement.outcome();
         let mut stored = self.stored();
         let one = stored.get_mut(&lease.id).unwrap();
         one.attempts += 1;
         self.attempts.lock().push(Attempt {
             id: lease.id,
-            outcome: settlement.outcome.clone(),
+            outcome: outcome.clone(),
             notice: settlement.notice.clone(),
             entry: settlement.entry,
-            held_up: settlement.held_up,
+            held_up: settlement.ending.held_up().cloned(),
             at: self.clock.now(),
             awake: self.clock.awake(),
         });
-        match settlement.next_attempt {
+        match settlement.ending.next_attempt() {
             Some(next) => one.due = next,
             None => one.done = true,
         }
         if let Some(notice) = settlement.notice {
             one.delay_noticed = true;
-            one.notice = Some((settlement.outcome, notice));
+            one.notice = Some((outcome, notice));
         }
+        let is_told_now = one.notice.is_some() && !self.kept_back.load(Ordering::Relaxed);
         let settled = Settled {
             pending: (!one.done).then(|| one.pending()),
-            report_due: one.notice.is_some() && !self.kept_back.load(Ordering::Relaxed),
-            message_done: one.done && one.notice.is_none(),
+            after: match is_told_now {
+                true => After::ReportDue,
+                false if one.done && one.notice.is_none() => After::Gone,
+                false => After::Left,
+            },
         };
         std::future::ready(Ok(settled))
     }
@@ -416,8 +421,7 @@ impl Spool for MemorySpool {
         self.reports.lock().extend(report);
         Ok(Reported {
             pending: Vec::new(),
-            message_done: one.done,
-            notices_left: false,
+            after: if one.done { After::Gone } else { After::Left },
         })
     }
 

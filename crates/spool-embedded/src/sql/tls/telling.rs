@@ -1,8 +1,7 @@
 //! What was told in a report is taken from what is counted.
 
-use jiff::civil::Date;
-use mail::{Domain, TlsTally};
 use rusqlite::{Connection, params};
+use spool::TlsTold;
 
 use super::{find, written};
 use crate::sql::ledger::day_number;
@@ -17,12 +16,9 @@ const FORGET_FAILURES: &str = "DELETE FROM tls_failure WHERE day = ?1 AND domain
     OR NOT EXISTS (SELECT 1 FROM tls_tally WHERE day = ?1 AND domain = ?2 AND policy = ?3))";
 
 /// See [`spool::KeepTlsTallies::tls_told`].
-pub(crate) fn tell(
-    connection: &Connection,
-    (day, domain, told): &(Date, Domain, Vec<TlsTally>),
-) -> rusqlite::Result<()> {
-    let (day, domain) = (day_number(*day), domain.as_str());
-    for tally in told {
+pub(crate) fn tell(connection: &Connection, told: &TlsTold) -> rusqlite::Result<()> {
+    let (day, domain) = (day_number(told.day), told.domain.as_str());
+    for tally in &told.tallies {
         let (Some(known), _) = find(connection, &tally.policy)? else {
             continue;
         };
