@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use tokio::time::Instant;
 
 pub use mail::{Clock, SystemClock};
 
@@ -73,5 +74,21 @@ impl Millis {
 impl From<Timestamp> for Millis {
     fn from(time: Timestamp) -> Self {
         Self(time.as_millisecond())
+    }
+}
+
+/// The present time, by the clock and by the time that the machine has been awake.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    pub(crate) clock: Millis,
+    pub(crate) awake: Instant,
+}
+
+impl Now {
+    pub(crate) fn by(clock: &dyn Clock) -> Self {
+        Self {
+            clock: clock.now().into(),
+            awake: Instant::now(),
+        }
     }
 }

@@ -21,7 +21,7 @@ use super::overdue::Look;
 use super::standing::Glimpse;
 use super::summary::Summary;
 use super::waiting::{Entry, Id, Waiting};
-use crate::clock::{Clock, Millis};
+use crate::clock::{Millis, Now};
 use crate::window::AdaptiveWindow;
 
 /// Deferrals without an attempt at the same time: as many as one commit of the spool takes together.
@@ -32,22 +32,6 @@ const TURNED_AWAY: u8 = 3;
 /// connections that we have closed. It is given a moment.
 const LATELY: Duration = Duration::from_secs(10);
 const MOMENT: Duration = Duration::from_secs(1);
-
-/// The present time, by the clock and by the time that the machine has been awake.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Now {
-    pub(crate) clock: Millis,
-    pub(crate) awake: Instant,
-}
-
-impl Now {
-    pub(crate) fn by(clock: &dyn Clock) -> Self {
-        Self {
-            clock: clock.now().into(),
-            awake: Instant::now(),
-        }
-    }
-}
 
 /// One destination.
 #[derive(Debug, Default)]

@@ -1,6 +1,7 @@
 //! When deliveries and reports are made.
 //!
-//! [`scheduler`]: the one task that starts deliveries and reports; [`handle`]: how others speak to it. `schedule`: all destinations, and whose turn it is;
+//! [`scheduler`]: the one task that starts deliveries and reports; [`handle`]: how others speak to it. `scan`: what
+//! it finds at start. `schedule`: all destinations, and whose turn it is;
 //! `destination`: one of them, what waits for it and how it does; `waiting`: the entries of one destination; `job`: what
 //! is to be done, and what it shows about its destination. `overdue`: what waits for its turn for too
 //! long; `untold`: when each sender is to be told; `retry`: when a
@@ -12,6 +13,7 @@ pub mod handle;
 mod job;
 mod overdue;
 mod retry;
+mod scan;
 mod schedule;
 pub mod scheduler;
 mod standing;

@@ -13,9 +13,8 @@ use std::time::Duration;
 use mail::NextHop;
 use tokio::time::Instant;
 
-use super::destination::Now;
 use super::waiting::{Entry, Id};
-use crate::clock::Millis;
+use crate::clock::{Millis, Now};
 
 /// The time from one look to the next: short compared with the ages at which something happens.
 const EVERY: Duration = Duration::from_mins(5);

@@ -13,14 +13,14 @@ use mail::event::delivery::DestinationHeldUp;
 use spool::Pending;
 use tokio::time::Instant;
 
-use super::destination::{Destination, Next, Now, Put, Wake};
+use super::destination::{Destination, Next, Put, Wake};
 use super::job::{Course, Job, Share, Shown, Suspension};
 use super::overdue::Overdue;
 use super::retry::JITTER;
 use super::standing::{Glimpse, Standings};
 use super::summary;
 use super::waiting::Entry;
-use crate::clock::Millis;
+use crate::clock::{Millis, Now};
 use crate::forget::Forget;
 
 /// A clock that is kept right may go back this far.

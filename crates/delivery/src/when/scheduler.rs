@@ -15,20 +15,21 @@ use std::time::Duration;
 use mail::cause::Limit;
 use mail::event::delivery::ClockWentBack;
 use mail::event::fault::Fault;
-use mail::{Event, EventLog, QueueId, event};
-use spool::{Pending, Spool, SpoolError};
+use mail::{Event, EventLog, QueueId};
+use spool::{Pending, Spool};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
-use super::destination::{Now, Put};
+use super::destination::Put;
 use super::handle::{Message, SchedulerHandle};
 use super::job::{Course, Job, Suspension, Turn, TurnEnded};
 use super::overdue::{Ages, Overdue};
+use super::scan::{self, Found, SPOOL_TROUBLE};
 use super::schedule::{Due, STEP, Schedule, Shares};
 use super::standing::Standings;
 use super::untold::Untold;
-use crate::clock::{Clock, Millis};
+use crate::clock::{Clock, Millis, Now};
 use crate::config::Windows;
 use crate::delivery::{Delivery, JobAgain, Left, ReportAgain};
 use crate::settle::reports::{DelaysAlone, OTHERS_AWAITED};
@@ -37,12 +38,6 @@ use crate::settle::reports::{DelaysAlone, OTHERS_AWAITED};
 const NAP: Duration = Duration::from_secs(30);
 /// A clock that is kept right makes no larger step ahead.
 const JUMP: Duration = Duration::from_mins(1);
-/// How long to wait after an error of the spool before trying again.
-const SPOOL_TROUBLE: Duration = Duration::from_secs(30);
-/// The maximum number of messages in one page of the scan at start.
-const PAGE: usize = 1_000;
-/// The number of pages read ahead.
-const PAGES: usize = 2;
 /// The maximum number of entries taken up at once: after a jump of the clock everything may be due, and other tasks
 /// must run, too.
 const BATCH: usize = 10_000;
@@ -51,12 +46,6 @@ const LOOKING_UP: usize = 4;
 /// Messages that are looked at simultaneously because they have waited for their turn for long: as many as one commit of the
 /// spool takes together.
 const OVERDUE: usize = 50;
-
-/// What the scan at start found.
-enum Found {
-    Pending(Vec<Pending>),
-    Unreported(Vec<QueueId>),
-}
 
 /// Limits of the scheduler.
 #[derive(Debug, Clone, Copy)]
@@ -127,8 +116,7 @@ impl<S: Spool> Scheduler<S> {
         limits: Limits,
     ) -> (Self, SchedulerHandle) {
         let (outbox, inbox) = mpsc::unbounded_channel();
-        let (pages, found) = mpsc::channel(PAGES);
-        tokio::spawn(scan(spool, pages, Arc::clone(&events)));
+        let found = scan::start(spool, Arc::clone(&events));
         let (end_of_turns, ended_turns) = mpsc::unbounded_channel();
         let right = Now::by(&*clock);
         let scheduler = Self {
@@ -481,37 +469,4 @@ impl<S: Spool> Scheduler<S> {
 /// The shares of all destinations by the policy in force.
 fn shares<S: Spool>(delivery: Arc<Delivery<S>>) -> Shares {
     Box::new(move |next_hop| delivery.share(next_hop))
-}
-
-/// Reads the spool once: first what waits, in order, page by page; then which senders are still to be told. Errors are
-/// logged, and reading is tried again.
-async fn scan<S: Spool>(spool: Arc<S>, found: mpsc::Sender<Found>, events: Arc<dyn EventLog>) {
-    let mut after = None;
-    loop {
-        match spool.pending(after, PAGE).await {
-            Ok(page) => {
-                let Some(last) = page.last() else { break };
-                after = Some(last.id);
-                if found.send(Found::Pending(page)).await.is_err() {
-                    return;
-                }
-            }
-            Err(error) => wait_for_the_spool(&error, &*events).await,
-        }
-    }
-    loop {
-        match spool.unreported().await {
-            Ok(messages) => {
-                // Nobody is receiving: the daemon is shutting down.
-                let _ = found.send(Found::Unreported(messages)).await;
-                return;
-            }
-            Err(error) => wait_for_the_spool(&error, &*events).await,
-        }
-    }
-}
-
-async fn wait_for_the_spool(error: &SpoolError, events: &dyn EventLog) {
-    events.write(&Event::Spool(event::spool::Spool::Unread(error.to_string())));
-    tokio::time::sleep(SPOOL_TROUBLE).await;
 }

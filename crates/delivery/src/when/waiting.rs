@@ -207,7 +207,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     use super::*;
-    use crate::when::destination::Now;
+    use crate::clock::Now;
     use crate::when::overdue::{Ages, Overdue};
     use std::time::Duration;
     use tokio::time::Instant;

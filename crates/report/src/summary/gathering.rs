@@ -116,8 +116,8 @@ struct Reading {
     /// How many domains came before.
     position: u64,
     is_internal: bool,
-    /// Whether a delivery of this domain was counted.
-    is_counted: bool,
+    /// The last domain of which a delivery was counted, by its position.
+    counted: u64,
     case: Case,
 }
 
@@ -131,7 +131,7 @@ impl Reading {
             domain: None,
             position: 0,
             is_internal: false,
-            is_counted: false,
+            counted: 0,
             case: Case::default(),
         }
     }
@@ -142,7 +142,6 @@ impl Reading {
             self.domain.clone_from(&tally.key.domain);
             self.position = self.position.saturating_add(1);
             self.is_internal = question.is_internal(self.domain.as_ref());
-            self.is_counted = false;
         }
         self.gathered.seen = self.gathered.seen.saturating_add(tally.count);
         if tally.key.domain.is_none() && tally.key.host.is_none() {
@@ -155,8 +154,8 @@ impl Reading {
             return;
         }
         self.gathered.all.add(tally);
-        if self.domain.is_some() && tally.key.status.is_final() && !self.is_counted {
-            self.is_counted = true;
+        if self.domain.is_some() && tally.key.status.is_final() && self.counted != self.position {
+            self.counted = self.position;
             count_domain(&mut self.gathered.all);
         }
         match self.sorting {
