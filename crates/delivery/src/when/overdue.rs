@@ -3,10 +3,11 @@
 //! What is tried has its age looked at after each attempt. What only waits, because its destination is given so many
 //! messages a minute or so many connections and no more, is found here: every few minutes, all at once.
 //!
-//! The age is that of the message's id, which is within a moment that of its acceptance. So no message needs memory of its
-//! own for this, and a look costs no more than what it finds.
+//! The age is taken from the message's id, which is made when the message is accepted. So this needs no memory for each
+//! message, and a look costs no more than what it finds.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::clock::{Millis, Now};
 const EVERY: Duration = Duration::from_mins(5);
 /// An id is made a moment before its message is accepted.
 const MOMENT: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// The ages at which something happens to mail.
 #[derive(Debug, Clone, Copy)]
@@ -85,27 +87,21 @@ impl Overdue {
 }
 
 impl Look {
-    /// By when all messages that it finds were due.
-    pub(super) fn now(&self) -> Millis {
-        self.now
+    /// The times at which what it finds for the first time may have become due: after the first, up to the second.
+    pub(super) fn due(&self) -> (Millis, Millis) {
+        (self.last, self.now)
     }
 
-    /// Since when messages may have become due that it finds for the first time.
-    pub(super) fn last(&self) -> Millis {
-        self.last
+    /// What may be given up: all before this id.
+    pub(super) fn old(&self) -> Id {
+        first_id(self.now.minus(self.ages.end))
     }
 
-    /// The ids of the messages that have come of an age since the last look, or may be given up: before the first, and from
-    /// the second to the third.
-    pub(super) fn ids(&self) -> (Id, Option<(Id, Id)>) {
-        let late = self.ages.warning.map(|age| {
-            let age = age.saturating_add(MOMENT);
-            (
-                first_id(self.last.minus(age)),
-                first_id(self.now.minus(age).plus(MILLISECOND)),
-            )
-        });
-        (first_id(self.now.minus(self.ages.end)), late)
+    /// What has become late since the last look.
+    pub(super) fn late(&self) -> Option<Range<Id>> {
+        let age = self.ages.warning?.saturating_add(MOMENT);
+        let after = self.now.minus(age).plus(MILLISECOND);
+        Some(first_id(self.last.minus(age))..first_id(after))
     }
 
     /// Whether it finds this.
@@ -118,8 +114,6 @@ impl Look {
         entry.wake <= self.now && (is_late || accepted.plus(self.ages.end) <= self.now)
     }
 }
-
-const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// When the message was accepted: the first 48 bits of its id.
 fn accepted(id: Id) -> Millis {

@@ -181,12 +181,14 @@ impl Many {
 
     /// What a look may find: what has come of an age, and what has become due.
     fn candidates(&self, look: &Look) -> impl Iterator<Item = Entry> {
-        let (old, late) = look.ids();
-        let old = self.times.range(..old);
-        let late = late.map(|(first, after)| self.times.range(first..after));
-        let of_age = old.chain(late.into_iter().flatten()).map(|(id, _)| *id);
-        let due = (Excluded((look.last(), LAST)), Included((look.now(), LAST)));
-        let due = self.by_time.range(due).map(|(_, id)| *id);
+        let late = look.late().map(|late| self.times.range(late));
+        let of_age = self.times.range(..look.old()).chain(late.into_iter().flatten());
+        let of_age = of_age.map(|(id, _)| *id);
+        let (after, until) = look.due();
+        let due = self
+            .by_time
+            .range((Excluded((after, LAST)), Included((until, LAST))));
+        let due = due.map(|(_, id)| *id);
         of_age.chain(due).filter_map(|id| self.entry(id))
     }
 
