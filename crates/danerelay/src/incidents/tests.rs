@@ -24,7 +24,7 @@ use policy::settings::DaneMode;
 use policy::{ExceptedKind, Meaning};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
-use spool::contract::{commit, held_up, listed, message, now, settlement, take};
+use spool::contract::{commit, held_up, listed, message, now, take};
 use spool::{Accepted, Outcomes, Store};
 use tempfile::TempDir;
 use testworld::dns::World;

@@ -40,7 +40,7 @@ pub(crate) struct Settled<'a> {
 
 /// What the result of an attempt means for one recipient.
 struct Conclusion {
-    ending: Ending,
+    ending: spool::Ending,
     reply_code: Option<ReplyCode>,
     enhanced: EnhancedStatus,
     reason: Reason,

@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use mail::sighting::{Ending, Evidence, Failing, Place, Proven, Spot, Trouble};
 use mail::{Domain, Sighting};
 use rusqlite::Connection;
-use spool::contract::{commit, held_up, message, now, settlement, take};
+use spool::contract::{commit, held_up, message, now, take};
 use spool::{
     Incidents, KeepIncidents, KnownIncident, Outcomes, Running, Spool, Step, Told, Way, registrable,
 };

@@ -365,10 +365,12 @@ impl Spool for MemorySpool {
         let is_told_now = one.notice.is_some() && !self.kept_back.load(Ordering::Relaxed);
         let settled = Settled {
             pending: (!one.done).then(|| one.pending()),
-            after: match is_told_now {
-                true => After::ReportDue,
-                false if one.done && one.notice.is_none() => After::Gone,
-                false => After::Left,
+            after: if is_told_now {
+                After::ReportDue
+            } else if one.done && one.notice.is_none() {
+                After::Gone
+            } else {
+                After::Left
             },
         };
         std::future::ready(Ok(settled))
