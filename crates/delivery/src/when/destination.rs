@@ -16,11 +16,12 @@ use mail::cause::Limit;
 use mail::event::delivery::{DestinationHeldUp, HeldUp};
 use tokio::time::Instant;
 
+use super::entry::{Entry, Id};
 use super::job::{Course, Share, Shown, Suspension};
 use super::overdue::Look;
 use super::standing::Glimpse;
 use super::summary::Summary;
-use super::waiting::{Entry, Id, Waiting};
+use super::waiting::Waiting;
 use crate::clock::{Millis, Now};
 use crate::window::AdaptiveWindow;
 

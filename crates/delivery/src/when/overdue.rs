@@ -14,7 +14,7 @@ use std::time::Duration;
 use mail::NextHop;
 use tokio::time::Instant;
 
-use super::waiting::{Entry, Id};
+use super::entry::{Entry, Id, accepted, first_id};
 use crate::clock::{Millis, Now};
 
 /// The time from one look to the next: short compared with the ages at which something happens.
@@ -113,16 +113,4 @@ impl Look {
         });
         entry.wake <= self.now && (is_late || accepted.plus(self.ages.end) <= self.now)
     }
-}
-
-/// When the message was accepted: the first 48 bits of its id.
-fn accepted(id: Id) -> Millis {
-    let millis = u128::from_be_bytes(id) >> 80;
-    Millis::since_1970(i64::try_from(millis).unwrap_or(i64::MAX))
-}
-
-/// The first id of this time.
-fn first_id(time: Millis) -> Id {
-    let millis = u128::try_from(time.in_millis()).unwrap_or_default();
-    (millis.min((1 << 48) - 1) << 80).to_be_bytes()
 }

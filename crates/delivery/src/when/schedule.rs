@@ -14,12 +14,12 @@ use spool::Pending;
 use tokio::time::Instant;
 
 use super::destination::{Destination, Next, Put, Wake};
+use super::entry::Entry;
 use super::job::{Course, Job, Share, Shown, Suspension};
 use super::overdue::Overdue;
 use super::retry::JITTER;
 use super::standing::{Glimpse, Standings};
 use super::summary;
-use super::waiting::Entry;
 use crate::clock::{Millis, Now};
 use crate::forget::Forget;
 

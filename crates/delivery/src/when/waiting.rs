@@ -3,43 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Included};
-use std::sync::Arc;
 
-use mail::{NextHop, QueueId};
-
-use super::job::Job;
+use super::entry::{Entry, Id};
 use super::overdue::Look;
 use crate::clock::Millis;
-
-/// A message: [`mail::QueueId::to_bytes`], which needs no alignment. Ordered by age.
-pub(super) type Id = [u8; 16];
 
 /// The last id there can be.
 const LAST: Id = [u8::MAX; 16];
 
 /// More entries than this are kept in trees.
 const FEW: usize = 32;
-
-/// One waiting part of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// When it is taken up.
-    pub(super) wake: Millis,
-    pub(super) id: Id,
-    /// The due time in the spool when the entry was made.
-    pub(super) due: Millis,
-}
-
-impl Entry {
-    /// What is to be done at this destination.
-    pub(super) fn of(self, next_hop: Arc<NextHop>) -> Job {
-        Job {
-            id: QueueId::from_bytes(self.id),
-            next_hop,
-            due: self.due,
-        }
-    }
-}
 
 /// The entries of one destination, each message at most once.
 #[derive(Debug)]
@@ -211,6 +184,7 @@ mod tests {
     use super::*;
     use crate::clock::Now;
     use crate::when::overdue::{Ages, Overdue};
+    use mail::QueueId;
     use std::time::Duration;
     use tokio::time::Instant;
 
