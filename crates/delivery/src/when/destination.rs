@@ -277,9 +277,8 @@ impl Destination {
         let is_failing = standing.is_some_and(|standing| standing.window.is_failing());
         let more = standing.map(|standing| [&standing.held_up, &standing.rising]);
         let sets = std::iter::once(&self.waiting).chain(more.into_iter().flatten());
-        let sets =
-            sets.filter(move |set| !is_failing && set.first().is_some_and(|first| first <= look.now()));
-        sets.flat_map(|set| set.overdue(look))
+        sets.filter(move |_| !is_failing)
+            .flat_map(|set| set.overdue(look))
     }
 
     /// Takes out what has waited for its turn for long, if it still waits; and says what for. It counts as in progress from now
