@@ -126,7 +126,7 @@ async fn who_waits_for_a_turn_is_late_and_expires_like_all_mail() {
         let age = age(end, created);
         assert!(age >= 12 * HOUR && age < 12 * HOUR + 6 * MINUTE, "{age:?}");
     }
-    let line = world.log.about(ids[899]).pop().unwrap();
+    let line = world.log.about(waited[0][1].id).pop().unwrap();
     assert_line(&line, &[EXPIRED, ("enhanced", "4.4.5"), ("dane", "-")]);
 }
 
