@@ -227,8 +227,8 @@ mod tests {
             assert!(!text.contains("Exit status:"), "{name}: it has a section");
             // Each of our pages that is named is there.
             for word in text.split([' ', '\n', ',']) {
-                let named = word.strip_suffix(')').and_then(|word| word.split_once('('));
-                if let Some((page, section)) = named.filter(|(page, _)| page.starts_with("danerelay")) {
+                let reference = word.strip_suffix(')').and_then(|word| word.split_once('('));
+                if let Some((page, section)) = reference.filter(|(page, _)| page.starts_with("danerelay")) {
                     assert!(names.contains(&*format!("{page}.{section}")), "{name}: {word}");
                 }
             }

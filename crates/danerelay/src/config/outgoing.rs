@@ -12,7 +12,7 @@ use super::key::{AN_HOUR, Amount, HOUR, RELOAD, RESTART, Value, section};
 use super::units::{self, DomainName, MailAddress, Network, Server};
 use super::values::{Optional, Port, optional, something};
 
-/// The longest that mail is tried, and between two attempts, in seconds; as Postfix (maximal_queue_lifetime).
+/// The longest that mail is tried, and between two attempts, in seconds; as Postfix (`maximal_queue_lifetime`).
 const HUNDRED_DAYS: u64 = 100 * 24 * HOUR;
 
 section! {

@@ -49,10 +49,11 @@ pub(super) fn review(document: &Document<'_>, config: &Config) -> Findings {
 fn demanded(row: &Row<'_>) -> Option<&'static str> {
     match (row.key.rule.demand, row.value.amount()) {
         (Demand::UpTo(most, _), Amount::Some) if row.value.quantity() <= most => None,
-        (Demand::UpTo(_, allowed), Amount::Some | Amount::Zero) => Some(allowed),
+        (Demand::UpTo(_, allowed), Amount::Some | Amount::Zero) | (Demand::Given(allowed), Amount::Empty) => {
+            Some(allowed)
+        }
         (Demand::Anything, _) | (_, Amount::Some) | (Demand::Given(_), Amount::Zero) => None,
         (Demand::NotZero, Amount::Zero) => Some("more than 0"),
         (Demand::NotZero | Demand::UpTo(..), Amount::Empty) => Some("at least one"),
-        (Demand::Given(allowed), Amount::Empty) => Some(allowed),
     }
 }

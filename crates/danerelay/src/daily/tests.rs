@@ -191,10 +191,9 @@ fn what_is_left_out_is_said() {
     many.figures.waiting_domains = 13;
     many.figures.unreadable = 2;
     many.queue.next_hops = 3;
-    let cause = many.figures.outcomes.returned[0].clone();
-    many.figures.outcomes.returned = vec![cause; 11];
-    let ending = many.policy.ending[0].clone();
-    many.policy.ending = vec![ending; 14];
+    many.figures.outcomes.returned.truncate(1);
+    many.figures.outcomes.returned = many.figures.outcomes.returned.repeat(11);
+    many.policy.ending = many.policy.ending.repeat(14);
     let text = many.letter().text;
     for words in [
         "232 more: danerelay report --by domain --json.",

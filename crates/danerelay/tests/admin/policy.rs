@@ -410,8 +410,8 @@ async fn what_is_well_again_is_named_and_removed() {
             let list = relay.path("their.list").display().to_string();
             let added = relay.print(&["danefail", "import", &list]);
             assert_eq!(added, "added: 3, changed: 0\n");
-            let long: String = (0..5001).map(|number| format!("d{number}.test\n")).collect();
-            fs::write(relay.path("long.list"), long).unwrap();
+            let long: Vec<String> = (0..5001).map(|number| format!("d{number}.test")).collect();
+            fs::write(relay.path("long.list"), long.join("\n")).unwrap();
             let long = relay.path("long.list").display().to_string();
             let end = relay.run(&["danefail", "import", "--dane", "soft-fail", &long]);
             assert_eq!(end.status, 2, "{}", end.stderr);

@@ -317,13 +317,17 @@ impl TakenUp {
 pub(super) fn take_up(loaded: &Loaded) -> Result<TakenUp, Failure> {
     match reload(loaded) {
         Ok(reloaded) => {
-            reloaded.about_added.iter().for_each(|one| output::notice(one));
+            for warning in &reloaded.about_added {
+                output::notice(warning);
+            }
             Ok(TakenUp::InForce)
         }
         Err(AdminError::NotConfigured | AdminError::NoDaemon { .. }) => {
             let warnings = wiring::policy::load(loaded, Missing::Warned)?.warnings;
             let about_added = exceptions::about_added(&warnings, &loaded.config);
-            about_added.iter().for_each(|one| output::notice(one));
+            for warning in &about_added {
+                output::notice(warning);
+            }
             output::notice("no relay runs with this configuration; it takes effect when one starts");
             Ok(TakenUp::NoRelay)
         }

@@ -52,10 +52,17 @@ impl Keys {
     }
 }
 
-fn line(input: impl Read, keys: &Keys, most: usize) -> Result<Vec<u8>, UserError> {
+fn line(mut input: impl Read, keys: &Keys, most: usize) -> Result<Vec<u8>, UserError> {
     let mut line = Vec::new();
-    for key in input.bytes() {
-        match key.map_err(UserError::Input)? {
+    let mut typed = [0];
+    loop {
+        match input.read_exact(&mut typed) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            Err(error) => return Err(UserError::Input(error)),
+        }
+        let [key] = typed;
+        match key {
             b'\n' | b'\r' => break,
             key if keys.interrupt.contains(&key) => return Err(UserError::Interrupted),
             key if key == keys.end => break,

@@ -109,7 +109,7 @@ fn entry(number: usize, line: &str, imported: &mut Imported) -> Result<(), Strin
         match Attribute::of(attribute, level) {
             Attribute::Met => {}
             Attribute::Weakened(why) => {
-                weakened(&format!("weaker than in Postfix: without {attribute}, {why}"))
+                weakened(&format!("weaker than in Postfix: without {attribute}, {why}"));
             }
             Attribute::Ignored => {
                 let ignored = format!("line {number}: {name}: {attribute} is not taken over");
