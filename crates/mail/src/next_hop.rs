@@ -1,7 +1,7 @@
 //! Where mail goes next.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,9 @@ pub struct NextHopError {
     pub problem: NextHopProblem,
 }
 
+/// What may stand before an IPv6 address in brackets, as in an address literal of mail, in any case (RFC 5321 §4.1.3).
+const TAG: &str = "IPv6:";
+
 /// Why a text is not a next hop.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NextHopProblem {
@@ -81,16 +84,12 @@ impl NextHop {
     /// Parses what an administrator has written. A bare address is refused here: the administrator means an address, but it
     /// would be looked up as a name.
     pub fn configured(text: &str) -> Result<Self, NextHopError> {
-        let bare = text
-            .parse::<SocketAddr>()
-            .map(|at| (at.ip(), Some(at.port())))
-            .or_else(|_| text.parse().map(|address| (address, None)));
-        match bare {
-            Ok((address, port)) => Err(NextHopError {
+        match bare_address(text) {
+            Some(address) => Err(NextHopError {
                 text: text.to_owned(),
-                problem: NextHopProblem::BareAddress(Self::Address { address, port }),
+                problem: NextHopProblem::BareAddress(address),
             }),
-            Err(_) => text.parse(),
+            None => text.parse(),
         }
     }
 
@@ -124,6 +123,18 @@ impl FromStr for NextHop {
     }
 }
 
+/// An address without brackets, with or without a port, as the next hop that was meant.
+fn bare_address(text: &str) -> Option<NextHop> {
+    if text.starts_with('[') {
+        return None;
+    }
+    let (address, port) = match text.parse::<SocketAddr>() {
+        Ok(at) => (at.ip(), Some(at.port())),
+        Err(_) => (text.parse().ok()?, None),
+    };
+    Some(NextHop::Address { address, port })
+}
+
 fn parse(text: &str) -> Result<NextHop, NextHopProblem> {
     let Some(bracketed) = text.strip_prefix('[') else {
         let (name, port) = match text.split_once(':') {
@@ -139,11 +150,11 @@ fn parse(text: &str) -> Result<NextHop, NextHopProblem> {
         None if rest.is_empty() => None,
         None => return Err(NextHopProblem::Form),
     };
-    let tagged = inner
-        .strip_prefix("IPv6:")
-        .and_then(|v6| v6.parse::<Ipv6Addr>().ok())
-        .map(IpAddr::V6);
-    if let Some(address) = tagged.or_else(|| inner.parse().ok()) {
+    let address = match inner.split_at_checked(TAG.len()) {
+        Some((tag, v6)) if tag.eq_ignore_ascii_case(TAG) => v6.parse().ok().map(IpAddr::V6),
+        _ => inner.parse().ok(),
+    };
+    if let Some(address) = address {
         return Ok(NextHop::Address { address, port });
     }
     // "192.0.2.1." would become a name written like an address, and would be read as an address the next time.
@@ -189,7 +200,16 @@ mod tests {
             "[2001:db8::1]:26",
         ] {
             assert_eq!(text.parse::<NextHop>().unwrap().to_string(), text);
+            assert_eq!(NextHop::configured(text).unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn an_ipv6_address_may_have_the_tag_of_literals() {
+        for text in ["[IPv6:2001:db8::1]:26", "[ipv6:2001:DB8::1]:26"] {
+            assert_eq!(NextHop::configured(text).unwrap().to_string(), "[2001:db8::1]:26");
+        }
+        assert!(NextHop::configured("[IPv6:192.0.2.1]").is_err());
     }
 
     #[test]
