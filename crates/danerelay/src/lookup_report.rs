@@ -77,13 +77,18 @@ impl LookupReport {
                 status: (&failure.cause).into(),
                 answer: None,
                 records: Vec::new(),
-                aliases: Vec::new(),
+                aliases: failure.aliases().iter().map(AliasHop::from).collect(),
                 ttl: None,
                 cause: Some(failure.cause.to_string()),
                 reason: failure.reason().map(ToString::to_string),
                 extended_error: failure.extended().map(ToString::to_string),
             },
         }
+    }
+
+    /// The name at which it ended: the one asked for, or where the last alias led.
+    pub(crate) fn reached<'a>(&'a self, asked: &'a str) -> &'a str {
+        self.aliases.last().map_or(asked, |alias| &alias.to)
     }
 
     fn of_answer<T>(answer: &Answer<T>, words: impl Fn(&T) -> String) -> Self {

@@ -11,6 +11,14 @@ pub(crate) fn wait(ttl: u32) -> u32 {
     ttl.saturating_mul(2)
 }
 
+/// That a trust anchor published as a digest matches nothing, and the server's chain ends below `issuer`.
+pub(crate) fn issuer_not_sent(record: &str, issuer: &str) -> String {
+    format!(
+        "none of the certificates sent matches the trust anchor {record}, and the certificate of their issuer, {issuer}, is \
+         not sent: a digest proves nothing without it"
+    )
+}
+
 /// One TLSA record.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RecordReport {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dane::VerifyCode;
 use futures_util::future::join_all;
 use mail::event::trace::{TraceStep, Traced};
-use mail::{AddressError, DaneVerdict, Domain, DomainPart, NextHop};
+use mail::{AddressError, Cause, DaneVerdict, Domain, DomainPart, NextHop};
 use policy::decision::{Action, Decision, Requirement};
 use policy::facts::MessageTls;
 use policy::failure::{Failure, Standing};
@@ -17,7 +17,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::config::DeliveryConfig;
 use crate::connections::{
-    ClearedSession, Connections, NotOpened, Peer, Terms, TlsClient, TlsOutcome, Want, Witness,
+    ClearedSession, Connections, NotOpened, Peer, Terms, TlsClient, TlsOutcome, Want, Witness, login_offered,
 };
 use crate::failure::SessionFailure;
 use crate::route::{Candidate, Route, RouteHost};
@@ -189,20 +189,20 @@ impl Prober {
 
     async fn host<'a>(&self, candidate: &'a Candidate, route: &Route) -> HostProbe<'a> {
         let Candidate { host, decision } = candidate;
-        let mut probe = match &decision.action {
-            Action::PassOver(failure) => HostProbe {
+        let mut probe = match route.first_round(decision) {
+            Err(failure) => HostProbe {
                 candidate,
-                passed_over: Some(failure.clone()),
+                passed_over: Some(failure),
                 tries: Vec::new(),
             },
-            Action::Connect { requirement, verdict } => HostProbe {
+            Ok((requirement, verdict)) => HostProbe {
                 candidate,
                 passed_over: None,
-                tries: self.addresses(host, route, *requirement, verdict).await,
+                tries: self.addresses(host, route, requirement, verdict).await,
             },
         };
         let refused = probe.failures().find_map(Failure::dane_failed);
-        if let (Some(requirement), Some(cause)) = (decision.soft_fail, refused) {
+        if let (Some(requirement), Some(cause)) = (route.second_round(decision), refused) {
             let verdict = DaneVerdict::Softfail(cause);
             let second = self.addresses(host, route, requirement, &verdict).await;
             probe.tries.extend(second);
@@ -274,6 +274,14 @@ impl Prober {
                         probe.matched = facts.matched.as_deref().map(str::to_owned);
                     }
                 }
+                if let Err(cause) = can_log_in(&session, route, requirement) {
+                    let failure = Failure {
+                        standing: Standing::Cleared(verdict.clone()),
+                        ..cause.into()
+                    };
+                    trace.tell(|| Step::Failed(&failure));
+                    probe.failure = Some(failure);
+                }
                 session.quit().await;
             }
             Err(failure) => {
@@ -311,6 +319,14 @@ impl Prober {
         opened.map_err(|not_opened| match not_opened {
             NotOpened::Failed(failure) | NotOpened::Full(failure) => failure,
         })
+    }
+}
+
+/// Whether the server offers the login that the route needs. Nothing is sent to find out more.
+fn can_log_in(session: &ClearedSession, route: &Route, requirement: Requirement) -> Result<(), Cause> {
+    match route.login(requirement)? {
+        Some(_) => login_offered(session).map(|_| ()),
+        None => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use mail::{Domain, Security};
 
-use crate::NoAnswer;
+use crate::{Alias, NoAnswer};
 
 /// The result of every look-up. A failure never means "no such record" (RFC 7672 §2.1.2).
 pub type Lookup<T> = Result<Answer<T>, NoAnswer>;
@@ -49,17 +49,6 @@ pub enum Data<T> {
     NoData,
     /// The name does not exist. With aliases, the last target does not exist (RFC 6604 §3).
     NxDomain,
-}
-
-/// One alias followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alias {
-    /// Where the alias stands.
-    pub from: Domain,
-    /// Where it leads.
-    pub to: Domain,
-    /// The status of this alias alone: the result of the extra CNAME query of RFC 7672 §2.2.2.
-    pub security: Security,
 }
 
 /// One MX record.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::Alias;
 use crate::context::Context;
 use crate::extended::ExtendedError;
 use crate::flaw::Flaw;
@@ -17,6 +18,8 @@ pub struct Diagnosis {
     pub(crate) extended: Option<ExtendedError>,
     /// Whether the fault is ours.
     pub(crate) is_ours: bool,
+    /// The aliases followed until then.
+    pub(crate) aliases: Vec<Alias>,
 }
 
 /// What failed.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hickory_proto::rr::{Name, RecordType};
 use mail::{Culprit, FailedLookup, LookupFailure};
 
+use crate::Alias;
 use crate::diagnosis::{Diagnosis, Problem};
 use crate::extended::ExtendedError;
 use crate::flaw::Flaw;
@@ -81,6 +82,14 @@ impl NoAnswer {
         self.with(|diagnosis| diagnosis.is_ours = true)
     }
 
+    /// It happened after these aliases.
+    pub(crate) fn behind(self, aliases: Vec<Alias>) -> Self {
+        if aliases.is_empty() {
+            return self;
+        }
+        self.with(|diagnosis| diagnosis.aliases = aliases)
+    }
+
     fn with(self, change: impl FnOnce(&mut Diagnosis)) -> Self {
         let mut diagnosis = self.diagnosis.unwrap_or_default();
         change(Arc::make_mut(&mut diagnosis));
@@ -100,6 +109,13 @@ impl NoAnswer {
     /// What the refusing server said about it, if it did.
     pub fn extended(&self) -> Option<&ExtendedError> {
         self.diagnosis.as_ref()?.extended.as_ref()
+    }
+
+    /// The aliases that were followed before it failed, in order.
+    pub fn aliases(&self) -> &[Alias] {
+        self.diagnosis
+            .as_ref()
+            .map_or(&[], |diagnosis| diagnosis.aliases.as_slice())
     }
 
     /// Whether our own resolver is at fault rather than the name that was asked about.

@@ -7,7 +7,8 @@
 //! 1. [`config`]: who validates ([`Mode`]), which servers are asked and how ([`server`]), what the system says of them
 //!    ([`resolv_conf`]), where validation ends ([`anchor`]).
 //! 2. [`Resolver`]: follows aliases hop by hop, keeps answers for their time, sets one deadline for everything.
-//! 3. [`answer`]: what a look-up gives: records or the kind of their absence, with the weakest status of all hops.
+//! 3. [`answer`]: what a look-up gives: records or the kind of their absence, with the weakest status of all hops;
+//!    [`Alias`]: one of those hops.
 //! 4. [`mx`] and [`host`]: the two discoveries that a delivery needs, as facts. What follows from them is decided elsewhere.
 //! 5. [`self_test`]: whether the resolver validates at all, and if not, what exactly is wrong (`fault`). A server whose AD bit is
 //!    to be believed must show it before its first answer counts, and after each that comes without the bit (`belief`).
@@ -26,6 +27,7 @@
 //! It never takes a failure for an absence, never uses search lists, and never asks for TLSA records before the addresses.
 
 mod algorithm;
+mod alias;
 pub mod anchor;
 mod anchor_lines;
 pub mod answer;
@@ -66,8 +68,9 @@ mod upstream;
 mod validate;
 mod weight;
 
+pub use alias::Alias;
 pub use anchor::{AnchorError, AnchorProblem, TrustAnchors};
-pub use answer::{Alias, Answer, Data, Exchange, Lookup, MxRecord, Signed};
+pub use answer::{Answer, Data, Exchange, Lookup, MxRecord, Signed};
 pub use belief::Expected;
 pub use budget::Cost;
 pub use config::{Choice, Mode, Reason, ResolverConfig, ResolverError};

@@ -346,9 +346,12 @@ impl Lookups {
             let hop = self.hop(state, &here, record_type, work);
             let Ok(hop) = timeout_at(start + self.config.timeout, hop).await else {
                 let late = NoAnswer::new(LookupFailure::Timeout, Outage::Overdue(self.config.timeout));
-                return Err(overdue(late, work).about(&here, record_type));
+                return Err(overdue(late, work).about(&here, record_type).behind(aliases));
             };
-            let hop = hop?;
+            let hop = match hop {
+                Ok(hop) => hop,
+                Err(failure) => return Err(failure.behind(aliases)),
+            };
             security = security.and(hop.security);
             ttl = ttl.min(hop.ttl);
             let data = match hop.finding {
@@ -374,7 +377,7 @@ impl Lookups {
             });
         }
         let lost = NoAnswer::new(LookupFailure::AliasLoop, Outage::Aliases(MAX_ALIASES));
-        Err(lost.about(&here, record_type))
+        Err(lost.about(&here, record_type).behind(aliases))
     }
 
     async fn hop(

@@ -49,7 +49,7 @@ impl Octets for Result<Found, NoAnswer> {
                 records + PIECE + set.len() * size_of::<TlsaRecord>() + records
             }
             Ok(Found::Any(answer)) => of_answer(answer, of_data),
-            Err(_) => FAILURE,
+            Err(failure) => FAILURE + of_aliases(failure.aliases()),
         }
     }
 }
@@ -73,15 +73,19 @@ fn of_answer<T>(answer: &Answer<T>, of: impl Fn(&T) -> usize) -> usize {
         .iter()
         .map(|record| size_of::<T>() + of(record))
         .sum();
-    let aliases = answer.aliases.iter();
-    let aliases: usize = aliases
-        .map(|alias| size_of::<Alias>() + of_domain(&alias.from) + of_domain(&alias.to))
-        .sum();
+    let aliases = of_aliases(&answer.aliases);
     let zone = answer
         .signed
         .as_ref()
         .map_or(0, |signed| PIECE + signed.zone.len());
     2 * PIECE + records + aliases + zone
+}
+
+fn of_aliases(aliases: &[Alias]) -> usize {
+    let aliases = aliases.iter();
+    aliases
+        .map(|alias| size_of::<Alias>() + of_domain(&alias.from) + of_domain(&alias.to))
+        .sum()
 }
 
 fn of_domain(domain: &Domain) -> usize {

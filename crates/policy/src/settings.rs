@@ -286,6 +286,13 @@ pub struct DestinationPolicy {
     pub limits: Limits,
 }
 
+impl DestinationPolicy {
+    /// The fallback, if it may be used: mandatory DANE is about the destination itself (RFC 7672 §6).
+    pub fn usable_fallback(&self) -> Option<&NextHop> {
+        self.fallback.as_ref().filter(|_| self.dane != DaneMode::Strict)
+    }
+}
+
 /// Where the mail of a destination goes instead of to its own hosts. What is said about the connection belongs to this
 /// route alone: a more specific rule with another route has none of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

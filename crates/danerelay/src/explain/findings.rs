@@ -20,6 +20,13 @@ pub(crate) struct Step {
     pub(crate) found: LookupReport,
 }
 
+impl Step {
+    /// The name at which it ended: where the last alias led.
+    pub(crate) fn reached(&self) -> &str {
+        self.found.reached(&self.name)
+    }
+}
+
 /// What is looked up for a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use delivery::probe::{HostProbe, Probe};
-use delivery::route::{Candidate, RouteHost};
+use delivery::route::{Candidate, Route, RouteHost};
 use mail::Domain;
 use mail::event::trace::TraceStep;
 use policy::Policy;
-use policy::decision::{Action, HostDecision, Requirement};
+use policy::decision::{HostDecision, Requirement};
 use policy::facts::{Addresses, HostFindings, Tlsa};
 use policy::failure::Failure;
 use policy::settings::Limits;
@@ -139,21 +139,32 @@ pub(crate) struct ConnectionReport {
 }
 
 impl HostReport {
+    /// All hosts of a route, with the results of the connections to them, if there were any.
+    pub(super) fn all(on: (&Route, &Policy), probes: Option<&[HostProbe<'_>]>) -> Vec<Self> {
+        match probes {
+            Some(probes) if !probes.is_empty() => {
+                probes.iter().map(|probe| Self::probed(probe, on)).collect()
+            }
+            Some(_) | None => {
+                let hosts = on.0.decision.hosts();
+                hosts
+                    .map(|(host, decision)| Self::new(host, decision, on))
+                    .collect()
+            }
+        }
+    }
+
     /// `decision` is missing if the destination itself is the problem.
-    pub(super) fn new(
-        host: &RouteHost,
-        decision: Option<&HostDecision>,
-        (rules, port): (&Policy, u16),
-    ) -> Self {
-        let (action, requirement, dane, reason) = match decision.map(|decision| &decision.action) {
+    fn new(host: &RouteHost, decision: Option<&HostDecision>, (route, rules): (&Route, &Policy)) -> Self {
+        let (action, requirement, dane, reason) = match decision.map(|decision| route.first_round(decision)) {
             None => (HostAction::NotTried, None, None, None),
-            Some(Action::Connect { requirement, verdict }) => (
+            Some(Ok((requirement, verdict))) => (
                 HostAction::Connect,
-                Some(*requirement),
+                Some(requirement),
                 Some(verdict.to_string()),
                 None,
             ),
-            Some(Action::PassOver(failure)) => {
+            Some(Err(failure)) => {
                 let dane = Some(failure.verdict().to_string());
                 (HostAction::PassOver, None, dane, Some(failure.reason.to_string()))
             }
@@ -180,24 +191,24 @@ impl HostReport {
                 .name()
                 .map(|name| places(rules, rules.lines_of_mx_host(name)))
                 .unwrap_or_default(),
-            lookups: findings::host_steps(host, port),
+            lookups: findings::host_steps(host, route.port),
             tlsa: TlsaReport::new(host),
             action,
             requirement,
             dane,
             reason,
-            soft_fail: decision.and_then(|decision| decision.soft_fail),
+            soft_fail: decision.and_then(|decision| route.second_round(decision)),
             connections: None,
         }
     }
 
     /// A host with the results of its connections.
-    pub(super) fn probed(probe: &HostProbe<'_>, rules: &Policy, port: u16) -> Self {
+    fn probed(probe: &HostProbe<'_>, on: (&Route, &Policy)) -> Self {
         let Candidate { host, decision } = probe.candidate;
         let tries = probe.tries.iter();
         Self {
             connections: Some(tries.map(|one| ConnectionReport::new(host, one)).collect()),
-            ..Self::new(host, Some(decision), (rules, port))
+            ..Self::new(host, Some(decision), on)
         }
     }
 }

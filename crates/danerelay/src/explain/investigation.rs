@@ -6,8 +6,10 @@ use jiff::civil::Date;
 use mail::{Domain, NextHop};
 use policy::Policy;
 
-use super::findings::Step;
+use super::fallback::Fallback;
+use super::findings::{Step, StepType, host_steps};
 use super::modes::ModeReport;
+use super::outcome::Tried;
 use super::resolver::ResolverReport;
 
 /// Everything that was found out.
@@ -19,14 +21,26 @@ pub(super) struct Investigation<'a> {
     /// The look-up of the MX records, if there is one.
     pub(super) mx: Option<Step>,
     pub(super) probes: Option<Vec<HostProbe<'a>>>,
+    /// The second way, if the first led to the need of one.
+    pub(super) fallback: Option<Fallback>,
     pub(super) modes: Vec<ModeReport>,
     pub(super) resolver: ResolverReport,
 }
 
 impl Investigation<'_> {
-    /// The next hop, with the policy's own routes applied.
-    pub(super) fn target(&self) -> &NextHop {
-        target(self.destination, self.route)
+    /// The usual way.
+    pub(super) fn tried(&self) -> Tried<'_> {
+        Tried {
+            route: self.route,
+            probes: self.probes.as_deref(),
+        }
+    }
+
+    /// The look-ups of the addresses of all hosts.
+    pub(super) fn address_steps(&self) -> impl Iterator<Item = Step> {
+        let hosts = self.route.decision.hosts();
+        let steps = hosts.flat_map(|(host, _)| host_steps(host, self.route.port));
+        steps.filter(|step| matches!(step.record_type, StepType::A | StepType::Aaaa))
     }
 
     /// The names of the hosts, in their order.

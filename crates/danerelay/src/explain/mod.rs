@@ -7,14 +7,18 @@
 //! 1. [`resolver`]: our own resolver is tested. If that fails, nobody else is blamed, and no exception is proposed.
 //! 2. [`delivery::route::find`] makes all look-ups and decides, as it does for a message.
 //! 3. With `connect`, [`delivery::probe`] opens a session with each host and closes it again.
+//!    [`outcome`] concludes from that whether mail would pass; where every host is out of reach, the same is done for the
+//!    [`fallback`].
 //! 4. [`modes`]: what each mode would do now.
 //! 5. [`report`] says what was found: where the policy says so ([`places`]), each look-up ([`findings`]), each host ([`hosts`]), what its servers presented
 //!    ([`presented`]), and what can be written into the policy until the destination is fixed ([`remedy`]).
 
+mod fallback;
 mod findings;
 mod hosts;
 mod investigation;
 mod modes;
+mod outcome;
 mod places;
 mod presented;
 mod remedy;
@@ -38,6 +42,7 @@ use mta_sts::Policies;
 use policy::Policy;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use fallback::FallbackReport;
 pub(crate) use findings::{Step, StepType, host_steps, mx_words};
 pub(crate) use hosts::{AddressStatus, ConnectionReport, HostReport, TlsaStatus, address_status};
 pub(crate) use modes::{ModeReport, Would};
@@ -48,7 +53,8 @@ pub(crate) use resolver::Whose;
 pub(crate) use sts::StsReport;
 
 use investigation::{Investigation, target};
-use modes::{InForce, Supposing};
+use modes::Supposing;
+use outcome::Tried;
 
 /// The time limit for one step of a session.
 const STAGE: Duration = Duration::from_secs(30);
@@ -142,13 +148,7 @@ impl Explainer {
             today,
         };
         let route = route::find(Sought::usual(destination), means).await;
-        let connecting = match (&self.tls, inquiry.connect) {
-            (Some(tls), true) => {
-                let prober = Prober::new(&impatient(&self.delivery), tls)?;
-                Some(if inquiry.trace { prober.tracing() } else { prober })
-            }
-            (None, _) | (Some(_), false) => None,
-        };
+        let connecting = self.prober(inquiry)?;
         let probes = match &connecting {
             Some(prober) => Some(prober.probe(&route).await),
             None => None,
@@ -158,11 +158,12 @@ impl Explainer {
             means,
             prober: connecting.as_ref(),
         };
-        let in_force = InForce {
+        let tried = Tried {
             route: &route,
             probes: probes.as_deref(),
         };
-        let modes = modes::each(&asked, &in_force).await;
+        let fallback = fallback::ask(destination, means, asked.prober, &tried).await;
+        let modes = modes::each(&asked, &tried, fallback.as_ref()).await;
         let mx = findings::mx(target(destination, &route), &self.resolver).await;
         Ok(Report::new(&Investigation {
             destination,
@@ -171,9 +172,18 @@ impl Explainer {
             route: &route,
             mx,
             probes,
+            fallback,
             modes,
             resolver,
         }))
+    }
+
+    /// Who connects, if that is wanted.
+    fn prober(&self, inquiry: &Inquiry) -> Result<Option<Prober>, AddressError> {
+        let tls = self.tls.as_ref().filter(|_| inquiry.connect);
+        let prober = tls.map(|tls| Prober::new(&impatient(&self.delivery), tls));
+        let prober = prober.transpose()?;
+        Ok(prober.map(|prober| if inquiry.trace { prober.tracing() } else { prober }))
     }
 }
 

@@ -1,14 +1,16 @@
 //! What each mode would do now, from the same look-ups. Where hosts were connected to, they are again if that may show
 //! something else: under a stronger mode, or if nothing could be delivered. Otherwise a weaker mode delivers, too.
 
-use delivery::probe::{HostProbe, Prober};
+use delivery::probe::Prober;
 use delivery::route::{self, Means, Route, Sought};
-use mail::{DaneVerdict, NextHop};
-use policy::conclude::conclude;
-use policy::decision::{Action, HostDecision};
+use mail::NextHop;
+use policy::decision::HostDecision;
 use policy::failure::Failure;
 use policy::settings::{DaneMode, ModeSource};
 use serde::{Deserialize, Serialize};
+
+use super::fallback::{self, Fallback};
+use super::outcome::Tried;
 
 /// From the weakest to the strongest.
 const MODES: [DaneMode; 4] = [
@@ -64,23 +66,21 @@ pub(super) struct Supposing<'a> {
     pub(super) prober: Option<&'a Prober>,
 }
 
-/// What was found under the policy in force.
-pub(super) struct InForce<'a> {
-    pub(super) route: &'a Route,
-    pub(super) probes: Option<&'a [HostProbe<'a>]>,
-}
-
 /// Each mode for everything, for the destination and for each of its hosts, without exceptions; but the one in force as
 /// it is.
-pub(super) async fn each(asked: &Supposing<'_>, in_force: &InForce<'_>) -> Vec<ModeReport> {
+pub(super) async fn each(
+    asked: &Supposing<'_>,
+    in_force: &Tried<'_>,
+    fallback_in_force: Option<&Fallback>,
+) -> Vec<ModeReport> {
     let mode_in_force = in_force.route.policy.dane;
-    let is_delivered = obstacle(in_force.route, in_force.probes).is_none();
+    let is_delivered = fallback::obstacle(in_force, fallback_in_force).is_none();
     let leaves_out = is_excepted(asked.means, in_force.route);
     let mut reports = Vec::new();
     for mode in MODES {
         if mode == mode_in_force {
             // As it is, with the exceptions for its hosts.
-            reports.push(report(mode, (in_force.route, in_force.probes)));
+            reports.push(report(mode, in_force, fallback_in_force));
             continue;
         }
         let policy = asked.means.policy.supposing(mode);
@@ -95,11 +95,15 @@ pub(super) async fn each(asked: &Supposing<'_>, in_force: &InForce<'_>) -> Vec<M
             Some(prober) => Some(prober.probe(&route).await),
             None => None,
         };
-        let probes = again.as_deref().or(in_force.probes.filter(|_| is_same));
+        let tried = Tried {
+            route: &route,
+            probes: again.as_deref().or(in_force.probes.filter(|_| is_same)),
+        };
+        let fallback = fallback::ask(asked.destination, means, asked.prober, &tried).await;
         reports.push(ModeReport {
             in_force: false,
             without_exceptions: leaves_out,
-            ..report(mode, (&route, probes))
+            ..report(mode, &tried, fallback.as_ref())
         });
     }
     reports
@@ -116,8 +120,8 @@ fn is_excepted(means: Means<'_>, route: &Route) -> bool {
         })
 }
 
-fn report(mode: DaneMode, (route, probes): (&Route, Option<&[HostProbe<'_>]>)) -> ModeReport {
-    let failure = obstacle(route, probes);
+fn report(mode: DaneMode, tried: &Tried<'_>, fallback: Option<&Fallback>) -> ModeReport {
+    let failure = fallback::obstacle(tried, fallback);
     ModeReport {
         mode,
         in_force: true,
@@ -125,7 +129,7 @@ fn report(mode: DaneMode, (route, probes): (&Route, Option<&[HostProbe<'_>]>)) -
         would: Would::after(failure.as_ref()),
         dane: match &failure {
             Some(failure) => Some(failure.verdict().to_string()),
-            None => first(route, probes).map(|verdict| verdict.to_string()),
+            None => fallback::first(tried, fallback).map(|verdict| verdict.to_string()),
         },
         enhanced: failure
             .as_ref()
@@ -143,45 +147,4 @@ fn demands(route: &Route) -> Vec<(String, Option<&HostDecision>)> {
         .collect();
     demands.sort_by(|(one, _), (other, _)| one.cmp(other));
     demands
-}
-
-/// Why nothing would be delivered; `None` if at least one host may receive the message.
-pub(super) fn obstacle(route: &Route, probes: Option<&[HostProbe<'_>]>) -> Option<Failure> {
-    if let Some(failure) = route.decision.failure() {
-        return Some(failure.clone());
-    }
-    let probes = probes?;
-    let mut tries = probes.iter().flat_map(|host| &host.tries);
-    if tries.any(|one| one.failure.is_none()) {
-        return None;
-    }
-    conclude(probes.iter().flat_map(HostProbe::failures).cloned())
-}
-
-/// What `dane=` would say of the first host that may receive: in the second round of soft-fail only if nobody may in the
-/// first.
-fn first(route: &Route, probes: Option<&[HostProbe<'_>]>) -> Option<DaneVerdict> {
-    if let Some(probes) = probes {
-        let tries = || probes.iter().flat_map(|host| &host.tries);
-        let good = || tries().filter(|one| one.failure.is_none());
-        let is_second = |verdict: &DaneVerdict| matches!(verdict, DaneVerdict::Softfail(_));
-        let first = good()
-            .find(|one| !is_second(&one.verdict))
-            .or_else(|| good().next());
-        return first.map(|one| one.verdict.clone());
-    }
-    let decided = || route.decision.hosts().filter_map(|(_, decision)| decision);
-    let planned = decided().find_map(|decision| match &decision.action {
-        Action::Connect { verdict, .. } => Some(verdict.clone()),
-        Action::PassOver(_) => None,
-    });
-    let second = || {
-        decided().find_map(|decision| match &decision.action {
-            Action::PassOver(failure) if decision.soft_fail.is_some() => {
-                failure.dane_failed().map(DaneVerdict::Softfail)
-            }
-            Action::PassOver(_) | Action::Connect { .. } => None,
-        })
-    };
-    planned.or_else(second)
 }

@@ -1,10 +1,11 @@
 //! What the administrator can do until a destination is fixed: an exception for the policy, with a date and a reason.
 
+use std::collections::BTreeSet;
+
 use jiff::ToSpan;
 use jiff::civil::Date;
 use mail::cause::{Cause, Demand};
-use mail::{Domain, FailCause, NextHop};
-use policy::facts::{Addresses, HostFindings};
+use mail::{Domain, FailCause, LookupStatus, NextHop};
 use policy::failure::Failure;
 use policy::settings::DaneMode;
 
@@ -61,9 +62,14 @@ fn unmet(found: &Investigation<'_>, demand: Demand) -> Option<String> {
         | Demand::NoSecureTlsa
         | Demand::NoUsableTlsa => {
             let policy = &found.route.policy;
+            let mut hosts = found.route.decision.hosts();
+            let weaker = if hosts.any(|(host, _)| host.tlsa().is_some()) {
+                "; under \"opportunistic\" the secure TLSA records that it has still bind"
+            } else {
+                ""
+            };
             Some(format!(
-                "as long as this holds and dane is {} ({}), all mail for it waits and is then returned; under \
-                 \"opportunistic\" the secure TLSA records that it has still bind",
+                "as long as this holds and dane is {} ({}), all mail for it waits and is then returned{weaker}",
                 policy.dane, policy.dane_source
             ))
         }
@@ -115,14 +121,16 @@ fn soft_fail(found: &Investigation<'_>, cause: &FailCause) -> Option<String> {
     let destination = name_of(found.destination)?;
     let hosts: Vec<&Domain> = found.host_names().collect();
     let (key, name) = match hosts.as_slice() {
-        [host] if !is_at_or_below(host, destination) => ("mx", *host),
+        [host] if !is_at_or_below(host.as_str(), destination.as_str()) && found.fallback.is_none() => {
+            ("mx", *host)
+        }
         _ => ("domain", destination),
     };
     let strict = found.route.policy.dane == DaneMode::Strict;
     Some(table(
         &Exception {
             key,
-            name,
+            name: name.as_str(),
             what: "dane = \"soft-fail\"",
             override_strict: strict,
         },
@@ -132,7 +140,7 @@ fn soft_fail(found: &Investigation<'_>, cause: &FailCause) -> Option<String> {
 }
 
 fn without_dnssec(found: &Investigation<'_>, cause: &FailCause) -> Remedy {
-    let names = bogus_names(found, cause);
+    let names = bogus_names(found);
     let tables = names.iter().map(|name| {
         let exception = Exception {
             key: "domain",
@@ -162,31 +170,13 @@ fn without_dnssec(found: &Investigation<'_>, cause: &FailCause) -> Remedy {
     }
 }
 
-/// The names whose MX or address records are bogus.
-fn bogus_names<'a>(found: &'a Investigation<'_>, cause: &FailCause) -> Vec<&'a Domain> {
-    if let (FailCause::MxLookup(failure), NextHop::Domain { domain, .. }) = (cause, found.target()) {
-        return failure.is_bogus().then_some(domain).into_iter().collect();
-    }
-    let hosts = found.route.decision.hosts().map(|(host, _)| host);
-    hosts
-        .filter(|host| has_bogus_addresses(&host.facts.findings))
-        .filter_map(|host| host.name())
-        .collect()
-}
-
-fn has_bogus_addresses(findings: &HostFindings) -> bool {
-    match findings {
-        HostFindings::AddressLiteral | HostFindings::AddressName => false,
-        HostFindings::Named { addresses, .. } => match addresses {
-            Addresses::Unresolvable(failure) => failure.is_bogus(),
-            Addresses::Absent(_)
-            | Addresses::Ignored(_)
-            | Addresses::OtherFamily
-            | Addresses::Insecure
-            | Addresses::SecureAlias
-            | Addresses::Secure => false,
-        },
-    }
+/// The names whose MX or address records are bogus: where the last alias led, which may be far from the name that was asked
+/// for.
+fn bogus_names(found: &Investigation<'_>) -> Vec<String> {
+    let steps = found.mx.iter().cloned().chain(found.address_steps());
+    let bogus = steps.filter(|step| step.found.status == LookupStatus::Bogus);
+    let names: BTreeSet<String> = bogus.map(|step| step.reached().to_owned()).collect();
+    names.into_iter().collect()
 }
 
 /// The name of a destination in the policy.
@@ -198,8 +188,8 @@ fn name_of(destination: &NextHop) -> Option<&Domain> {
     }
 }
 
-pub(super) fn is_at_or_below(name: &Domain, zone: &Domain) -> bool {
-    let rest = name.as_str().strip_suffix(zone.as_str());
+pub(super) fn is_at_or_below(name: &str, zone: &str) -> bool {
+    let rest = name.strip_suffix(zone);
     rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
@@ -207,7 +197,7 @@ pub(super) fn is_at_or_below(name: &Domain, zone: &Domain) -> bool {
 struct Exception<'a> {
     /// `domain` or `mx`.
     key: &'static str,
-    name: &'a Domain,
+    name: &'a str,
     what: &'static str,
     override_strict: bool,
 }

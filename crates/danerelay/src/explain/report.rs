@@ -6,13 +6,14 @@ use policy::failure::{Failure, Finality};
 use policy::settings::{Key, Limits, ModeSource, RouteTls};
 use serde::{Deserialize, Serialize};
 
+use super::fallback::{self, FallbackReport};
 use super::findings::Step;
 use super::hosts::HostReport;
 use super::investigation::Investigation;
-use super::modes::{ModeReport, Would, obstacle};
+use super::modes::{ModeReport, Would};
 use super::places::{Place, Places, places};
 use super::remedy::{self, Remedy};
-use super::resolver::ResolverReport;
+use super::resolver::{ModeWord, ResolverReport};
 use super::sts::StsReport;
 
 /// What this relay would do, and why.
@@ -43,6 +44,9 @@ pub(crate) struct Report {
     pub(crate) mta_sts: Option<StsReport>,
     /// In the order in which they would be tried.
     pub(crate) hosts: Vec<HostReport>,
+    /// With `--connect`: the hosts of the fallback, if mail would go there because every host is out of reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fallback_tried: Option<FallbackReport>,
     pub(crate) would: Would,
     /// Whether DNS, the network or our own resolver is the problem: then this is not a finding about the destination.
     pub(crate) outage: bool,
@@ -117,7 +121,7 @@ impl Report {
         let route = found.route;
         let configured = route.policy.route.as_ref();
         let decided_by = Written::of(found.policy, &route.policy.dane_source);
-        let cause = obstacle(route, found.probes.as_deref());
+        let cause = fallback::obstacle(&found.tried(), found.fallback.as_ref());
         let blame = cause.as_ref().map(|cause| blame(cause, &found.resolver));
         let remedy = match (&cause, blame) {
             (Some(cause), Some(Blame::Destination)) => remedy::propose(found, cause),
@@ -145,12 +149,13 @@ impl Report {
             route_login: configured
                 .and_then(|route| route.login.as_ref())
                 .map(|login| login.file().to_owned()),
-            fallback: route.policy.fallback.as_ref().map(NextHop::to_string),
+            fallback: route.policy.usable_fallback().map(NextHop::to_string),
             limits: route.policy.limits,
             port: route.port,
             mx: found.mx.clone(),
             mta_sts: StsReport::new(&route.sts),
-            hosts: hosts(found),
+            hosts: HostReport::all((route, found.policy), found.probes.as_deref()),
+            fallback_tried: found.fallback.as_ref().map(|fallback| fallback.report.clone()),
             would: Would::after(cause.as_ref()),
             outage: blame.is_some_and(|blame| blame != Blame::Destination),
             enhanced: cause
@@ -190,9 +195,12 @@ fn blame(cause: &Failure, resolver: &ResolverReport) -> Blame {
     match &cause.cause {
         Cause::Dns(_, failure) if failure.culprit.is_ours() || resolver.fault.is_some() => Blame::OurResolver,
         Cause::Dns(_, failure) if LookupStatus::from(&failure.cause).is_undecided() => Blame::Outage,
-        Cause::Dns(..) | Cause::Policy(_) | Cause::Tls(_) => Blame::Destination,
-        Cause::Ours(_) | Cause::Login(_) => Blame::Outage,
-        Cause::Destination(_) | Cause::Connection(_) | Cause::Smtp(_) => match cause.finality() {
+        // A route that leads nowhere, and a login that cannot be used, are what the policy says.
+        Cause::Dns(..) | Cause::Policy(_) | Cause::Tls(_) | Cause::Destination(_) | Cause::Login(_) => {
+            Blame::Destination
+        }
+        Cause::Ours(_) => Blame::Outage,
+        Cause::Connection(_) | Cause::Smtp(_) => match cause.finality() {
             Finality::Transient => Blame::Outage,
             Finality::Permanent | Finality::Security => Blame::Destination,
         },
@@ -209,24 +217,6 @@ fn reason(cause: &Failure, resolver: &ResolverReport) -> String {
     }
 }
 
-fn hosts(found: &Investigation<'_>) -> Vec<HostReport> {
-    let route = found.route;
-    match &found.probes {
-        Some(probes) if !probes.is_empty() => {
-            let reports = probes
-                .iter()
-                .map(|one| HostReport::probed(one, found.policy, route.port));
-            reports.collect()
-        }
-        Some(_) | None => {
-            let hosts = route.decision.hosts();
-            hosts
-                .map(|(host, decision)| HostReport::new(host, decision, (found.policy, route.port)))
-                .collect()
-        }
-    }
-}
-
 /// What is wrong on our own side, which exceptions from DNSSEC apply to the names involved, and other advice.
 fn notes(found: &Investigation<'_>, more: Vec<String>) -> Vec<String> {
     let fault = found.resolver.fault.iter();
@@ -234,21 +224,31 @@ fn notes(found: &Investigation<'_>, more: Vec<String>) -> Vec<String> {
         .map(|fault| format!("the resolver fails its test: {fault}"))
         .collect();
     notes.extend(found.resolver.obstacle.clone());
-    let mut names: Vec<&Domain> = found.host_names().collect();
-    if let NextHop::Domain { domain, .. } = found.target() {
-        names.insert(0, domain);
-    }
-    for anchor in found.policy.negative_trust_anchors(found.today) {
-        if names
-            .iter()
-            .any(|name| remedy::is_at_or_below(name, &anchor.name))
-        {
-            let (name, entry) = (&anchor.name, &anchor.entry);
-            notes.push(format!(
-                "{name} and all below it count as unsigned: exception {entry}"
-            ));
-        }
-    }
+    notes.extend(exempted(found));
     notes.extend(more);
     notes
+}
+
+/// The exceptions from DNSSEC that apply to the names involved, aliases and where they lead included.
+fn exempted(found: &Investigation<'_>) -> Vec<String> {
+    let steps: Vec<Step> = found.mx.iter().cloned().chain(found.address_steps()).collect();
+    let names = steps.iter().flat_map(|step| [step.name.as_str(), step.reached()]);
+    let names: Vec<&str> = names.chain(found.host_names().map(Domain::as_str)).collect();
+    let anchors = found.policy.negative_trust_anchors(found.today).into_iter();
+    let involved = anchors.filter(|anchor| {
+        let zone = anchor.name.as_str();
+        names.iter().any(|name| remedy::is_at_or_below(name, zone))
+    });
+    involved
+        .map(|anchor| match found.resolver.mode {
+            ModeWord::Validate => format!(
+                "{} and all below it count as unsigned: exception {}",
+                anchor.name, anchor.entry
+            ),
+            ModeWord::TrustAd => format!(
+                "exception {} has no effect: with dns.mode = \"trust-ad\" another resolver validates",
+                anchor.entry
+            ),
+        })
+        .collect()
 }

@@ -23,13 +23,21 @@ pub(crate) async fn log_in(session: &mut ClearedSession, login: &Login) -> Resul
         .map_err(|failure| without_password(failure, login))
 }
 
-async fn exchange(session: &mut ClearedSession, login: &Login) -> Result<(), SessionFailure> {
-    let reply = if session.offers(Extension::AuthPlain) {
-        plain(session, login).await?
+/// How to log in: PLAIN, or LOGIN where that is all a server offers.
+pub(crate) fn login_offered(session: &ClearedSession) -> Result<Mechanism, Cause> {
+    if session.offers(Extension::AuthPlain) {
+        Ok(Mechanism::Plain)
     } else if session.offers(Extension::AuthLogin) {
-        user_then_password(session, login).await?
+        Ok(Mechanism::Login)
     } else {
-        return Err(Cause::Login(LoginFault::NotOffered).into());
+        Err(Cause::Login(LoginFault::NotOffered))
+    }
+}
+
+async fn exchange(session: &mut ClearedSession, login: &Login) -> Result<(), SessionFailure> {
+    let reply = match login_offered(session)? {
+        Mechanism::Plain => plain(session, login).await?,
+        Mechanism::Login => user_then_password(session, login).await?,
     };
     if reply.code.class() != 2 {
         return Err(refused(session, &reply).await);

@@ -28,7 +28,7 @@ mod wire;
 
 pub(crate) use self::dialled::{Dialled, NotOpened};
 pub use self::handshakes::{Handshakes, ShakenResult};
-pub(crate) use self::login::log_in;
+pub(crate) use self::login::{log_in, login_offered};
 pub(crate) use self::places::{Destination, NotHere, Place};
 pub(crate) use self::pool::PooledSession;
 pub use self::session::{ClearedSession, Greeted, Secured};

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use mail::cause::{Cause, LoginFault, NoWay, OurFault};
-use mail::{NextHop, Security};
-use policy::decision::{Decision, Requirement};
+use mail::{DaneVerdict, NextHop, Security};
+use policy::decision::{Action, Decision, HostDecision, Requirement};
 use policy::facts::MessageTls;
 use policy::failure::Failure;
 use policy::login::Login;
@@ -78,6 +78,28 @@ impl Route {
             (Some(login), None | Some(Security::Secure)) if requirement.authenticates() => Ok(Some(login)),
             (Some(_), _) => Err(Cause::Login(LoginFault::Unauthenticated)),
         }
+    }
+
+    /// What a connection to a host has to achieve in the first round, and what the log says then; or why the host is not
+    /// connected to.
+    pub fn first_round<'d>(
+        &self,
+        decision: &'d HostDecision,
+    ) -> Result<(Requirement, &'d DaneVerdict), Failure> {
+        match &decision.action {
+            Action::PassOver(failure) => Err(failure.clone()),
+            Action::Connect { requirement, verdict } => {
+                self.login(*requirement)?;
+                Ok((*requirement, verdict))
+            }
+        }
+    }
+
+    /// What it has to achieve in the second round of soft-fail, if it takes part in that.
+    pub fn second_round(&self, decision: &HostDecision) -> Option<Requirement> {
+        decision
+            .soft_fail
+            .filter(|requirement| self.login(*requirement).is_ok())
     }
 
     /// Whether the findings about this host are older than its answers are valid (RFC 6698 §8.2).

@@ -13,7 +13,7 @@ use policy::settings::DaneMode;
 use super::found::Route;
 use super::mta_sts::Sts;
 use super::search::{Means, Sought, find_again};
-use super::target::{Target, Way, has_fallback};
+use super::target::{Target, Way};
 use crate::config::DeliveryConfig;
 use crate::trace::Trace;
 
@@ -81,7 +81,7 @@ impl LookUps<'_> {
             .policy
             .load()
             .for_destination(self.sought.next_hop, self.today);
-        let is_used = self.sought.way == Way::Usual && has_fallback(&policy);
+        let is_used = self.sought.way == Way::Usual && policy.usable_fallback().is_some();
         let sought = Sought {
             way: Way::Fallback,
             ..self.sought

@@ -2,7 +2,7 @@
 
 use mail::NextHop;
 use policy::login::Login;
-use policy::settings::{DaneMode, DestinationPolicy, RouteTls, TlsFloor};
+use policy::settings::{DestinationPolicy, RouteTls, TlsFloor};
 
 use crate::config::DeliveryConfig;
 
@@ -62,10 +62,4 @@ impl<'a> Target<'a> {
             RouteTls::Implicit => policy.tls.max(TlsFloor::Encrypt),
         }
     }
-}
-
-/// Whether mail for a destination may go to a fallback.
-pub(super) fn has_fallback(policy: &DestinationPolicy) -> bool {
-    // Mandatory DANE is about the destination itself (RFC 7672 §6).
-    policy.fallback.is_some() && policy.dane != DaneMode::Strict
 }

@@ -359,7 +359,7 @@ fn settings(policy: &DestinationPolicy, f: &mut Formatter<'_>) -> fmt::Result {
     if let Some(route) = &policy.route {
         write!(f, ", route {}, route_tls {}", route.next_hop, route.tls)?;
     }
-    match &policy.fallback {
+    match policy.usable_fallback() {
         Some(fallback) => write!(f, ", fallback {fallback}"),
         None => Ok(()),
     }

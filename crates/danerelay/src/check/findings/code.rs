@@ -75,6 +75,7 @@ impl Code {
             | Self::TlsaRefused
             | Self::TlsaNoMatch
             | Self::TlsaNoMatchOtherKey
+            | Self::IssuerMissing
             | Self::NoStarttls
             | Self::StarttlsRefused
             | Self::HandshakeBroken
@@ -147,6 +148,8 @@ codes! {
         TlsaOfNothing,
         /// No TLSA record matches the server's certificates.
         TlsaNoMatch,
+        /// The server does not send the issuer that a trust anchor is the digest of.
+        IssuerMissing,
         /// No TLSA record matches the certificate with the other kind of key.
         TlsaNoMatchOtherKey,
         /// STARTTLS is not offered, although TLSA records are published.

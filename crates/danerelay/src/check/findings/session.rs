@@ -6,6 +6,7 @@ use super::records::{to_publish, wait};
 use crate::check::observation::{AddressSeen, HostSeen, OfferResult, VersionSeen, WebPkiSeen, short};
 use crate::check::outcome::Outcome;
 use crate::explain::{CertificateReport, PublishedRecord, TlsaStatus};
+use crate::tlsa_records;
 
 pub(super) fn judge(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
     let words = address.reason.clone().unwrap_or_default();
@@ -61,7 +62,10 @@ fn unproven(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
     let words = address.reason.clone().unwrap_or_default();
     let subject = address.presented.first().map_or("", |own| own.subject.as_str());
     match address.outcome {
-        Outcome::NoMatch => no_match(report, host, address),
+        Outcome::NoMatch => match missing_issuer(host, address) {
+            Some((record, issuer)) => issuer_missing(report, &record, issuer),
+            None => no_match(report, host, address),
+        },
         Outcome::NameMismatch => {
             let base = host.tlsa.base.as_deref().unwrap_or(&host.name);
             report.add_with_fix(
@@ -94,6 +98,27 @@ fn unproven(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {
         ),
         _ => {}
     }
+}
+
+/// The digest of a trust anchor, and the issuer with which the chain goes on that the server does not send, if only trust
+/// anchors are published and the server does not send a whole chain.
+fn missing_issuer<'a>(host: &HostSeen, address: &'a AddressSeen) -> Option<(String, &'a str)> {
+    let usable = || host.tlsa.records.iter().filter(|record| record.usable);
+    let last = address.presented.last().filter(|last| !last.self_issued)?;
+    let is_by_anchors = usable().all(|record| record.usage == 2);
+    let digest = usable().find(|record| record.matching_type != 0)?;
+    is_by_anchors.then(|| (short(&digest.record), last.issuer.as_str()))
+}
+
+fn issuer_missing(report: &mut Findings<'_>, record: &str, issuer: &str) {
+    report.add_with_fix(
+        Code::IssuerMissing,
+        tlsa_records::issuer_not_sent(record, issuer),
+        format!(
+            "let the server send the whole chain (fullchain), with the root if the record is the root's; if the record is \
+             that of another issuer than {issuer} and those above it, publish one for an issuer that is sent, or 3 1 1"
+        ),
+    );
 }
 
 fn no_match(report: &mut Findings<'_>, host: &HostSeen, address: &AddressSeen) {

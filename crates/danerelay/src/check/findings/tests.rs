@@ -38,6 +38,7 @@ const TABLE: &[(&str, Verdict, &[Difference])] = &[
     ("tlsa-none-usable", Verdict::Insecure, &[(TLSA, "\"unusable\""), (OUTCOME, "\"encrypted\"")]),
     ("tlsa-of-nothing", Verdict::Secure, &[("/hosts/0/tlsa/records/1/of_nothing", "true")]),
     ("tlsa-no-match", Verdict::Broken, &[(OUTCOME, "\"no-match\"")]),
+    ("issuer-missing", Verdict::Broken, &[(OUTCOME, "\"no-match\""), (RECORDS, ONE_ANCHOR)]),
     ("tlsa-no-match-other-key", Verdict::Broken, &[("/hosts/0/addresses/0/offers/0/verified", "false")]),
     ("no-starttls", Verdict::Broken, &[(OUTCOME, "\"no-starttls\"")]),
     ("starttls-refused", Verdict::Broken, &[(OUTCOME, "\"starttls-refused\"")]),
@@ -104,6 +105,8 @@ const TABLE: &[(&str, Verdict, &[Difference])] = &[
 ];
 
 const ONE_RECORD: &str = r#"[{"record":"3 1 1 aa","usage":3,"selector":1,"matching_type":1,"usable":true,"reason":null,
+    "of_nothing":false}]"#;
+const ONE_ANCHOR: &str = r#"[{"record":"2 1 1 ff","usage":2,"selector":1,"matching_type":1,"usable":true,"reason":null,
     "of_nothing":false}]"#;
 const SILENT: &str = r#"[{"name":"ns","addresses":["192.0.2.53"],"answers":[{"address":"192.0.2.53","said":"silence",
     "records":[],"parent":"silence","is_signed":false,"is_authoritative":true,"reason":"x"}]}]"#;

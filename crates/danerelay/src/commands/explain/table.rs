@@ -8,7 +8,7 @@ use policy::settings::{Key, Limits, RouteTls};
 
 use crate::commands::output::printable;
 use crate::explain::{
-    CertificateReport, ConnectionReport, HostReport, ModeReport, Places, PolicyReport, PublishedRecord,
+    CertificateReport, ConnectionReport, FallbackReport, HostReport, ModeReport, Places, PolicyReport, PublishedRecord,
     Report, Step, StepType, StsReport, Would, Written,
 };
 use crate::lookup_report::Found;
@@ -36,6 +36,9 @@ pub(super) fn write(report: &Report) -> String {
     }
     for host in &report.hosts {
         write_host(&mut table, host, report.port);
+    }
+    if let Some(fallback) = &report.fallback_tried {
+        write_fallback(&mut table, fallback);
     }
     table.push('\n');
     line(&mut table, "would", would(report.would));
@@ -244,6 +247,15 @@ fn write_host(table: &mut String, host: &HostReport, port: u16) {
     }
 }
 
+/// The hosts of the fallback.
+fn write_fallback(table: &mut String, fallback: &FallbackReport) {
+    table.push('\n');
+    line(table, "fallback", "tried, because no host takes mail now");
+    for host in &fallback.hosts {
+        write_host(table, host, fallback.port);
+    }
+}
+
 fn listed(addresses: &[IpAddr]) -> String {
     let words: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     words.join(", ")
@@ -251,7 +263,8 @@ fn listed(addresses: &[IpAddr]) -> String {
 
 /// The dialogue with each address, as it is pasted elsewhere.
 fn write_traces(table: &mut String, report: &Report) {
-    for host in &report.hosts {
+    let fallback = report.fallback_tried.iter().flat_map(|fallback| &fallback.hosts);
+    for host in report.hosts.iter().chain(fallback) {
         let name = host.name.clone().unwrap_or_else(|| listed(&host.addresses));
         let traced = host.connections.iter().flatten();
         for connection in traced.filter(|connection| !connection.trace.is_empty()) {

@@ -5,7 +5,9 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use dane::{Match, ReferenceIdentifiers, TlsaRecord, TlsaSet, Usage, VerifyFailure};
+use dane::{
+    CertificateSummary, Match, MatchingType, ReferenceIdentifiers, TlsaRecord, TlsaSet, Usage, VerifyFailure,
+};
 use dns::NoAnswer;
 use mail::{Domain, LookupStatus};
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -189,7 +191,7 @@ struct Report {
     matched: Option<String>,
     depth: Option<usize>,
     reason: String,
-    /// How many records are usable, so that one of them must match.
+    /// How many records are usable, those that digest agility passes over included.
     usable: usize,
     /// How many there are in all.
     records: usize,
@@ -215,6 +217,10 @@ impl Report {
             Err(VerifyFailure::NoMatch) if !set.is_usable() => {
                 "no usable TLSA records: SMTP clients demand TLS and authenticate nobody".to_owned()
             }
+            Err(failure @ VerifyFailure::NoMatch) => match issuer_not_sent(set, chain) {
+                Some(words) => format!("{failure}: {words}"),
+                None => failure.to_string(),
+            },
             Err(failure) => failure.to_string(),
         };
         let verified = checked.is_ok();
@@ -225,7 +231,7 @@ impl Report {
             depth: found.as_ref().map(|found| found.depth),
             matched: found.map(|found| found.record.to_string()),
             reason,
-            usable: set.usable_count(),
+            usable: set.usable().len() + set.outranked().len(),
             records: set.len(),
             details: tlsa_records::reports(set),
             install: None,
@@ -316,6 +322,18 @@ fn own_match(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Option<Match> {
         depth: 0,
         name: None,
     })
+}
+
+/// If only digests of trust anchors are published, and the chain ends below an issuer that is not in it.
+fn issuer_not_sent(set: &TlsaSet, chain: &[CertificateDer<'_>]) -> Option<String> {
+    let is_anchor = |record: &TlsaRecord| record.usage == Usage::DaneTa;
+    let digest = set
+        .usable()
+        .iter()
+        .find(|record| record.matching != MatchingType::Full)?;
+    let last = CertificateSummary::of(chain.last()?)?;
+    let is_missing = set.usable().iter().all(is_anchor) && !last.is_self_issued;
+    is_missing.then(|| tlsa_records::issuer_not_sent(&digest.fingerprint().to_string(), &last.issuer))
 }
 
 /// Who is authenticated, and by what.

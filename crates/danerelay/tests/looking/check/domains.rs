@@ -167,7 +167,7 @@ fn each_fault_has_its_verdict_and_its_finding() {
         ("nothing.test", 0, "secure", "tlsa-of-nothing"),
         ("expired.test", 1, "broken", "chain-expired"),
         ("expiredkey.test", 0, "secure", "certificate-expired"),
-        ("short.test", 1, "broken", "tlsa-no-match"),
+        ("short.test", 1, "broken", "issuer-missing"),
         ("thief.test", 1, "broken", "wrong-key"),
         ("gone.test", 3, "unreachable", "unreachable"),
         ("unsigned.test", 1, "insecure", "mx-insecure"),

@@ -258,3 +258,62 @@ fn what_the_server_showed_stands_beside_what_is_published() {
     );
     assert_eq!(connection["published"], json!([]));
 }
+
+#[test]
+fn where_every_host_is_out_of_reach_the_fallback_is_asked_as_in_a_delivery() {
+    let servers = Servers::new("version = 1\n[default]\nfallback = \"[mx.good.test]\"\n");
+    drop(servers.serve(1, "gone.test", "", None));
+    let (good, _) = servers.serve(2, "good.test", "", None);
+    let end = servers.connect("gone.test");
+    let found = end.json();
+    let tried = &found["fallback_tried"]["hosts"][0];
+    assert_eq!(
+        (
+            end.status,
+            &found["would"],
+            &tried["name"],
+            &tried["connections"][0]["met"]
+        ),
+        (0, &json!("deliver"), &json!("mx.good.test"), &json!(true)),
+        "{found}"
+    );
+    assert_eq!(good.count_of("MAIL"), 0);
+    let mode = found["modes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|mode| mode["in_force"] == true);
+    assert_eq!(mode.unwrap()["would"], "deliver", "{found}");
+    let table = servers.stage.run(&["explain", "gone.test", "--connect"]).stdout;
+    let words = "\nfallback     tried, because no host takes mail now\n\nhost         mx.good.test port ";
+    assert!(table.contains(words), "{words:?} is not in\n{table}");
+
+    // A failure of DANE does not lead there, and under strict nothing does.
+    let (_stale, _) = servers.serve(3, "stale.test", RECORD, None);
+    let found = servers.connect("stale.test").json();
+    assert_eq!(
+        (&found["would"], &found["fallback_tried"]),
+        (&json!("defer"), &Value::Null)
+    );
+    let strict = "version = 1\n[default]\ndane = \"strict\"\nfallback = \"[mx.good.test]\"\n";
+    servers.stage.write("policy.toml", strict);
+    let end = servers.connect("gone.test");
+    assert_eq!((end.status, &end.json()["fallback_tried"]), (3, &Value::Null));
+}
+
+#[test]
+fn a_route_whose_server_offers_no_login_gets_no_mail() {
+    let policy = "version = 1\n[default]\nroute = \"[mx.good.test]\"\nroute_login = \"smart.login\"\n";
+    let servers = Servers::new(policy);
+    let login = servers.stage.write("smart.login", "relay-user\nsecret\n");
+    std::fs::set_permissions(&login, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let (good, _) = servers.serve(1, "good.test", "", None);
+    let end = servers.connect("any.test");
+    let found = end.json();
+    assert_eq!(
+        (end.status, &found["would"], &found["enhanced"]),
+        (1, &json!("defer"), &json!("4.7.4")),
+        "{found}"
+    );
+    assert_eq!(good.count_of("AUTH"), 0);
+}

@@ -90,6 +90,34 @@ fn without_valid_signatures_there_is_no_destination_and_dnssec_is_what_has_to_be
 }
 
 #[test]
+fn behind_an_alias_the_name_that_is_bogus_is_excepted() {
+    let stage = rows();
+    let renamed = stage.world.domain("renamed.test").signed();
+    renamed.cname("old.renamed.test", "bogus.test.").add().unwrap();
+    let arguments = ["explain", "old.renamed.test"];
+    let end = stage.run(&arguments);
+    assert!(
+        end.stdout
+            .contains("alias old.renamed.test -> bogus.test (secure)"),
+        "{}",
+        end.stdout
+    );
+    let exception = printed(&end.stdout);
+    assert!(
+        exception.starts_with("[[exception]]\ndomain = \"bogus.test\"\ndnssec = \"off\"\n"),
+        "{exception}"
+    );
+    let end = pasted(&stage, exception, &arguments);
+    assert_eq!(end.status, 0, "{}", end.stdout);
+    assert!(
+        end.stdout
+            .contains("note         bogus.test and all below it count as unsigned: "),
+        "{}",
+        end.stdout
+    );
+}
+
+#[test]
 fn nothing_is_proposed_for_an_outage_or_against_our_own_demands() {
     let stage = rows();
     for destination in ["lost.test", "mute.test", "null.test"] {

@@ -129,3 +129,51 @@ fn ignored_addresses_are_shown() {
     let line = "ignored      127.0.2.2 (delivery.ignore_addresses)\n";
     assert!(text.contains(line), "{text}");
 }
+
+#[test]
+fn a_login_that_the_server_cannot_get_is_said() {
+    let stage = rows();
+    let login = stage.write("smart.login", "relay-user\nsecret\n");
+    fs::set_permissions(&login, fs::Permissions::from_mode(0o600)).unwrap();
+    // The first has no TLSA records and need prove nothing; the second must match its records.
+    for (host, expected) in [
+        (
+            "mx.none.test",
+            (1, json!("defer"), json!("4.7.5"), json!("pass-over")),
+        ),
+        (
+            "mx.usable.test",
+            (0, json!("deliver"), json!(null), json!("connect")),
+        ),
+    ] {
+        let policy = format!("[default]\nroute = \"[{host}]\"\nroute_login = \"smart.login\"\n");
+        stage.write("policy.toml", &policy);
+        let (found, code) = explained(&stage, "any.test");
+        let seen = (
+            code,
+            found["would"].clone(),
+            found["enhanced"].clone(),
+            found["hosts"][0]["action"].clone(),
+        );
+        assert_eq!(seen, expected, "{found}");
+    }
+}
+
+#[test]
+fn a_route_that_leads_nowhere_is_a_matter_of_the_policy() {
+    let stage = rows();
+    stage.write("policy.toml", "[default]\nroute = \"null.test\"\n");
+    let (found, code) = explained(&stage, "any.test");
+    assert_eq!((code, &found["would"]), (1, &json!("defer")), "{found}");
+}
+
+#[test]
+fn under_strict_no_fallback_is_named() {
+    let stage = rows();
+    for (mode, named) in [("opportunistic", json!("none.test")), ("strict", json!(null))] {
+        let policy = format!("[default]\nfallback = \"none.test\"\ndane = \"{mode}\"\n");
+        stage.write("policy.toml", &policy);
+        let (found, _) = explained(&stage, "usable.test");
+        assert_eq!(found["fallback"], named, "{found}");
+    }
+}
