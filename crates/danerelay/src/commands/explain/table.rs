@@ -8,8 +8,8 @@ use policy::settings::{Key, Limits, RouteTls};
 
 use crate::commands::output::printable;
 use crate::explain::{
-    CertificateReport, ConnectionReport, FallbackReport, HostReport, ModeReport, Places, PolicyReport, PublishedRecord,
-    Report, Step, StepType, StsReport, Would, Written,
+    CertificateReport, ConnectionReport, FallbackReport, HostReport, ModeReport, Places, PolicyReport,
+    PublishedRecord, Report, Step, StepType, StsReport, Would, Written,
 };
 use crate::lookup_report::Found;
 
