@@ -193,7 +193,8 @@ fn what_is_left_out_is_said() {
     many.queue.next_hops = 3;
     many.figures.outcomes.returned.truncate(1);
     many.figures.outcomes.returned = many.figures.outcomes.returned.repeat(11);
-    many.policy.ending = many.policy.ending.repeat(14);
+    let ending = many.policy.ending.first().unwrap().clone();
+    many.policy.ending = vec![ending; 14];
     let text = many.letter().text;
     for words in [
         "232 more: danerelay report --by domain --json.",

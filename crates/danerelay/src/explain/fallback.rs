@@ -42,15 +42,15 @@ pub(super) async fn ask(
         ..Sought::usual(destination)
     };
     let route = route::find(sought, means).await;
-    let probes = prober.probe(&route).await;
+    let reached = prober.probe(&route).await;
     let tried = Tried {
         route: &route,
-        probes: Some(&probes),
+        probes: Some(&reached),
     };
     Some(Fallback {
         report: FallbackReport {
             port: route.port,
-            hosts: HostReport::all((&route, means.policy), Some(&probes)),
+            hosts: HostReport::all((&route, means.policy), Some(&reached)),
         },
         obstacle: tried.obstacle(),
         first: tried.first(),

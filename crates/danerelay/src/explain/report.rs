@@ -234,7 +234,7 @@ fn exempted(found: &Investigation<'_>) -> Vec<String> {
     let steps: Vec<Step> = found.mx.iter().cloned().chain(found.address_steps()).collect();
     let names = steps.iter().flat_map(|step| [step.name.as_str(), step.reached()]);
     let names: Vec<&str> = names.chain(found.host_names().map(Domain::as_str)).collect();
-    let anchors = found.policy.negative_trust_anchors(found.today).into_iter();
+    let anchors = found.policy.negative_trust_anchors(found.today);
     let involved = anchors.filter(|anchor| {
         let zone = anchor.name.as_str();
         names.iter().any(|name| remedy::is_at_or_below(name, zone))
