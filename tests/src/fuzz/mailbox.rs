@@ -25,7 +25,8 @@ pub fn mailbox(octets: &[u8]) {
     assert_eq!(ReversePath::parse(&text), path);
     let from_client = Mailbox::from_client(&text);
     if let Ok(mailbox) = mailbox {
-        sound_mailbox(&mailbox, &text);
+        // A domain is sent without the dot at its end (RFC 5321 §4.1.2).
+        sound_mailbox(&mailbox, text.strip_suffix('.').unwrap_or(&text));
         assert_eq!(from_client, Ok(mailbox));
     } else if let Ok(quoted) = from_client {
         sound_mailbox(&quoted, quoted.as_str());

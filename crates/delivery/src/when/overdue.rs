@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use super::entry::{Entry, Id, accepted, first_id};
 use crate::clock::{Millis, Now};
 
-/// The time from one look to the next: short compared with the ages at which something happens.
+/// The time from one look to the next: short compared with the ages at which something happens. What is due for a shorter time
+/// may be about to get its turn.
 const EVERY: Duration = Duration::from_mins(5);
 /// An id is made a moment before its message is accepted.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -61,9 +62,10 @@ impl Overdue {
         }
     }
 
-    /// Begins a look, if it is time for one and everything from the last one has been taken up.
-    pub(super) fn begin(&mut self, now: Now) -> Option<Look> {
-        if now.awake < self.next || !self.found.is_empty() {
+    /// Begins a look, if it is time for one and everything from the last one has been taken up. At `steady` the clock jumped
+    /// ahead or the machine woke up for the last time: what became due with that gets its turn first.
+    pub(super) fn begin(&mut self, now: Now, steady: Instant) -> Option<Look> {
+        if now.awake < self.next.max(steady + EVERY) || !self.found.is_empty() {
             return None;
         }
         self.next = now.awake + EVERY;
@@ -89,7 +91,7 @@ impl Overdue {
 impl Look {
     /// The times at which what it finds for the first time may have become due: after the first, up to the second.
     pub(super) fn due(&self) -> (Millis, Millis) {
-        (self.last, self.now)
+        (self.last.minus(EVERY), self.now.minus(EVERY))
     }
 
     /// What may be given up: all before this id.
@@ -107,10 +109,11 @@ impl Look {
     /// Whether it finds this.
     pub(super) fn finds(&self, entry: &Entry) -> bool {
         let accepted = accepted(entry.id).plus(MOMENT);
+        let has_waited = entry.wake.plus(EVERY);
         let is_late = self.ages.warning.is_some_and(|age| {
-            let late = accepted.plus(age).max(entry.wake);
+            let late = accepted.plus(age).max(has_waited);
             self.last < late && late <= self.now
         });
-        entry.wake <= self.now && (is_late || accepted.plus(self.ages.end) <= self.now)
+        has_waited <= self.now && (is_late || accepted.plus(self.ages.end) <= self.now)
     }
 }

@@ -273,9 +273,9 @@ impl Schedule {
         }
     }
 
-    /// Looks for what has waited for its turn for long, if it is time for that.
-    pub(super) fn look_for_overdue(&mut self, now: Now) {
-        let Some(look) = self.overdue.begin(now) else {
+    /// Looks for what has waited for its turn for long, if it is time for that. The clock has been right since `steady`.
+    pub(super) fn look_for_overdue(&mut self, now: Now, steady: Instant) {
+        let Some(look) = self.overdue.begin(now, steady) else {
             return;
         };
         for (next_hop, known) in &self.destinations {

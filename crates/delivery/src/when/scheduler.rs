@@ -274,7 +274,7 @@ impl<S: Spool> Scheduler<S> {
         }
         // Before that it is not known what is due.
         if self.found.is_closed() && self.found.is_empty() {
-            self.schedule.look_for_overdue(now);
+            self.schedule.look_for_overdue(now, self.steady);
         }
         while self.has_room()
             && self.overdue < OVERDUE

@@ -254,13 +254,13 @@ mod tests {
             for minute in (5..900).step_by(5) {
                 let awake = now + minutes(minute);
                 let clock = at(60 * minute).plus(Duration::from_secs(30));
-                let look = overdue.begin(Now { clock, awake }).unwrap();
+                let look = overdue.begin(Now { clock, awake }, now).unwrap();
                 for id in waiting.overdue(&look) {
                     let accepted = QueueId::from_bytes(id).time().as_second() / 60;
                     let (accepted, age) = (accepted as usize, minute - accepted as u64);
                     found[accepted] += 1;
                     match found[accepted] {
-                        1 if accepted % 3 == 0 => assert!((20..25).contains(&age), "{age}"),
+                        1 if accepted % 3 == 0 => assert!((25..30).contains(&age), "{age}"),
                         1 => assert!((10..15).contains(&age), "{age}"),
                         // From its end on it is found by every look.
                         _ => assert!(age >= 60, "{age}"),

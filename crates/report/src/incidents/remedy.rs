@@ -62,9 +62,6 @@ pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
     if names.is_empty() {
         return none("it is over");
     }
-    if incident.messages == 0 {
-        return none("no mail waits because of it: no exception is needed now");
-    }
     // Words of ours only: nothing here was chosen by the other side but names that are valid ones.
     let tables = names.iter().map(|name| table(key, name, what, (until, &reason)));
     Remedy {
@@ -85,7 +82,7 @@ pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
                 };
                 format!("{}{more}; {BY_RESOLVER}", advice(incident))
             }
-            Way::SoftFail | Way::None(_) => advice(incident).to_owned(),
+            Way::SoftFail | Way::None(_) => advice(incident),
         },
     }
 }
@@ -159,13 +156,21 @@ fn command(key: &str, name: &str, option: &str, (until, reason): (Date, &str)) -
     format!("danerelay danefail add {mx}{name} {option} --until {until} --reason \"{reason}\"")
 }
 
-/// If anything speaks for somebody in between, whatever is most likely, it says so.
-fn advice(incident: &Incident) -> &'static str {
+/// If anything speaks for somebody in between, whatever is most likely, it says so. Where no mail waits, the mail passed under
+/// `soft-fail` or by another host: an exception is for enforcing DANE before the other side has healed.
+fn advice(incident: &Incident) -> String {
     let finding = &incident.finding;
     let is_suspect = matches!(finding.likely, Likely::PossibleAttack | Likely::OurNetwork);
-    if is_suspect || !finding.for_attack.is_empty() {
+    let advice = if is_suspect || !finding.for_attack.is_empty() {
         "an exception sends this mail to whoever answers: ask the other side first, by another way than mail"
     } else {
         "an exception lets this mail pass without authentication, ends by itself, and shows when the other side has healed"
+    };
+    if incident.messages == 0 {
+        format!(
+            "no mail waits because of it now; where DANE is to be enforced before it has healed, {advice}"
+        )
+    } else {
+        advice.to_owned()
     }
 }

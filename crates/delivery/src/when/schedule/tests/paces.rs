@@ -122,8 +122,9 @@ fn what_waits_for_its_turn_is_looked_at_when_it_is_old_and_keeps_its_place() {
         bench.attempt().unwrap()
     };
     bench.schedule.turn_ended(&job, Shown::Early(moment), bench.now);
+    let steady = bench.now.awake;
     let looked = |bench: &mut Bench| {
-        bench.schedule.look_for_overdue(bench.now);
+        bench.schedule.look_for_overdue(bench.now, steady);
         let next = || bench.schedule.next_overdue(bench.now);
         std::iter::from_fn(next).collect::<Vec<(Job, Limit)>>()
     };
