@@ -13,7 +13,7 @@ use super::change::{self, Member};
 use super::group;
 use super::incident::{Incident, Status};
 use super::ours::Ours;
-use super::words::said;
+use super::words::{TlsBy, said};
 use crate::provider;
 
 /// How many domains of an incident are named.
@@ -131,11 +131,12 @@ fn incident(records: &[KnownIncident], began: &[(Trouble, Timestamp, Domain)], t
         .min();
     let returned = waiting.clone().filter_map(|one| one.oldest).min();
     let finding = change::assess(records, began);
+    let tls_by = TlsBy::of(records.iter().map(|one| &one.evidence));
     let stands_for_more = records.iter().any(|one| one.stands_for_more);
     Incident {
         id: first.number.0.to_string(),
         kind,
-        summary: sentence(trouble, (kind, &name), stands_for_more),
+        summary: sentence((trouble, tls_by), (kind, &name), stands_for_more),
         name,
         cause: Cause::Mail(trouble),
         status: if is_open { Status::Open } else { Status::Ended },
@@ -186,7 +187,11 @@ fn after(time: Timestamp, span: Duration) -> Option<Timestamp> {
 }
 
 /// An incident in one sentence.
-fn sentence(trouble: Trouble, (kind, name): (Kind, &str), stands_for_more: bool) -> String {
+fn sentence(
+    (trouble, tls_by): (Trouble, TlsBy),
+    (kind, name): (Kind, &str),
+    stands_for_more: bool,
+) -> String {
     let whose = match kind {
         Kind::Host | Kind::Domain if stands_for_more => match Domain::parse(name) {
             Ok(domain) => format!("{name} and others below {}", provider::of(&domain)),
@@ -195,5 +200,5 @@ fn sentence(trouble: Trouble, (kind, name): (Kind, &str), stands_for_more: bool)
         Kind::Host | Kind::Domain | Kind::Ours => name.to_owned(),
         Kind::Provider => format!("hosts of {name}"),
     };
-    format!("{whose}: {}", said(trouble))
+    format!("{whose}: {}", said(trouble, tls_by))
 }

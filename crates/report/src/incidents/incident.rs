@@ -7,6 +7,7 @@ use mail::{Domain, count};
 use serde::{Deserialize, Serialize};
 
 use super::change::{Finding, Member};
+use super::words::TlsBy;
 
 /// An incident. Serialised, it is one of `danerelay incidents --json`; times are RFC 3339 in UTC.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,6 +122,11 @@ impl Incident {
         } else {
             domains
         }
+    }
+
+    /// What demands TLS there.
+    pub(super) fn tls_by(&self) -> TlsBy {
+        TlsBy::of(self.members.iter().map(|member| &member.now))
     }
 
     /// The MX hosts or the domain that it is about.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::Member;
 use super::incident::Incident;
-use super::words::{moment, place_name, said};
+use super::words::{TlsBy, moment, place_name, said};
 use crate::provider;
 
 /// Letters are wrapped at this many characters; records are not.
@@ -72,16 +72,16 @@ fn text(incident: &Incident, (trouble, member): (Trouble, &Member), relay: &str)
         &mut text,
         &format!(
             "our mail relay {relay} verifies the mail servers of others by {}. {}",
-            means(trouble).0,
+            means(trouble, incident.tls_by()).0,
             if waits(incident) {
                 format!(
                     "It cannot deliver to {whose}: {}. So the mail waits in our queue.",
-                    said(trouble)
+                    said(trouble, incident.tls_by())
                 )
             } else {
                 format!(
                     "It cannot verify {whose}: {}. Where we demand that check, mail waits.",
-                    said(trouble)
+                    said(trouble, incident.tls_by())
                 )
             }
         ),
@@ -116,8 +116,16 @@ fn waits(incident: &Incident) -> bool {
 }
 
 /// By what servers are verified that fail in this way, and what other senders notice.
-fn means(trouble: Trouble) -> (&'static str, &'static str) {
+fn means(trouble: Trouble, tls_by: TlsBy) -> (&'static str, &'static str) {
     match trouble {
+        Trouble::StarttlsNotOffered | Trouble::StarttlsRefused | Trouble::Injection | Trouble::Handshake
+            if tls_by == TlsBy::Rule =>
+        {
+            (
+                "TLS (RFC 3207), and demands that of yours",
+                "Other senders that demand TLS, or honour MTA-STS, have the same problem; the others notice nothing.",
+            )
+        }
         Trouble::WebPki | Trouble::MtaStsMismatch => (
             "their certificates and MTA-STS (RFC 8461)",
             "Other senders that honour MTA-STS have the same problem; the others notice nothing.",
@@ -236,7 +244,7 @@ fn owner(evidence: &Evidence) -> String {
 }
 
 fn meaning(incident: &Incident, trouble: Trouble) -> String {
-    let (_, others) = means(trouble);
+    let (_, others) = means(trouble, incident.tls_by());
     if !waits(incident) {
         return format!("No mail waits here because of it at present. {others}");
     }

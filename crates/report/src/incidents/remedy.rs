@@ -10,12 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use super::compose::MEMBERS_SHOWN;
 use super::incident::Incident;
-use super::words::{day, said};
+use super::words::{TlsBy, day, said};
 
 const SOFT_FAIL: &str = "dane = \"soft-fail\"";
 /// Where that is done which an exception from DNSSEC does here.
 const BY_RESOLVER: &str = "behind a resolver that validates (dns.mode = \"trust-ad\") it has no effect: `danerelay explain` prints the line for that \
      resolver";
+/// What no exception is for.
+const BY_RULE: &str =
+    "no exception switches this off: mta_sts or tls of the domain's rule in the policy does";
 /// For how many days an exception is proposed to last.
 const DAYS: i32 = 30;
 
@@ -46,7 +49,7 @@ pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
         Cause::Mail(trouble) => trouble,
         Cause::Own(_) => return none("mend it here: no exception helps"),
     };
-    let (key, what, option, names) = match (way(trouble), incident.kind) {
+    let (key, what, option, names) = match (way(trouble, incident.tls_by()), incident.kind) {
         (Way::SoftFail, Kind::Host | Kind::Provider) => {
             ("mx", SOFT_FAIL, "--dane soft-fail", hosts(incident))
         }
@@ -58,7 +61,11 @@ pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
         (Way::None(advice), _) => return none(advice),
     };
     let until = now.to_zoned(TimeZone::UTC).date().saturating_add(DAYS.days());
-    let reason = format!("{} since {}", said(trouble), day(incident.first_seen));
+    let reason = format!(
+        "{} since {}",
+        said(trouble, incident.tls_by()),
+        day(incident.first_seen)
+    );
     if names.is_empty() {
         return none("it is over");
     }
@@ -70,7 +77,7 @@ pub fn propose(incident: &Incident, now: Timestamp) -> Remedy {
             .iter()
             .map(|name| command(key, name, option, (until, &reason)))
             .collect(),
-        advice: match way(trouble) {
+        advice: match way(trouble, incident.tls_by()) {
             Way::WithoutDnssec => {
                 let more = incident.failing.saturating_sub(names.len() as u64);
                 let more = match more {
@@ -95,8 +102,14 @@ fn none(advice: &str) -> Remedy {
     }
 }
 
-fn way(trouble: Trouble) -> Way {
+fn way(trouble: Trouble, tls_by: TlsBy) -> Way {
     match trouble {
+        // DANE demands nothing there.
+        Trouble::StarttlsNotOffered | Trouble::StarttlsRefused | Trouble::Injection | Trouble::Handshake
+            if tls_by == TlsBy::Rule =>
+        {
+            Way::None(BY_RULE)
+        }
         Trouble::MxBogus | Trouble::AddressBogus => Way::WithoutDnssec,
         Trouble::TlsaBogus
         | Trouble::TlsaLookup
@@ -118,9 +131,7 @@ fn way(trouble: Trouble) -> Way {
             "our policy is strict here: as long as this holds, all this mail waits and is then returned; \
              dane = \"opportunistic\" for these domains lets it pass",
         ),
-        Trouble::WebPki | Trouble::MtaStsMismatch => Way::None(
-            "no exception switches this off: mta_sts or tls of the domain's rule in the policy does",
-        ),
+        Trouble::WebPki | Trouble::MtaStsMismatch => Way::None(BY_RULE),
         Trouble::ResolverFails => {
             Way::None("mend the resolver: `danerelay config check` and docs/dns.md help")
         }

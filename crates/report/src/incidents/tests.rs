@@ -819,3 +819,27 @@ fn a_clock_that_goes_back_is_an_incident_until_it_has_not_for_an_hour() {
     assert!(compose(Vec::new(), &ours, terms(began() + 61.minutes())).is_empty());
     assert!(ours.note(&back, began() + 2.hours()), "it is another one");
 }
+
+#[test]
+fn where_dane_demands_nothing_neither_words_nor_remedy_speak_of_it() {
+    let stripped = known(1, "mx.provider.example", Trouble::StarttlsNotOffered);
+    let by_records = incident(stripped.clone());
+    assert!(
+        by_records.summary.ends_with("although it publishes TLSA records"),
+        "{}",
+        by_records.summary
+    );
+    assert!(remedy::propose(&by_records, began()).exception.is_some());
+    let mut bare = stripped;
+    bare.evidence.base = None;
+    bare.evidence.published.clear();
+    let by_rule = incident(bare);
+    assert!(by_rule.summary.ends_with("demands TLS"), "{}", by_rule.summary);
+    let remedy = remedy::propose(&by_rule, began());
+    assert_eq!(remedy.exception, None);
+    assert!(
+        remedy.advice.contains("tls of the domain's rule"),
+        "{}",
+        remedy.advice
+    );
+}

@@ -1,7 +1,7 @@
 //! Troubles, times and records in words.
 
 use jiff::Timestamp;
-use mail::sighting::{Place, Trouble};
+use mail::sighting::{Evidence, Place, Trouble};
 
 /// How many digits of a digest are shown where people only compare.
 const DIGITS: usize = 8;
@@ -15,8 +15,28 @@ pub(crate) fn place_name(place: &Place) -> String {
     }
 }
 
+/// What demands TLS of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TlsBy {
+    /// Its own TLSA records.
+    Records,
+    /// `tls` in our policy, or the MTA-STS policy of the domain.
+    Rule,
+}
+
+impl TlsBy {
+    /// By what was seen of the hosts.
+    pub(super) fn of<'a>(mut seen: impl Iterator<Item = &'a Evidence>) -> Self {
+        if seen.any(|evidence| evidence.base.is_some()) {
+            Self::Records
+        } else {
+            Self::Rule
+        }
+    }
+}
+
 /// What fails, in words.
-pub fn said(trouble: Trouble) -> &'static str {
+pub(super) fn said(trouble: Trouble, tls_by: TlsBy) -> &'static str {
     match trouble {
         Trouble::MxBogus => "the signatures of its MX records are not valid",
         Trouble::AddressBogus => "the signatures of its addresses are not valid",
@@ -38,8 +58,14 @@ pub fn said(trouble: Trouble) -> &'static str {
         Trouble::UnsupportedKey => "its TLSA records match a key that no handshake can be signed with",
         Trouble::WrongSignature => "it presents a certificate, but does not have its private key",
         Trouble::WebPki => "it has no valid certificate for its name",
-        Trouble::StarttlsNotOffered => "it does not offer STARTTLS, although it publishes TLSA records",
-        Trouble::StarttlsRefused => "it refuses STARTTLS, although it publishes TLSA records",
+        Trouble::StarttlsNotOffered => match tls_by {
+            TlsBy::Records => "it does not offer STARTTLS, although it publishes TLSA records",
+            TlsBy::Rule => "it does not offer STARTTLS, and our policy or its MTA-STS policy demands TLS",
+        },
+        Trouble::StarttlsRefused => match tls_by {
+            TlsBy::Records => "it refuses STARTTLS, although it publishes TLSA records",
+            TlsBy::Rule => "it refuses STARTTLS, and our policy or its MTA-STS policy demands TLS",
+        },
         Trouble::Injection => "clear text is injected into its sessions before TLS begins",
         Trouble::Handshake => "the TLS handshake with it fails",
         Trouble::MtaStsMismatch => "its MX hosts are not those of its MTA-STS policy",
