@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 
 use jiff::Zoned;
+use mail::NextHop;
 use policy::Policy;
 use rustix::fs::statvfs;
 use settings_file::Size;
@@ -51,6 +52,12 @@ pub(crate) fn remarks(loaded: &Loaded, policy: &Policy) -> Vec<String> {
     if let Some(remark) = log_place(&config.log.target) {
         add("log.target", remark);
     }
+    for next_hop in policy.routed_to().filter(|next_hop| is_own(config, next_hop)) {
+        let remark = format!(
+            "the policy sends mail to {next_hop}, where this relay itself listens: it would go round"
+        );
+        add("policy.file", remark);
+    }
     if config.dns.mode == DnsMode::TrustAd {
         for anchor in policy.negative_trust_anchors(Zoned::now().date()) {
             let remark = format!(
@@ -62,6 +69,22 @@ pub(crate) fn remarks(loaded: &Loaded, policy: &Policy) -> Vec<String> {
         }
     }
     remarks
+}
+
+/// Whether this relay listens at the address that a route names. What a name leads to is not looked up here.
+fn is_own(config: &Config, next_hop: &NextHop) -> bool {
+    let NextHop::Address { address, port } = next_hop else {
+        return false;
+    };
+    let (address, port) = (
+        address.to_canonical(),
+        port.unwrap_or(config.delivery.port.into()),
+    );
+    let mut listens = config.listen.smtp.iter().chain(&config.listen.smtps);
+    listens.any(|listen| {
+        let at = listen.ip().to_canonical();
+        listen.port() == port && (at == address || (at.is_unspecified() && address.is_loopback()))
+    })
 }
 
 /// Why `serve` would not start with this spool, or that a spool that was named does not exist yet. Root, who only

@@ -190,6 +190,18 @@ fn check_warns_of_what_is_hardly_meant_and_with_strict_that_is_1() {
             &["danerelay.toml:1:1: `hostname` is \"relay\", a name without a domain"],
         ),
         (
+            "hostname = \"relay.example\"\n[listen]\nsmtp = [\"127.0.0.1:2525\"]\n",
+            "[default]\nroute = \"[127.0.0.1]:2525\"\n",
+            &[
+                "the policy sends mail to [127.0.0.1]:2525, where this relay itself listens: it would go round",
+            ],
+        ),
+        (
+            "hostname = \"relay.example\"\n[listen]\nsmtp = [\"127.0.0.1:2525\"]\n",
+            "[default]\nroute = \"[127.0.0.1]:2526\"\n",
+            &[],
+        ),
+        (
             "hostname = \"relay.example\"\n[listen]\nsmtp = []\n",
             "",
             &["danerelay.toml:3:1: `listen.smtp` is empty: no mail is taken"],

@@ -80,7 +80,13 @@ impl Asked {
                 let set = Arc::new(TlsaSet::new(answer.records().to_vec()));
                 Found::Tlsa(TlsaFound { answer, set })
             }
-            Self::Any(_) => Found::Any(answer),
+            Self::Any(question) => {
+                // What a delivery would not take is no answer for whoever asks what it sees.
+                if question.1 == RecordType::TLSA {
+                    answer.clone().try_convert(tlsa_records)?;
+                }
+                Found::Any(answer)
+            }
         })
     }
 }

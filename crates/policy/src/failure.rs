@@ -1,6 +1,6 @@
 //! A failure: its cause, how far the host had got, and what follows from both for the message and the log.
 
-use mail::cause::{Cause, ConnectionFault, Demand, Lookup, NoWay, OurFault, SmtpFault, TlsFault};
+use mail::cause::{Cause, ConnectionFault, Demand, Lookup, NoWay, OurFault, SmtpFault, TlsFault, Unproven};
 use mail::{DaneVerdict, EnhancedStatus, FailCause, Phase, Reason, SkipReason, Stage};
 
 use crate::facts::MessageTls;
@@ -225,6 +225,10 @@ impl Failure {
 
     fn unmet(&self, planned: &DaneVerdict) -> DaneVerdict {
         match (planned, &self.cause) {
+            // TLS was all that DANE demanded, and it came about: a name is demanded by the message or by our policy.
+            (DaneVerdict::EncryptNoUsable, Cause::Tls(TlsFault::Unproven(Unproven::WebPki(..)))) => {
+                planned.clone()
+            }
             (DaneVerdict::Verify | DaneVerdict::VerifyHostOnly | DaneVerdict::EncryptNoUsable, _)
             // `insecure_mx = "encrypt"` requires TLS because of the TLSA records, although it does not check against
             // them.
@@ -283,7 +287,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use mail::ReplyCode;
-    use mail::cause::{BrokenHandshake, Missing, Unproven};
+    use mail::cause::{BrokenHandshake, Missing, WebPkiFlaw};
 
     fn refused(stage: Stage, code: u16, enhanced: Option<&str>) -> Cause {
         Cause::Smtp(SmtpFault::Refused {
@@ -426,6 +430,15 @@ mod tests {
             let skip = DaneVerdict::Skip(reason);
             assert_eq!(verdict(not_offered(), skip.clone()), skip);
         }
+        // Its certificate is not DANE's matter there.
+        let unnamed = Unproven::WebPki(WebPkiFlaw::NameMismatch, "words".to_owned());
+        assert_eq!(
+            verdict(
+                Cause::Tls(TlsFault::Unproven(unnamed)),
+                DaneVerdict::EncryptNoUsable
+            ),
+            DaneVerdict::EncryptNoUsable
+        );
         let skip = DaneVerdict::Skip(SkipReason::NoSecureTlsa);
         for planned in [DaneVerdict::Verify, skip] {
             assert_eq!(

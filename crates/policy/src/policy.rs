@@ -256,11 +256,17 @@ impl Policy {
             NextHop::Host { host: named, .. } => named == host,
             NextHop::Domain { .. } | NextHop::Address { .. } => false,
         };
+        self.routed_to().any(names)
+    }
+
+    /// The next hops that routes and fallbacks name.
+    pub fn routed_to(&self) -> impl Iterator<Item = &NextHop> {
         let defaults = &self.defaults;
         let routes = self.rules.all().map(|rule| (&rule.route, &rule.fallback));
-        let mut routes = routes.chain([(&defaults.route, &defaults.fallback)]);
-        routes.any(|(route, fallback)| {
-            route.as_ref().is_some_and(|route| names(&route.next_hop)) || fallback.as_ref().is_some_and(names)
+        let routes = routes.chain([(&defaults.route, &defaults.fallback)]);
+        routes.flat_map(|(route, fallback)| {
+            let route = route.as_ref().map(|route| &route.next_hop);
+            route.into_iter().chain(fallback)
         })
     }
 

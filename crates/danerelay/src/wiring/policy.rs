@@ -81,7 +81,7 @@ pub(crate) fn load_noting(
     if written.is_none() && loaded.is_written("policy.file") {
         return Err(PolicyFileError::Unreadable {
             path: path.clone(),
-            cause: io::ErrorKind::NotFound.into(),
+            cause: rustix::io::Errno::NOENT.into(),
         });
     }
     let (added_text, unread) = match text_of(&added) {

@@ -429,3 +429,16 @@ fn a_name_is_needed_and_the_root_is_a_dot() {
     let (found, _) = looked_up(&stage, "mx.onion", "A");
     assert_eq!((&found["answer"], &found["ttl"]), (&json!("nxdomain"), &json!(0)));
 }
+
+#[test]
+fn more_tlsa_records_than_a_delivery_takes_are_no_answer_here_either() {
+    let stage = stage();
+    let mut many = stage.world.domain("many.test").signed();
+    for number in 0..101 {
+        let record = format!("3 1 1 {number:064x}");
+        many = many.record("_25._tcp.mx.many.test", RecordType::TLSA, &record);
+    }
+    many.add().unwrap();
+    let (found, code) = looked_up(&stage, "_25._tcp.mx.many.test", "TLSA");
+    assert_eq!((code, &found["cause"]), (3, &json!("malformed")), "{found}");
+}

@@ -120,7 +120,13 @@ impl Record for Delivery {
         put("attempt", Value::Integer(self.attempt.into()));
         put("size", Value::Integer(self.size));
         if let (None, Some(fail)) = (&self.tls, &self.tls_fail) {
-            put("tlsfail", Value::Word(fail));
+            // Alerts are one word; some of our own reasons are more, and stand in quotes as all text does.
+            let value = if fail.contains(' ') {
+                Value::Quoted
+            } else {
+                Value::Word
+            };
+            put("tlsfail", value(fail));
         }
         let reason = match reply {
             None => Some(&*outcome.reason),

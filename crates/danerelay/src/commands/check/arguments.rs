@@ -21,7 +21,8 @@ pub(crate) struct CheckArguments {
     #[arg(value_name = "DOMAIN", required_unless_present = "file", value_parser = formed::<DomainName>)]
     pub(super) domains: Vec<Domain>,
 
-    /// Also check the domains of this file, one a line; # starts a comment. `-` is standard input.
+    /// Also check the domains of this file, one a line; # starts a comment. `-` is standard input. A line that is no domain is
+    /// reported and skipped; the exit status is then 2, or 1 if a domain has failed.
     #[arg(long, value_name = "LIST")]
     pub(super) file: Option<PathBuf>,
 
@@ -112,16 +113,21 @@ impl CheckArguments {
     }
 }
 
+/// A number of seconds, with or without the unit that durations have in the configuration.
+fn number(text: &str) -> Option<u64> {
+    text.strip_suffix('s').unwrap_or(text).parse().ok()
+}
+
 /// Parses `--deadline`.
 fn deadline(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().filter(|seconds| (1..=3600).contains(seconds));
+    let seconds = number(text).filter(|seconds| (1..=3600).contains(seconds));
     let seconds = seconds.map(Duration::from_secs);
     seconds.ok_or("allowed: a whole number of seconds from 1 to 3600")
 }
 
 /// Parses `--timeout`.
 fn seconds(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().filter(|seconds| (1..=30).contains(seconds));
+    let seconds = number(text).filter(|seconds| (1..=30).contains(seconds));
     let seconds = seconds.map(Duration::from_secs);
     seconds.ok_or("allowed: a whole number of seconds from 1 to 30")
 }
