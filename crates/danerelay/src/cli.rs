@@ -141,7 +141,7 @@ pub(crate) enum Command {
     /// host are kept for `report.keep`, totals for ten years.
     ///
     /// Exit status: 0 reported; 1 the ledger has entries that cannot be read, and standard error says how many; with --mail also 2
-    /// nobody is named who gets it, 3 no relay runs.
+    /// nobody is named who gets it, 3 no relay runs, or its spool cannot be used now.
     Report(report::ReportArguments),
     /// Show what holds mail up: security failures, and what is wrong here.
     ///

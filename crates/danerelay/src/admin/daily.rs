@@ -42,7 +42,7 @@ pub(super) async fn daily<S: Inspect + Ledger + Incidents + Spool>(
     let now = Timestamp::now();
     let facts = match in_turn(shared, facts(shared, now), answers).await? {
         Ok(facts) => facts,
-        Err(error) => return answers.refuse(error.into()).await,
+        Err(error) => return answers.refuse(not_now(&error)).await,
     };
     let unreadable = facts.figures.unreadable;
     let letter = facts.letter();
@@ -60,8 +60,13 @@ pub(super) async fn daily<S: Inspect + Ledger + Incidents + Spool>(
             };
             answers.end(&DailyMail { end, unreadable }).await
         }
-        Err(error) => answers.refuse(error.into()).await,
+        Err(error) => answers.refuse(not_now(&error)).await,
     }
+}
+
+/// No mail was sent: another try may succeed.
+fn not_now(error: &SpoolError) -> Refusal {
+    Refusal::new(RefusalKind::Busy, error.to_string())
 }
 
 async fn facts<S: Inspect + Ledger + Incidents>(

@@ -311,7 +311,7 @@ pub(crate) enum RefusalKind {
     Unknown,
     /// The administrator: the configuration or the policy is wrong.
     Configuration,
-    /// The daemon is too busy, or is shutting down.
+    /// The daemon is too busy or shutting down, or cannot do it now for another reason: to be tried again.
     Busy,
     /// The spool reports an error.
     Spool,

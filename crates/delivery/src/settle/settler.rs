@@ -82,6 +82,9 @@ impl Settler<'_> {
         (failure, record): (&Arc<Failure>, &Arc<HostRecord>),
         steady: Duration,
     ) -> Option<Settled<'a>> {
+        if recipient.due > self.now {
+            return None;
+        }
         let term = self.term(recipient);
         let waits_since = recipient.due.max(earlier(self.now, steady));
         let age = since(term.accepted, self.now);

@@ -286,8 +286,9 @@ const VERSION_11: &str = "
         until INTEGER NOT NULL,
         UNIQUE (host, port)
     ) STRICT;
-    INSERT INTO proof SELECT host, evidence ->> 'port', evidence, since, until FROM proof_of_host
-        WHERE evidence ->> 'port' IS NOT NULL ORDER BY rowid;
+    INSERT INTO proof SELECT host, port, evidence, since, until FROM (
+        SELECT rowid AS place, CASE WHEN json_valid(evidence) THEN evidence ->> 'port' END AS port, * FROM proof_of_host)
+        WHERE port IS NOT NULL ORDER BY place;
     DROP TABLE proof_of_host;
 ";
 

@@ -124,6 +124,10 @@ impl Database {
         self.take_up(connection)
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.connection.is_some()
+    }
+
     /// Closes the connection until it is reopened.
     pub(super) fn close(&mut self) {
         self.connection = None;

@@ -54,10 +54,10 @@ impl Writer {
         self.reserve.give_back() || self.pause(PAUSE, error)
     }
 
-    /// Writes what is waiting; after anything but a full disk the database is reopened first, and something is written in
-    /// any case.
+    /// Writes what is waiting; after anything but a full disk, or a failed reopening, the database is reopened first, and
+    /// something is written in any case.
     fn try_again(&mut self, is_full: bool) -> Result<(), SpoolError> {
-        if !is_full {
+        if !is_full || !self.database.is_open() {
             self.database.recover()?;
         } else if !self.inbox.must_write() {
             return Ok(());

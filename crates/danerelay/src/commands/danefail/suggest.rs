@@ -108,10 +108,13 @@ mod tests {
         let at = Timestamp::now();
         KnownIncident {
             number: IncidentNumber(number),
-            spot: Spot { place, trouble },
             first_seen: at,
             last_seen: at,
-            evidence: Evidence::of_words(at, "r"),
+            evidence: Evidence {
+                base: place.domain().cloned(),
+                ..Evidence::of_words(at, "r")
+            },
+            spot: Spot { place, trouble },
             before: None,
             ended: None,
             reopened: 0,
