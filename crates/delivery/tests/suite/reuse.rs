@@ -29,7 +29,7 @@ async fn scene(policy: &str) -> Scene {
 }
 
 /// Waits until the command has been seen so often.
-pub async fn wait_for(receiver: &Receiver, verb: &str, count: usize) {
+pub(crate) async fn wait_for(receiver: &Receiver, verb: &str, count: usize) {
     while receiver.count_of(verb) < count {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
