@@ -4,7 +4,7 @@
 //!    message may use one; `paces`: how many messages a minute a host gets;
 //!    `source`: the local address.
 //! 2. `dialled`: a connection over which nothing has been said. `opening`: connection, greeting, EHLO, STARTTLS; `wire`: octets and replies.
-//! 3. `tls`: the handshake; `clearance`: what it achieved; `handshakes`: how many ended how.
+//! 3. `tls`: the handshake; `tls_outcome`: what became of it, for the log; `clearance`: what it achieved; `handshakes`: how many ended how.
 //! 4. [`session`]: the states; only the last one can send. `pool`: such a session between messages.
 //! 5. `login`: SMTP AUTH at a route's server.
 //! 6. `walk`: all of these steps in order; `marks`: how handshakes broke, which decides whether a session may continue
@@ -23,6 +23,7 @@ mod pool;
 pub mod session;
 mod source;
 mod tls;
+mod tls_outcome;
 mod walk;
 mod wire;
 
@@ -33,7 +34,8 @@ pub(crate) use self::places::{Destination, NotHere, Place};
 pub(crate) use self::pool::PooledSession;
 pub use self::session::{ClearedSession, Greeted, Secured};
 pub use self::tls::TlsClient;
+pub(crate) use self::tls::{DanePeer, Peer, Seen, Witness};
 #[cfg(test)]
-pub(crate) use self::tls::TlsFacts;
-pub(crate) use self::tls::{DanePeer, Peer, Seen, TlsOutcome, Witness};
+pub(crate) use self::tls_outcome::TlsFacts;
+pub(crate) use self::tls_outcome::TlsOutcome;
 pub(crate) use self::walk::{Connections, InClear, Ready, Terms, Want};

@@ -74,7 +74,8 @@ use smtp::{Command, Extension, Extensions, Reply};
 
 use super::clearance::Achieved;
 use super::places::Place;
-use super::tls::{Handshaken, Peer, TlsOutcome};
+use super::tls::{Handshaken, Peer};
+use super::tls_outcome::TlsOutcome;
 use super::wire::{OverTls, Wire};
 use crate::config::Timeouts;
 use crate::failure::SessionFailure;
