@@ -257,9 +257,16 @@ async fn a_target_that_stalls_is_left_behind_by_a_reload() {
     }
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("id=B") && text.contains("id=C"), "{text}");
-    let channels = log.channels.lock().clone();
-    let open = channels.iter().filter(|channel| !channel.queue.is_finished());
-    assert_eq!(open.count(), 2, "the one that stalls, and the last");
+    let began = Instant::now();
+    let open = || {
+        let channels = log.channels.lock();
+        let open = channels.iter().filter(|channel| !channel.queue.is_finished());
+        open.count()
+    };
+    while open() > 2 && began.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(open(), 2, "the one that stalls, and the last");
     reader.give(usize::MAX);
     log.finish(PATIENCE);
     assert!(reader.text().contains("id=A"));

@@ -522,7 +522,7 @@ fn hosts_do_not_wait_for_a_slow_mta_sts_policy() {
     town.usual("good.test", 1, &[]);
     let policy = Questions::Below("_mta-sts.good.test".to_owned());
     town.stage.world.break_dns(&policy, DnsFault::Silence).unwrap();
-    let end = town.check(&["good.test", "--json", "--no-connect", "--deadline", "2"]);
+    let end = town.check(&["good.test", "--json", "--no-connect", "--deadline", "1"]);
     let seen = end.json();
     assert_eq!(
         seen["unexamined"]["what"],
