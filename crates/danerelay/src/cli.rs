@@ -102,7 +102,7 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 secure or insecure; 1 bogus; 3 indeterminate or failed.
     Dns(dns::DnsArguments),
-    /// Look at this machine: what is wrong with it as far as mail is concerned, and what to do about it.
+    /// Check this machine for problems that affect mail, and suggest fixes.
     ///
     /// Tests the resolver, the way outward by IPv4 and IPv6, port 25 of another machine, whether the name in EHLO, the addresses and
     /// their reverse names agree, the clock, the spool's file system, the limits and the permissions. Changes nothing, sends no mail.
@@ -122,7 +122,7 @@ pub(crate) enum Command {
     /// Look at the queue, and act on what is in it.
     #[command(subcommand)]
     Queue(queue::QueueCommand),
-    /// Except what is broken, test whether it still is, and compare it with a list of others.
+    /// Manage exceptions for destinations whose DANE is broken, and test whether they still need one.
     #[command(subcommand)]
     Danefail(danefail::DanefailCommand),
     /// Report on the traffic: shares of mail that was secured by DANE, otherwise or not at all, and of mail that failed.
@@ -152,13 +152,13 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 shown, whether there are incidents or not.
     Incidents(incidents::IncidentsArguments),
-    /// Have the running relay read its configuration and its policy again, as SIGHUP does.
+    /// Reload configuration and policy in the running relay, as SIGHUP does.
     ///
     /// A file that is wrong is refused whole, its faults are printed, and the previous settings stay in force.
     ///
     /// Exit status: 0 what was read is in force; 2 it is wrong, and nothing has changed; 3 no relay answers.
     Reload,
-    /// Have the running relay forget what it has learnt of a name, all below it and its mail exchangers.
+    /// Make the running relay forget cached data about a name, its subdomains and their MX hosts.
     ///
     /// For a zone or a server that was mended just now, whose old answers would be used until their TTL is over.
     /// DNS answers, MTA-STS policies, what is known of these receiving hosts, and that these destinations fail are
@@ -167,7 +167,7 @@ pub(crate) enum Command {
     ///
     /// Exit status: 0 forgotten; 3 no relay answers.
     Flush(flush::FlushArguments),
-    /// Say who may authenticate by SMTP AUTH, in the file that `access.users_file` names.
+    /// Manage the SMTP AUTH users in `access.users_file`.
     #[command(subcommand)]
     User(user::UserCommand),
     /// Check, show or write the configuration.

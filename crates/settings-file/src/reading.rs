@@ -22,16 +22,6 @@ pub struct Reading<T> {
     pub faults: Vec<FileError>,
 }
 
-impl<T> Reading<T> {
-    /// The value of a file without faults.
-    pub fn into_result(self) -> Result<T, Vec<FileError>> {
-        match self.value {
-            Some(value) if self.faults.is_empty() => Ok(value),
-            Some(_) | None => Err(self.faults),
-        }
-    }
-}
-
 /// Reads `source`; faults show `file` as its name.
 pub fn read<T: DeserializeOwned>(file: &str, source: &str) -> Reading<T> {
     let parsed = syntax::parse(file, source, MOST_FAULTS);
@@ -159,12 +149,10 @@ mod tests {
 
     #[test]
     fn a_sound_file_is_read() {
-        let file = read::<File>(
-            "f.toml",
-            "[part]\ncolour = \"dark-blue\"\n[[rule]]\nname = \"a\"\n",
-        )
-        .into_result()
-        .unwrap();
+        let source = "[part]\ncolour = \"dark-blue\"\n[[rule]]\nname = \"a\"\n";
+        let reading = read::<File>("f.toml", source);
+        assert!(reading.faults.is_empty());
+        let file = reading.value.unwrap();
         assert_eq!(file.part.colour, Colour::DarkBlue);
         assert_eq!(file.rule[0].name, "a");
         assert_eq!(file.rule[0].size, 0);

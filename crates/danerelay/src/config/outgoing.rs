@@ -43,9 +43,10 @@ section! {
         #[serde(deserialize_with = "forms::list::<DomainName, _>")]
         domain_insecure: Vec<Domain> = Vec::new(), "none" => RELOAD;
 
-        /// For one look-up with everything that it needs, once it is its turn. Look-ups have a quarter of the file descriptors that the
-        /// daemon may open (LimitNOFILE in the unit), at most 768, three each; further ones wait for their turn up to 30 s. One message
-        /// has no more than 48 of them. The rest is shared by clients, deliveries, the spool and the log, each with a part of its own.
+        /// Time limit for one look-up, including its sub-queries; waiting for a free slot is not counted. Look-ups have a quarter of
+        /// the file descriptors that the daemon may open (LimitNOFILE in the unit), at most 768, three each; further ones wait for
+        /// their turn up to 30 s. One message has no more than 48 of them. The rest is shared by clients, deliveries, the spool and
+        /// the log, each with a part of its own.
         timeout: Interval = Interval::seconds(5), "resolv.conf(5)" => RESTART.up_to(300, "more than 0, at most 5m");
 
         /// Room for answers that are remembered, keys and delegations included: 200 octets for each, so 40 MB by default, and at least

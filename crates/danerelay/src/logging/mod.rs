@@ -31,8 +31,6 @@ mod target;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod tests_cost;
-#[cfg(test)]
 mod tests_datagram;
 #[cfg(test)]
 mod tests_record;

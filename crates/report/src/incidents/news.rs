@@ -38,14 +38,6 @@ impl News {
             Self::Closed => "closed",
         }
     }
-
-    /// Whether only the log says it: reminders are for those who read it.
-    pub const fn is_reminder(self) -> bool {
-        match self {
-            Self::Open => true,
-            Self::Opened | Self::Half | Self::Closed => false,
-        }
-    }
 }
 
 /// What to tell of an incident now, and what people have been told then. `None` for the news if there are none, and for all

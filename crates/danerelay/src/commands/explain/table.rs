@@ -181,7 +181,7 @@ fn write_modes(table: &mut String, modes: &[ModeReport]) {
 
 /// Its lines have no labels, so that they can be pasted as they are.
 fn write_exception(table: &mut String, exception: &str) {
-    table.push_str("\nUntil it is mended, this in the policy file lets the mail pass:\n\n");
+    table.push_str("\nUntil it is fixed, these lines in the policy file let the mail through:\n\n");
     for text in exception.lines() {
         let _ = writeln!(table, "{}", printable(text));
     }
