@@ -103,7 +103,10 @@ fn every_page_can_be_found() {
         let index = pages::page(from);
         let directory = index.path.parent().unwrap();
         let targets = links(&index);
-        targets.iter().map(|link| resolved(&directory.join(link.target))).collect()
+        targets
+            .iter()
+            .map(|link| resolved(&directory.join(link.target)))
+            .collect()
     };
     let summary = PathBuf::from("docs/SUMMARY.md");
     assert!(named("README.md").contains(&summary));
