@@ -34,6 +34,17 @@ pub(crate) struct AdaptiveWindow {
     grown: Option<Instant>,
 }
 
+/// Whether one more connection may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// Now.
+    Now,
+    /// Once one of those in use has ended: there is at least one.
+    WhenOneEnds,
+    /// The receiver fails: from then on, to probe it.
+    From(Instant),
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Held {
     until: Instant,
@@ -76,10 +87,11 @@ impl AdaptiveWindow {
     }
 
     /// Whether one more may be used when this many are. While the receiver fails, only one, when it is time to probe it.
-    pub(crate) fn has_room(&self, in_use: usize, now: Instant) -> bool {
+    pub(crate) fn room(&self, in_use: usize, now: Instant) -> Room {
         match self.failing {
-            None => in_use < self.limit,
-            Some(failing) => in_use == 0 && failing.probe <= now,
+            _ if in_use >= self.limit() => Room::WhenOneEnds,
+            Some(failing) if failing.probe > now => Room::From(failing.probe),
+            Some(_) | None => Room::Now,
         }
     }
 
@@ -177,6 +189,12 @@ impl AdaptiveWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl AdaptiveWindow {
+        fn has_room(&self, in_use: usize, now: Instant) -> bool {
+            self.room(in_use, now) == Room::Now
+        }
+    }
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

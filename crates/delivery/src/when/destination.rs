@@ -23,7 +23,7 @@ use super::standing::Glimpse;
 use super::summary::Summary;
 use super::waiting::Waiting;
 use crate::clock::{Millis, Now};
-use crate::window::AdaptiveWindow;
+use crate::window::{AdaptiveWindow, Room};
 
 /// Deferrals without an attempt at the same time: as many as one commit of the spool takes together.
 const DEFERRALS: usize = 50;
@@ -59,7 +59,7 @@ struct Standing {
     rising: Waiting,
     /// Whether the window failed, and nothing has succeeded since.
     has_failed: bool,
-    /// The last failure.
+    /// The last failure, unless something has succeeded since.
     suspension: Option<Arc<Suspension>>,
     /// Before this no further delivery may begin.
     next: Instant,
@@ -81,7 +81,7 @@ pub(super) enum Next {
     Attempt(Entry),
     /// This is deferred.
     Defer(Entry, Arc<Suspension>),
-    /// Something is due, but must wait until something else has ended.
+    /// Something is due, but must wait until something that is in progress has ended.
     Full,
     /// Something is due, but must wait until then.
     Later(Instant),
@@ -136,6 +136,17 @@ impl Standing {
 
     fn is_rising(&self) -> bool {
         !self.rising.is_empty() && !self.window.is_failing()
+    }
+
+    /// Why what is due is deferred at once, if it is.
+    fn suspended(&self) -> Option<&Arc<Suspension>> {
+        self.suspension.as_ref().filter(|_| self.window.is_failing())
+    }
+
+    /// An attempt failed, and the window has been told.
+    fn failed(&mut self, suspension: Arc<Suspension>) {
+        self.suspension = Some(suspension);
+        self.has_failed |= self.window.is_failing();
     }
 
     /// Whether a new one would be the same.
@@ -212,7 +223,7 @@ impl Destination {
     /// How it does, for people to look at.
     pub(super) fn look(&self) -> Glimpse<'_> {
         let standing = self.standing.as_deref();
-        let suspension = standing.and_then(|standing| standing.suspension.as_ref());
+        let suspension = standing.and_then(Standing::suspended);
         Glimpse {
             active: self.active() as u64,
             window: standing.map(|standing| standing.window.limit() as u64),
@@ -274,10 +285,10 @@ impl Destination {
     /// turn to wait for: it is deferred at once.
     pub(super) fn overdue(&self, look: &Look) -> impl Iterator<Item = Id> {
         let standing = self.standing.as_deref();
-        let is_failing = standing.is_some_and(|standing| standing.window.is_failing());
+        let is_suspended = standing.is_some_and(|standing| standing.suspended().is_some());
         let more = standing.map(|standing| [&standing.held_up, &standing.rising]);
         let sets = std::iter::once(&self.waiting).chain(more.into_iter().flatten());
-        sets.filter(move |_| !is_failing)
+        sets.filter(move |_| !is_suspended)
             .flat_map(|set| set.overdue(look))
     }
 
@@ -298,16 +309,19 @@ impl Destination {
     pub(super) fn next(&mut self, share: Share, now: Now) -> Next {
         let is_due = self.first().is_some_and(|first| first <= now.clock);
         let standing = self.standing(now.awake);
-        standing.window.resize(share.connections);
+        let most = share.connections.max(1);
+        standing.window.resize(most);
         let is_rising = standing.is_rising();
         if !is_due && !is_rising {
             return Next::Nothing;
         }
-        if !standing.window.has_room(standing.active, now.awake) {
-            return self.suspended();
+        match standing.window.room(standing.active, now.awake) {
+            Room::Now => {}
+            Room::WhenOneEnds => return self.deferred().unwrap_or(Next::Full),
+            Room::From(probe) => return self.deferred().unwrap_or(Next::Later(probe)),
         }
         // What was sent and not recorded would be sent again after a crash.
-        if standing.active + standing.settling >= share.connections {
+        if standing.active + standing.settling >= most {
             return Next::Full;
         }
         if standing.next > now.awake {
@@ -333,25 +347,20 @@ impl Destination {
         Next::Attempt(entry)
     }
 
-    /// What is due has no place: it waits for one, or is deferred while the destination fails.
-    fn suspended(&mut self) -> Next {
-        let suspension = match &self.standing {
-            Some(standing) if standing.window.is_failing() && standing.deferring < DEFERRALS => {
-                standing.suspension.clone()
-            }
-            Some(_) | None => None,
-        };
-        let Some(suspension) = suspension else {
-            return Next::Full;
-        };
-        let Some(entry) = self.take_first() else {
-            return Next::Nothing;
-        };
-        if let Some(standing) = &mut self.standing {
-            standing.deferring += 1;
-            standing.summary.not_tried += 1;
+    /// What is due has no place: while the destination fails it is deferred, as many at a time as the spool takes together.
+    fn deferred(&mut self) -> Option<Next> {
+        let standing = self.standing.as_mut()?;
+        let suspension = Arc::clone(standing.suspended()?);
+        if standing.deferring >= DEFERRALS {
+            return Some(Next::Full);
         }
-        Next::Defer(entry, suspension)
+        let Some(entry) = self.take_first() else {
+            return Some(Next::Nothing);
+        };
+        let standing = self.standing.as_mut()?;
+        standing.deferring += 1;
+        standing.summary.not_tried += 1;
+        Some(Next::Defer(entry, suspension))
     }
 
     /// A turn has ended.
@@ -388,22 +397,22 @@ impl Destination {
             Shown::Busy(suspension) => {
                 standing.window.busy(in_use, now.awake);
                 standing.summary.refused += 1;
+                standing.failed(suspension);
                 let lately = standing.worked.is_some_and(|worked| now.awake - worked < LATELY);
-                if (in_use > 1 || lately) && standing.goes_on(id) {
+                let may_take_it = !standing.window.is_failing() && (in_use > 1 || lately);
+                if may_take_it && standing.goes_on(id) {
                     if in_use <= 1 {
                         standing.next = now.awake + MOMENT;
                     }
                     return (Course::Again, Put::Own);
                 }
-                standing.suspension = Some(suspension);
             }
             Shown::Down(suspension) => {
                 standing.window.failed(now.awake);
-                standing.suspension = Some(suspension);
+                standing.failed(suspension);
             }
         }
         standing.settling += 1;
-        standing.has_failed |= standing.window.is_failing();
         standing.turned_away.retain(|(known, _)| *known != id);
         ended
     }
@@ -458,7 +467,7 @@ impl Destination {
         let waiting = self.len() as u64;
         let standing = self.standing.as_mut()?;
         let held_up = std::mem::take(&mut standing.summary).told(next_hop, waiting)?;
-        let reason = standing.suspension.as_ref();
+        let reason = standing.suspended();
         Some(DestinationHeldUp {
             how: if standing.window.is_failing() {
                 HeldUp::Failing

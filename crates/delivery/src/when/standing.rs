@@ -28,7 +28,7 @@ pub struct DestinationStanding {
     pub waiting: u64,
     /// Whether it fails, and is only probed now and then.
     pub is_failing: bool,
-    /// Why it failed last, in the words of the log.
+    /// While it fails: why it failed last, in the words of the log.
     pub reason: Option<String>,
 }
 

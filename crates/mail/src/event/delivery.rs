@@ -265,7 +265,7 @@ pub struct DestinationHeldUp {
     pub not_tried: u64,
     /// Messages that wait for it.
     pub waiting: u64,
-    /// The last failure, as the deferred messages say it.
+    /// While it fails: the last failure, as the deferred messages say it.
     pub reason: Option<String>,
 }
 

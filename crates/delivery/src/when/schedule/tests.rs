@@ -16,6 +16,7 @@ use crate::when::job::Suspension;
 use crate::when::overdue::Ages;
 
 mod failing;
+mod histories;
 mod paces;
 
 const HOUR: u64 = 3600;
@@ -35,6 +36,16 @@ fn pending(domain: &str, due: Timestamp) -> Pending {
         due,
         recipients: 1,
         size: 1,
+    }
+}
+
+/// The same, of a message that was accepted then.
+fn accepted(domain: &str, second: u64) -> Pending {
+    let mut id = QueueId::generate().to_bytes();
+    id[..6].copy_from_slice(&at(second).as_millisecond().to_be_bytes()[2..]);
+    Pending {
+        id: QueueId::from_bytes(id),
+        ..pending(domain, at(second))
     }
 }
 
@@ -137,14 +148,23 @@ impl Bench {
     fn fail(&mut self, job: &Job, shown: Shown, due: u64) {
         let (course, put) = self.schedule.turn_ended(job, shown, self.now);
         assert_eq!(course, Course::Settle);
-        let (id, next_hop) = (job.id, (*job.next_hop).clone());
+        self.put_off(job, put, due);
+        self.schedule.settled(job, self.now);
+    }
+
+    /// A deferral without an attempt after which the message waits until `due`.
+    fn defer(&mut self, job: &Job, due: u64) {
+        self.put_off(job, Put::NotTried, due);
+        self.schedule.deferral_ended(job, self.now);
+    }
+
+    fn put_off(&mut self, job: &Job, put: Put, due: u64) {
         let left = Pending {
-            id,
-            next_hop,
+            id: job.id,
+            next_hop: (*job.next_hop).clone(),
             ..pending("x", at(due))
         };
         self.schedule.insert(left, put, self.now);
-        self.schedule.settled(job, self.now);
     }
 
     /// Five messages fail, and wait until `due`.

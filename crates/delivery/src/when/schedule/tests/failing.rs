@@ -87,12 +87,7 @@ fn when_a_probe_succeeds_what_was_held_up_follows_the_oldest_first() {
         .map(|_| {
             let id = bench.accept("back.example", 1)[0];
             let job = bench.deferred().unwrap();
-            bench.schedule.deferral_ended(&job, bench.now);
-            let left = Pending {
-                id,
-                ..pending("back.example", at(3 * HOUR))
-            };
-            bench.schedule.insert(left, Put::NotTried, bench.now);
+            bench.defer(&job, 3 * HOUR);
             id
         })
         .collect();
@@ -147,6 +142,46 @@ fn what_fails_while_the_others_follow_waits_for_its_own_time() {
         }
     }
     assert_eq!((tried, bench.entries()), (5, 1));
+}
+
+/// It takes one message when it is back, and then turns away five others, each of them the only one: it fails again.
+#[test]
+fn a_destination_that_fails_again_just_after_a_success_is_probed_and_its_mail_deferred() {
+    let mut bench = Bench::new();
+    bench.suspend("limited.example", HOUR);
+    let more = bench.accept("limited.example", 7);
+    for _ in &more {
+        let job = bench.deferred().unwrap();
+        bench.defer(&job, HOUR);
+    }
+    let mut second = 2 * MINUTE;
+    bench.at(second);
+    bench.insert(&pending("limited.example", at(second)));
+    let probe = bench.attempt().unwrap();
+    bench.end(&probe, Shown::Works);
+    for refusal in 1..=5 {
+        let job = bench.attempt().unwrap();
+        let (course, put) = bench.schedule.turn_ended(&job, busy(), bench.now);
+        if refusal < 5 {
+            assert_eq!(course, Course::Again);
+            bench.schedule.insert_again(&job, bench.now.clock, bench.now);
+        } else {
+            assert_eq!(course, Course::Settle, "it has failed");
+            bench.put_off(&job, put, second + 5 * MINUTE);
+            bench.schedule.settled(&job, bench.now);
+        }
+        second += 1;
+        bench.at(second);
+    }
+    // What was turned away is due, and waits for nothing.
+    for _ in 0..4 {
+        let job = bench.deferred().unwrap();
+        bench.defer(&job, second + 5 * MINUTE);
+    }
+    assert!(bench.next().is_none());
+    bench.at(second + 5 * MINUTE);
+    assert!(bench.attempt().is_some(), "it is probed");
+    assert!(bench.deferred().is_some());
 }
 
 #[test]

@@ -101,12 +101,7 @@ fn what_waits_for_its_turn_is_looked_at_when_it_is_old_and_keeps_its_place() {
         interval: Duration::from_mins(1),
     });
     let accept = |bench: &mut Bench, second: u64| {
-        let mut id = QueueId::generate().to_bytes();
-        id[..6].copy_from_slice(&at(second).as_millisecond().to_be_bytes()[2..]);
-        let one = Pending {
-            id: QueueId::from_bytes(id),
-            ..pending("a.example", at(second))
-        };
+        let one = accepted("a.example", second);
         bench.insert(&one);
         one.id
     };
