@@ -212,7 +212,11 @@ impl World {
         }
         for known in self.bench.schedule.destinations.values() {
             let is_found = !matches!(known.place, Place::Nowhere);
-            assert!(is_found || known.destination.len() == 0, "{:?}", known.destination.look());
+            assert!(
+                is_found || known.destination.len() == 0,
+                "{:?}",
+                known.destination.look()
+            );
         }
         assert!(self.left.is_empty() || self.bench.schedule.until_next(self.bench.now).is_some());
     }
