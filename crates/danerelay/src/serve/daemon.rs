@@ -16,12 +16,11 @@ use tokio::time::Instant;
 
 use super::list_fetch::ListFetch;
 use super::notify::Status;
-use super::watched::Keeping;
+use super::watched::{Keeping, Looking, Watched};
 use crate::admin::ReloadOrder;
 use crate::config::schema::Incidents as IncidentSettings;
 use crate::config::{Config, Loaded};
 use crate::logging::Logger;
-use crate::wiring::stamps::Stamps;
 
 /// The daemon while it runs.
 pub(super) struct Daemon<S> {
@@ -48,8 +47,8 @@ pub(super) struct Daemon<S> {
     pub(super) traces: Arc<Traces>,
     /// The `From` address of reports to senders.
     pub(super) postmaster: Arc<ArcSwapOption<Mailbox>>,
-    /// The state of the files used to serve clients, at the time they were read.
-    pub(super) stamps: Stamps,
+    /// The files used to serve clients.
+    pub(super) clients: Watched,
     pub(super) listener_config: watch::Sender<Arc<ListenerConfig>>,
     pub(super) spool: Arc<S>,
     /// Where administrators' requests for a reload arrive.
@@ -61,6 +60,8 @@ pub(super) struct Daemon<S> {
     pub(super) keeping: Keeping,
     /// New lists that are being fetched before the policy is read.
     pub(super) list_fetch: Option<ListFetch>,
+    /// A look at the files that are watched.
+    pub(super) looking: Option<Looking>,
     /// When to read again what was refused for want of a new list.
     pub(super) again: Option<Instant>,
     /// What `systemctl status` shows.

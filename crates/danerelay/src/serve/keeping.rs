@@ -41,11 +41,13 @@ pub(super) fn start<S: Ledger + Manage>(
         log: Arc::clone(log),
         standing: standing.clone(),
     };
+    let (domain_insecure, insecure) = watch::channel(config.dns.domain_insecure.clone());
     let keeping = Keeping {
         watched: Watched::of(files),
         refused: None,
         ends: Ends::read(config.state_directory.join("announced")),
         standing,
+        domain_insecure,
         remote_lists,
         fetch_lists: Arc::clone(&lists.now),
         changed: Arc::clone(&lists.changed),
@@ -54,6 +56,7 @@ pub(super) fn start<S: Ledger + Manage>(
     if let Some(tls) = &explainer.tls {
         let daily = Daily {
             config: config.clone(),
+            domain_insecure: insecure,
             delivery: explainer.delivery.clone(),
             tls: tls.clone(),
             policy,

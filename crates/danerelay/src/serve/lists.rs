@@ -120,8 +120,7 @@ impl Lists {
         let mut states: HashMap<String, State> = HashMap::new();
         loop {
             self.follow(&mut states);
-            let next = states.values_mut().min_by_key(|state| state.due);
-            let due = next.as_ref().map(|state| state.due);
+            let due = states.values().map(|state| state.due).min();
             tokio::select! {
                 changed = self.named.changed() => if changed.is_err() { return },
                 () = self.now.notified() => {
@@ -130,9 +129,10 @@ impl Lists {
                     }
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    if let Some(state) = next {
-                        self.fetch(state).await;
-                    }
+                    let now = Instant::now();
+                    // At the same time: a server that does not answer must not hold up the others.
+                    let due = states.values_mut().filter(|state| state.due <= now);
+                    join_all(due.map(|state| self.fetch(state))).await;
                 }
             }
         }

@@ -65,6 +65,7 @@ pub(crate) use error::StartError;
 use list_fetch::{Asker, Order, Wanted};
 use open::Inputs;
 use signals::{Request, Signals};
+use watched::Look;
 
 /// How long transactions in progress may take to finish.
 const GRACE: Duration = Duration::from_secs(30);
@@ -72,10 +73,9 @@ const GRACE: Duration = Duration::from_secs(30);
 const LAST_WRITES: Duration = Duration::from_secs(10);
 /// How long the log's target may then take to accept the remaining lines.
 const LAST_LINES: Duration = Duration::from_secs(3);
-/// How often certificate, key and users are checked, which may change at any time.
-const FILE_CHECK: Duration = Duration::from_secs(10);
-/// How often the policy and its lists are; a change is taken up at the second look.
-const POLICY_CHECK: Duration = Duration::from_secs(2);
+/// How often the files are looked at that may change at any time: the policy and its lists, certificate, key and users. A
+/// change is taken up at the second look.
+const FILE_CHECK: Duration = Duration::from_secs(2);
 /// How often the date is checked, at which exceptions begin and end.
 const DATE_CHECK: Duration = Duration::from_mins(1);
 
@@ -202,50 +202,53 @@ fn log_panics(log: Metering<Logger>) {
     }));
 }
 
+/// What there is to do in the main loop.
+enum Task {
+    /// A look has been taken at the files; none if it failed.
+    Looked(Option<Look>),
+    /// Lists have been fetched, but for these.
+    Fetched(Vec<String>),
+    /// Files are to be read again.
+    Read(Order),
+    /// The date may be another.
+    Date,
+}
+
 impl<S: Store> Daemon<S> {
     /// Runs until a signal asks it to stop, or an essential part has ended.
     async fn run(mut self, mut signals: Signals) -> Verdict {
         let mut date_check = tokio::time::interval(DATE_CHECK);
         date_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut policy_check = tokio::time::interval(POLICY_CHECK);
-        policy_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut file_check = tokio::time::interval(FILE_CHECK);
         file_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let read = |what, asker| Task::Read(Order { what, asker });
         let verdict = loop {
-            tokio::select! {
-                _ = file_check.tick() => self.refresh_clients(),
-                _ = policy_check.tick() => self.refresh_policy().await,
-                () = self.keeping.changed.notified() => self.order(Order {
-                    what: Wanted::Policy,
-                    asker: Asker::Log,
-                }).await,
-                failed = list_fetch::done(self.list_fetch.as_mut()) => tokio::select! {
-                    () = self.fetched(failed) => {}
-                    () = signals.stop() => break Verdict::Good,
-                },
-                _ = date_check.tick() => {
-                    self.refresh_unvalidated();
-                    self.announce_ends();
+            let task = tokio::select! {
+                _ = file_check.tick(), if self.looking.is_none() => {
+                    self.looking = Some(watched::look(&self.keeping, &self.clients));
+                    continue;
                 }
+                look = watched::taken(self.looking.as_mut()) => Task::Looked(look),
+                () = self.keeping.changed.notified() => read(Wanted::Policy, Asker::Log),
+                failed = list_fetch::done(self.list_fetch.as_mut()) => Task::Fetched(failed),
+                _ = date_check.tick() => Task::Date,
                 request = signals.next() => match request {
-                    Request::Reload => tokio::select! {
-                        // The log has the result.
-                        () = self.order(Order { what: Wanted::Everything, asker: Asker::Log }) => {}
-                        () = signals.stop() => break Verdict::Good,
-                    },
+                    // The log has the result.
+                    Request::Reload => read(Wanted::Everything, Asker::Log),
                     Request::Stop => break Verdict::Good,
                 },
-                Some(order) = self.reloads.recv() => tokio::select! {
-                    () = self.order(Order {
-                        what: order.what.into(),
-                        asker: Asker::Client(order.answer),
-                    }) => {}
-                    () = signals.stop() => break Verdict::Good,
-                },
+                Some(order) = self.reloads.recv() => {
+                    read(order.what.into(), Asker::Client(order.answer))
+                }
                 part = self.parts.ended() => {
                     self.events.write(&Event::Fault(Fault::PartEnded(part)));
                     break Verdict::Bad;
                 }
+            };
+            // What it waits for may be on a disk that does not answer.
+            tokio::select! {
+                () = self.carry_on(task) => {}
+                () = signals.stop() => break Verdict::Good,
             }
         };
         notify::stopping(&self.status).await;
@@ -254,6 +257,24 @@ impl<S: Store> Daemon<S> {
             () = signals.stop() => {
                 self.log.write(&Event::Stopped(Stopped::AtOnce));
                 Verdict::Bad
+            }
+        }
+    }
+
+    async fn carry_on(&mut self, task: Task) {
+        match task {
+            Task::Looked(look) => {
+                self.looking = None;
+                if let Some(look) = look {
+                    self.refresh_clients(&look).await;
+                    self.refresh_policy(&look).await;
+                }
+            }
+            Task::Fetched(failed) => self.fetched(failed).await,
+            Task::Read(order) => self.order(order).await,
+            Task::Date => {
+                self.refresh_unvalidated();
+                self.announce_ends();
             }
         }
     }

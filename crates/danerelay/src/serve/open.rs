@@ -28,7 +28,6 @@ use crate::logging::Logger;
 use crate::monitor::{Metering, Metrics};
 use crate::wiring::descriptors::Descriptors;
 use crate::wiring::policy::{Files, LoadedPolicy};
-use crate::wiring::stamps::Stamps;
 use crate::wiring::{self, WiringError, clients, resolver, settings, tls, unvalidated};
 
 /// What was read and opened before: the files and the log.
@@ -67,8 +66,8 @@ pub(super) struct Opened<S> {
     pub(super) web: Web,
     pub(super) mta_sts: Option<Policies>,
     pub(super) listener_config: watch::Sender<Arc<ListenerConfig>>,
-    /// The state of the files used to serve clients, at the time they were read.
-    pub(super) stamps: Stamps,
+    /// The files used to serve clients, as they were just before they were read.
+    pub(super) clients: Files,
     pub(super) sockets: Vec<(TcpListener, Encryption)>,
     /// Theirs.
     pub(super) addresses: Vec<SocketAddr>,
@@ -91,7 +90,7 @@ pub(super) async fn open(inputs: Inputs) -> Result<Opened<impl Store>, StartErro
     } = inputs;
     let config = &loaded.config;
     let hostname = settings::hostname(config)?;
-    let stamps = Stamps::of(clients::files(config));
+    let clients = Files::of(clients::files(config));
     let listener_config = watch::Sender::new(Arc::new(settings::listener(config, &hostname)?));
     let names = unvalidated::today(&config.dns, &policy.policy);
     let plan = resolver::plan(config, &names).map_err(WiringError::from)?;
@@ -138,7 +137,7 @@ pub(super) async fn open(inputs: Inputs) -> Result<Opened<impl Store>, StartErro
         tls,
         mta_sts,
         listener_config,
-        stamps,
+        clients,
         sockets,
         addresses,
         status,

@@ -17,7 +17,7 @@ use super::daemon::Daemon;
 use super::ends;
 use super::healed;
 use super::list_fetch::{Asker, Order, Wanted};
-use super::watched::Watched;
+use super::watched::{Look, Watched};
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::Loaded;
 use crate::exceptions;
@@ -40,13 +40,13 @@ pub(super) fn read(loaded: &Loaded, files: &mut Files) -> Result<LoadedPolicy, S
 impl<S: Store> Daemon<S> {
     /// Reads the policy again if one of its files has changed; everything, if a reload was refused because of them. The
     /// log has the result.
-    pub(super) async fn refresh_policy(&mut self) {
+    pub(super) async fn refresh_policy(&mut self, look: &Look) {
         // They are looked at once it is read.
         if self.list_fetch.is_some() {
             return;
         }
         if self.again.take_if(|again| *again <= Instant::now()).is_some() {
-            let what = match self.keeping.refused {
+            let what = match self.keeping.refused.take() {
                 Some(_) => Wanted::Refused,
                 None => Wanted::Policy,
             };
@@ -54,10 +54,11 @@ impl<S: Store> Daemon<S> {
             self.order(Order { what, asker }).await;
             return;
         }
-        let what = if self.keeping.refused.as_mut().is_some_and(Watched::has_changed) {
+        let refused = self.keeping.refused.as_mut().zip(look.refused.as_ref());
+        let what = if refused.is_some_and(|(refused, now)| refused.has_changed(now)) {
             self.keeping.refused = None;
             Wanted::Refused
-        } else if self.keeping.watched.has_changed() {
+        } else if self.keeping.watched.has_changed(&look.policy) {
             Wanted::Policy
         } else {
             return;

@@ -59,7 +59,10 @@ const NAMED: usize = 100;
 
 /// Tests what is excepted.
 pub(super) struct Daily<S> {
+    /// With which the daemon started.
     pub(super) config: Config,
+    /// `dns.domain_insecure` of the configuration in force.
+    pub(super) domain_insecure: watch::Receiver<Vec<Domain>>,
     pub(super) delivery: DeliveryConfig,
     pub(super) tls: TlsClient,
     pub(super) policy: Arc<ArcSwap<Policy>>,
@@ -235,8 +238,8 @@ impl<S: Ledger + Manage> Daily<S> {
 
     async fn test(&self, policy: &Policy, subjects: Vec<Subject>) -> Result<Found, NotTested> {
         // Without the exceptions from DNSSEC, which are tested, too.
-        let plan =
-            resolver::plan(&self.config, &self.config.dns.domain_insecure).map_err(WiringError::from)?;
+        let insecure = self.domain_insecure.borrow().clone();
+        let plan = resolver::plan(&self.config, &insecure).map_err(WiringError::from)?;
         let resolver = Resolver::new(plan.config).map_err(WiringError::from)?;
         let names = resolver::names(&self.config.dns);
         self_test::run(&resolver, &names)

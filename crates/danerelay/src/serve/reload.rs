@@ -13,42 +13,53 @@ use spool::Store;
 use super::announce::{bounded, warn};
 use super::daemon::Daemon;
 use super::policy::{self, READING};
+use super::watched::{Look, Watched};
 use crate::admin::protocol::{Refusal, RefusalKind, Reloaded};
 use crate::config::{self, Loaded};
 use crate::exceptions;
 use crate::logging;
 use crate::wiring::policy::{Files, LoadedPolicy};
-use crate::wiring::stamps::Stamps;
 use crate::wiring::{clients, resolver, settings};
+
+/// What a reload has read and found to be right.
+struct Read {
+    loaded: Loaded,
+    policy: LoadedPolicy,
+    /// The files of the policy.
+    files: Files,
+    listener: ListenerConfig,
+    /// The files used to serve clients.
+    clients: Files,
+}
 
 impl<S: Store> Daemon<S> {
     /// Reads configuration, policy and lists again, has resolv.conf read again, and reopens the log. If one of the
     /// files has faults, everything in force stays in force, and the log says what is wrong.
     pub(super) async fn reload(&mut self) -> Result<Reloaded, Refusal> {
         match self.read().await {
-            Ok((loaded, policy, settings)) => {
+            Ok(read) => {
                 self.servers.notify_one();
-                self.stamps = Stamps::of(clients::files(&loaded.config));
-                self.listener_config.send_replace(Arc::new(settings));
-                self.reopen_log(&loaded.config.log).await;
-                Ok(self.accept(loaded, policy))
+                self.reopen_log(&read.loaded.config.log).await;
+                Ok(self.accept(read))
             }
             Err((about, faults)) => Err(self.refuse(about, &faults).await),
         }
     }
 
-    /// Reads the files. If one has faults, says which kind of file it is, and what is wrong with it.
-    async fn read(&mut self) -> Result<(Loaded, LoadedPolicy, ListenerConfig), (Subject, String)> {
+    /// Reads the files. If one has faults, says which kind of file it is, and what is wrong with it. What is refused as a
+    /// whole counts as unread: the files of the policy in force are watched as before.
+    async fn read(&mut self) -> Result<Read, (Subject, String)> {
         let (named, anchors) = (self.named.clone(), self.anchor_file());
+        let hostname = self.hostname.clone();
         let loaded = reading(move || config::load(named.as_deref())).await?;
         let loaded = loaded.map_err(|error| (Subject::Config, error.to_string()))?;
-        let (policy, anchors, files) = reading({
-            let loaded = loaded.clone();
-            move || {
-                let mut files = Files::default();
-                let policy = policy::read(&loaded, &mut files);
-                (policy, resolver::trust_anchors(&anchors), files)
-            }
+        let config = loaded.clone();
+        let (policy, files, anchors, listener, clients) = reading(move || {
+            let mut files = Files::default();
+            let policy = policy::read(&config, &mut files);
+            let clients = Files::of(clients::files(&config.config));
+            let listener = settings::listener(&config.config, &hostname);
+            (policy, files, resolver::trust_anchors(&anchors), listener, clients)
         })
         .await?;
         let policy = match policy {
@@ -58,13 +69,17 @@ impl<S: Store> Daemon<S> {
                 return Err((Subject::Policy, faults));
             }
         };
-        self.keeping.read(files);
         let anchors = anchors.map_err(|error| (Subject::Resolver, error.to_string()))?;
-        let settings = settings::listener(&loaded.config, &self.hostname)
-            .map_err(|error| (Subject::Config, error.to_string()))?;
+        let listener = listener.map_err(|error| (Subject::Config, error.to_string()))?;
         self.set_trust_anchors(&anchors)
             .map_err(|faults| (Subject::Resolver, faults))?;
-        Ok((loaded, policy, settings))
+        Ok(Read {
+            loaded,
+            policy,
+            files,
+            listener,
+            clients,
+        })
     }
 
     /// The same file as at start: a different file takes effect at the next start. Other software may keep it up to
@@ -84,7 +99,14 @@ impl<S: Store> Daemon<S> {
         Ok(())
     }
 
-    fn accept(&mut self, loaded: Loaded, policy: LoadedPolicy) -> Reloaded {
+    fn accept(&mut self, read: Read) -> Reloaded {
+        let Read {
+            loaded,
+            policy,
+            files,
+            listener,
+            clients,
+        } = read;
         warn(&loaded.warnings, Subject::Config, &*self.log);
         let waiting = config::waiting(&self.started_with, &loaded.config);
         if !waiting.is_empty() {
@@ -101,7 +123,13 @@ impl<S: Store> Daemon<S> {
         self.traces.log(&loaded.config.log.trace);
         self.postmaster.store(settings::postmaster(&loaded.config));
         self.told.store(Arc::new(loaded.config.incidents.clone()));
+        self.listener_config.send_replace(Arc::new(listener));
+        self.clients = Watched::of(clients);
+        self.keeping
+            .domain_insecure
+            .send_replace(loaded.config.dns.domain_insecure.clone());
         self.loaded = loaded;
+        self.keeping.read(files);
         self.put_in_force(policy, Mended::Everything);
         self.keeping.fetch_lists.notify_one();
         Reloaded {
@@ -132,20 +160,24 @@ impl<S: Store> Daemon<S> {
 
     /// Reads certificate, key and users again if one of their files has changed. If something is wrong, the old one
     /// stays in force, and the log says so once.
-    pub(super) fn refresh_clients(&mut self) {
-        let stamps = Stamps::of(clients::files(&self.loaded.config));
-        if stamps == self.stamps {
+    pub(super) async fn refresh_clients(&mut self, look: &Look) {
+        if !self.clients.has_changed(&look.clients) {
             return;
         }
-        self.stamps = stamps;
-        let event = match settings::listener(&self.loaded.config, &self.hostname) {
+        self.clients = Watched::of(look.clients.clone());
+        let (config, hostname) = (self.loaded.config.clone(), self.hostname.clone());
+        let settings = match reading(move || settings::listener(&config, &hostname)).await {
+            Ok(read) => read.map_err(|error| error.to_string()),
+            Err((_, fault)) => Err(fault),
+        };
+        let event = match settings {
             Ok(settings) => {
                 self.listener_config.send_replace(Arc::new(settings));
                 Event::ClientsLoaded(ClientsLoaded)
             }
-            Err(error) => Event::Refused(Refused {
+            Err(reason) => Event::Refused(Refused {
                 about: Subject::Clients,
-                reason: error.to_string(),
+                reason,
             }),
         };
         self.log.write(&event);

@@ -19,7 +19,7 @@ use super::announce;
 use super::daemon::{Daemon, Parts};
 use super::error::StartError;
 use super::open::{Inputs, Opened, open};
-use super::watched::Keeping;
+use super::watched::{Keeping, Watched};
 use super::{keeping, monitoring, notify, tlsrpt};
 use crate::admin::{self, AdminSocket, Daily, ReloadOrder};
 use crate::config::schema::Incidents as IncidentSettings;
@@ -93,7 +93,7 @@ pub(super) async fn start(inputs: Inputs) -> Result<Daemon<impl Store>, StartErr
         scheduler: delivering.scheduler,
         traces: delivering.traces,
         postmaster: delivering.postmaster,
-        stamps: opened.stamps,
+        clients: Watched::of(opened.clients),
         listener_config: opened.listener_config,
         spool: opened.spool,
         reloads,
@@ -106,6 +106,7 @@ pub(super) async fn start(inputs: Inputs) -> Result<Daemon<impl Store>, StartErr
         },
         keeping: delivering.keeping,
         list_fetch: None,
+        looking: None,
         again: None,
         status: opened.status,
     };

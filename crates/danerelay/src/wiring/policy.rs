@@ -53,6 +53,15 @@ pub(crate) struct Files {
 }
 
 impl Files {
+    /// These, as they are now.
+    pub(crate) fn of<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
+        let mut files = Self::default();
+        for path in paths {
+            files.note(path);
+        }
+        files
+    }
+
     /// This one is about to be read.
     pub(crate) fn note(&mut self, path: &Path) {
         self.stamps.add(path);

@@ -11,16 +11,7 @@ pub(crate) struct Stamps(Vec<Option<Stamp>>);
 type Stamp = (i64, i64, u64, u64);
 
 impl Stamps {
-    /// Checks the files; one that cannot be checked counts as missing.
-    pub(crate) fn of<'a>(files: impl IntoIterator<Item = &'a Path>) -> Self {
-        let mut stamps = Self::default();
-        for file in files {
-            stamps.add(file);
-        }
-        stamps
-    }
-
-    /// Checks one more file.
+    /// Checks one more file; one that cannot be checked counts as missing.
     pub(crate) fn add(&mut self, file: &Path) {
         let found = std::fs::metadata(file).ok();
         let stamp = found.map(|found| (found.mtime(), found.mtime_nsec(), found.len(), found.ino()));

@@ -185,8 +185,9 @@ fn of_store(event: &Store) -> Option<Seen<'static>> {
 fn of_refused(event: &Refused) -> Option<Seen<'static>> {
     match event.about {
         Subject::Policy => Some(begins(OwnTrouble::Policy, &event.reason)),
-        Subject::Config => Some(begins(OwnTrouble::Configuration, &event.reason)),
-        Subject::Clients | Subject::Descriptors | Subject::Limits | Subject::Resolver => None,
+        // Both refuse a reload as a whole.
+        Subject::Config | Subject::Resolver => Some(begins(OwnTrouble::Configuration, &event.reason)),
+        Subject::Clients | Subject::Descriptors | Subject::Limits => None,
     }
 }
 

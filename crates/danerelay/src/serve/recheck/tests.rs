@@ -114,6 +114,7 @@ async fn daily(directory: &TempDir, log: &Arc<Kept>) -> Scene<impl Store + use<>
     let noted = Arc::clone(&woken);
     let daily = Daily {
         spool,
+        domain_insecure: watch::channel(config.dns.domain_insecure.clone()).1,
         standing: Standing::default(),
         delivery: settings::delivery(&config, &hostname, Vec::new()),
         tls: tls::client(&config.tls).unwrap(),
