@@ -13,7 +13,7 @@ use spool::{Accepted, Spool};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::client::Client;
 use crate::config::ListenerConfig;
@@ -77,8 +77,14 @@ impl<S: Spool> Listener<S> {
             let shared = Arc::clone(&self.shared);
             loops.spawn(accept_loop(shared, socket, encryption, shutdown.clone()));
         }
-        while let Some(ended) = loops.join_next().await {
-            self.shared.report_panic(ended);
+        let serve = async {
+            while let Some(ended) = loops.join_next().await {
+                self.shared.report_panic(ended);
+            }
+        };
+        tokio::select! {
+            () = serve => {}
+            () = self.shared.look_for_room() => {}
         }
     }
 }
@@ -93,9 +99,15 @@ async fn accept_loop<S: Spool>(
     let stop = shutdown.clone();
     let mut failing = Alarm::new(FAILING);
     loop {
+        let end_due = failing.end_due().map(Instant::from_std);
         tokio::select! {
             biased;
             () = stopped(&mut shutdown) => break,
+            () = sleep_until(end_due.unwrap_or_else(Instant::now)), if end_due.is_some() => {
+                if let Some(over) = failing.clear(Instant::now().into_std()) {
+                    shared.log.write(&log::accepting(over));
+                }
+            }
             Some(ended) = sessions.join_next() => shared.report_panic(ended),
             accepted = socket.accept() => match accepted {
                 Ok((stream, peer)) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mail::{Alarm, EventLog, Pace};
 use parking_lot::Mutex;
-use spool::{Accepted, SpoolError};
+use spool::{Accepted, Spool, SpoolError};
 use tokio::sync::watch;
 use tokio::task::JoinError;
 use tokio::time::Instant;
@@ -21,6 +21,9 @@ const SHORTAGE: Pace = Pace {
     reminder: None,
     pause: Duration::from_mins(1),
 };
+
+/// How often the spool is asked for room while it has none.
+const LOOK: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 5000 });
 
 /// What all sessions share.
 pub(crate) struct Shared<S> {
@@ -75,11 +78,26 @@ impl<S> Shared<S> {
         }
     }
 
-    /// The spool accepted a message; if there was a shortage, it is over.
+    /// The spool has room; if there was a shortage, it is over.
     pub(crate) fn report_room(&self) {
         let over = self.shortage.lock().clear(Instant::now().into_std());
         if let Some(over) = over {
             self.log.write(&log::spool_accepting(over));
+        }
+    }
+
+    /// If the log says that there is no room, asks the spool again and again: there may be room long before the next message
+    /// comes. Never returns.
+    pub(crate) async fn look_for_room(&self)
+    where
+        S: Spool,
+    {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let is_short = self.shortage.lock().stands();
+            if is_short && self.spool.create().is_ok() {
+                self.report_room();
+            }
         }
     }
 

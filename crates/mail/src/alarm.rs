@@ -17,6 +17,8 @@ pub struct Alarm<T> {
     standing: Option<Standing<T>>,
     /// When an end was last reported.
     ended: Option<Instant>,
+    /// It was cleared too soon after that for its end to be reported.
+    is_cleared: bool,
     /// How often it was raised since an end was last reported.
     raised: u64,
 }
@@ -54,6 +56,7 @@ impl<T: PartialEq> Alarm<T> {
             pace,
             standing: None,
             ended: None,
+            is_cleared: false,
             raised: 0,
         }
     }
@@ -62,6 +65,7 @@ impl<T: PartialEq> Alarm<T> {
     #[must_use]
     pub fn raise(&mut self, trouble: T, now: Instant) -> bool {
         self.raised = self.raised.saturating_add(1);
+        self.is_cleared = false;
         let since = match &self.standing {
             Some(standing) if standing.trouble == trouble && !self.is_overdue(standing, now) => return false,
             Some(standing) => standing.since,
@@ -75,19 +79,33 @@ impl<T: PartialEq> Alarm<T> {
         true
     }
 
-    /// Clears the alarm. Returns what to report of its end, if it is to be reported.
+    /// Clears the alarm. Returns what to report of its end, if it is to be reported; if it is too early for that, the alarm
+    /// is to be cleared again when its [end is due](Self::end_due).
     #[must_use]
     pub fn clear(&mut self, now: Instant) -> Option<Over> {
         let is_early = |ended| now.saturating_duration_since(ended) < self.pace.pause;
         if self.ended.is_some_and(is_early) {
+            self.is_cleared = self.stands();
             return None;
         }
+        self.is_cleared = false;
         let standing = self.standing.take()?;
         self.ended = Some(now);
         Some(Over {
             raised: std::mem::take(&mut self.raised),
             lasted: now.saturating_duration_since(standing.since),
         })
+    }
+
+    /// Whether the log says that the trouble goes on.
+    pub const fn stands(&self) -> bool {
+        self.standing.is_some()
+    }
+
+    /// From when on the end of the trouble can be reported, if it is over and the log does not say so yet.
+    pub fn end_due(&self) -> Option<Instant> {
+        let ended = self.ended.filter(|_| self.is_cleared)?;
+        ended.checked_add(self.pace.pause)
     }
 
     fn is_overdue(&self, standing: &Standing<T>, now: Instant) -> bool {
@@ -149,10 +167,15 @@ mod tests {
         assert!(alarm.clear(at(3)).is_none(), "told already");
         assert!(alarm.raise("a", at(4)), "the log believed otherwise");
         // It comes and goes: neither is reported again for a while.
+        assert_eq!(alarm.end_due(), None);
         assert!(alarm.clear(at(5)).is_none());
+        assert_eq!(alarm.end_due(), Some(at(62)), "whoever waits so long tells the end");
         assert!(!alarm.raise("a", at(6)));
+        assert_eq!(alarm.end_due(), None, "it goes on");
         assert!(alarm.raise("a", at(64)), "a reminder");
         assert!(alarm.clear(at(65)).is_some());
+        assert!(alarm.clear(at(66)).is_none());
+        assert!(alarm.end_due().is_none() && !alarm.stands());
         assert!(alarm.raise("a", at(66)));
     }
 

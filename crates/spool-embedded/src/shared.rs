@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use mail::{Domain, Histogram};
+use parking_lot::Mutex;
 use spool::SpoolError;
 use spool::leases::LeaseTable;
 
@@ -15,6 +16,7 @@ use crate::reading::recent::Recent;
 use crate::sql::messages::Counters;
 use crate::steps::Faults;
 use crate::telling::Teller;
+use crate::writer::complaint::Complaint;
 
 /// From a disk with a battery behind its cache to one that is in trouble.
 const COMMIT_TIMES: &[Duration] = &[
@@ -49,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) recent: Recent,
     /// Those of the checkpoints, too.
     pub(crate) faults: Faults,
+    /// What the log has been told of failed writes.
+    pub(crate) complaint: Mutex<Complaint>,
     pub(crate) teller: Teller,
     /// How long messages took to become durable.
     pub(crate) commit_times: Histogram,
@@ -86,6 +90,7 @@ impl Shared {
             leases,
             recent: Recent::default(),
             faults,
+            complaint: Mutex::new(Complaint::to(teller.clone())),
             teller,
             commit_times: Histogram::new(COMMIT_TIMES),
             apart: limits.apart,
@@ -108,6 +113,13 @@ impl Shared {
     /// Whether one more message would exceed the limit, with so many messages.
     pub(crate) fn is_too_many(&self, messages: u64) -> bool {
         self.queue_messages != 0 && messages >= self.queue_messages
+    }
+
+    /// After a checkpoint: less room is to be kept for the next one.
+    pub(crate) fn note_owed(&self) {
+        if let Some(owed) = self.checkpoints.owed() {
+            self.space.owe(owed);
+        }
     }
 
     /// Remembers what is durable.

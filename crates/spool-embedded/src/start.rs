@@ -28,7 +28,6 @@ use crate::steps::Faults;
 use crate::telling::Teller;
 use crate::writer::Writer;
 use crate::writer::caretaker::{Caretaker, Chore, Ward};
-use crate::writer::complaint::Complaint;
 use crate::writer::database::Database;
 use crate::writer::inbox::Inbox;
 use crate::writer::pruning::Pruning;
@@ -92,7 +91,6 @@ pub(crate) fn open(path: &Path, options: &Options, teller: &Teller) -> Result<Op
         reserve: Reserve::make(path, teller.clone()),
         shared: Arc::clone(&shared),
         unchecked: 0,
-        complaint: Complaint::to(teller.clone()),
         lock,
     }
     .start()?;

@@ -62,12 +62,23 @@ pub struct Before {
 pub struct Waiting {
     /// Messages.
     pub messages: u64,
-    /// Their recipients that wait for it.
+    /// Those of them that wait for incidents with higher numbers, too. Of very much mail it is not known.
+    pub shared: Vec<Shared>,
+    /// Their recipients that wait for it; held ones do not.
     pub recipients: u64,
     /// When the oldest of them was accepted, of those that are returned to a sender.
     pub oldest: Option<Timestamp>,
     /// The same, of those with the null reverse-path.
     pub oldest_report: Option<Timestamp>,
+}
+
+/// Messages that wait because of several incidents.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shared {
+    /// The others, in order.
+    pub with: Vec<IncidentNumber>,
+    /// How many messages.
+    pub messages: u64,
 }
 
 /// What the log has said of an incident.

@@ -140,6 +140,21 @@ async fn a_shortage_is_told_when_it_begins_and_when_it_is_over() {
     assert!(world.log_lines("event=rejected").is_empty());
 }
 
+/// Nobody needs to send anything for that.
+#[tokio::test]
+async fn a_shortage_is_over_as_soon_as_there_is_room() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    world.trouble(Some(Trouble::AtCreate(SpoolError::Full)));
+    client.dialogue(&[("MAIL FROM:<a@b.example>", "452 4.3.1")]).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(world.log_lines("status=accepting").is_empty());
+    world.trouble(None);
+    while world.log_lines("status=accepting").is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn other_failures_are_told() {
     let world = World::new().await;

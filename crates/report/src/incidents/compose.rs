@@ -45,10 +45,15 @@ pub fn compose(known: Vec<KnownIncident>, ours: &Ours, terms: Terms) -> Vec<Comp
     // Several unrelated hosts at once point to something between us and them.
     let began: Vec<(Trouble, Timestamp, Domain)> =
         groups.iter().filter_map(|one| group::begun(one)).collect();
+    let messages = group::messages(&groups);
     let mut composed: Vec<Composed> = groups
         .into_iter()
-        .map(|records| Composed {
-            incident: incident(&records, &began, terms),
+        .zip(messages)
+        .map(|(records, messages)| Composed {
+            incident: Incident {
+                messages,
+                ..incident(&records, &began, terms)
+            },
             records,
         })
         .collect();
@@ -108,6 +113,7 @@ fn with_mail(own: Incident, waiting: Option<Incident>) -> Incident {
     }
 }
 
+/// All of it but how many messages wait.
 fn incident(records: &[KnownIncident], began: &[(Trouble, Timestamp, Domain)], terms: Terms) -> Incident {
     let first = records.iter().min_by_key(|one| one.number);
     let Some(first) = first else {
@@ -161,7 +167,7 @@ fn incident(records: &[KnownIncident], began: &[(Trouble, Timestamp, Domain)], t
         domains: domains.len() as u64,
         domains_at_least: stands_for_more || records.iter().any(|one| one.has_more_domains),
         some_domains: domains.into_iter().take(DOMAINS_NAMED).cloned().collect(),
-        messages: waiting.clone().map(|one| one.messages).sum(),
+        messages: 0,
         recipients: waiting.map(|one| one.recipients).sum(),
         oldest,
         oldest_age: oldest.map(|oldest| age(oldest, terms.now)),

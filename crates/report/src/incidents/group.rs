@@ -1,13 +1,13 @@
 //! Which records are one incident: those of one host, and those of several hosts of one provider that have the same trouble
 //! at the same time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use mail::Domain;
 use mail::incident::Kind;
 use mail::sighting::{Place, Trouble};
-use spool::KnownIncident;
+use spool::{IncidentNumber, KnownIncident};
 
 use super::words::place_name;
 use crate::provider;
@@ -36,6 +36,30 @@ pub(super) fn groups(mut known: Vec<KnownIncident>) -> Vec<Vec<KnownIncident>> {
         group.sort_by_key(|one| one.number);
     }
     groups
+}
+
+/// How many messages wait because of each of these groups: one that waits for several hosts of a group counts once.
+pub(super) fn messages(groups: &[Vec<KnownIncident>]) -> Vec<u64> {
+    let records = |group: &[KnownIncident]| group.iter().map(|one| one.waiting.messages).sum();
+    let mut messages: Vec<u64> = groups.iter().map(|group| records(group)).collect();
+    let mut group_of: HashMap<IncidentNumber, usize> = HashMap::new();
+    for (at, group) in groups.iter().enumerate() {
+        group_of.extend(group.iter().map(|one| (one.number, at)));
+    }
+    for one in groups.iter().flatten() {
+        for shared in &one.waiting.shared {
+            let numbers = std::iter::once(&one.number).chain(&shared.with);
+            let mut waits_for: Vec<usize> = numbers.filter_map(|number| group_of.get(number).copied()).collect();
+            waits_for.sort_unstable();
+            for same in waits_for.chunk_by(usize::eq) {
+                let again = shared.messages.saturating_mul(same.len() as u64 - 1);
+                if let Some(messages) = same.first().and_then(|at| messages.get_mut(*at)) {
+                    *messages = messages.saturating_sub(again);
+                }
+            }
+        }
+    }
+    messages
 }
 
 fn key(one: &KnownIncident) -> Key {

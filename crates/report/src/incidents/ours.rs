@@ -155,7 +155,7 @@ fn of_resolver(event: &Resolver) -> Option<Seen<'static>> {
 fn of_spool(event: &Spool) -> Option<Seen<'static>> {
     match event {
         Spool::Full { error, .. } => Some(begins(OwnTrouble::SpoolFull, error)),
-        Spool::Accepting { .. } => Some(Seen::Ends(&[OwnTrouble::SpoolFull, OwnTrouble::SpoolFails], ONLY)),
+        Spool::Accepting { .. } => Some(Seen::Ends(&[OwnTrouble::SpoolFull], ONLY)),
         Spool::Failed { .. }
         | Spool::Message { .. }
         | Spool::Unread(_)

@@ -10,7 +10,7 @@ use mail::event::resolver::{Finding as Test, Resolver};
 use mail::event::settings::{ListNews, ListState, Mended, PolicyLoaded, Refused, Subject};
 use mail::event::{Event, spool as spool_event};
 use mail::sighting::{Ending, Evidence, Place, PresentedCertificate, Spot, Starttls, Trouble};
-use spool::{Before, IncidentNumber, KnownIncident, Noticed, Step, Told, Waiting, Way};
+use spool::{Before, IncidentNumber, KnownIncident, Noticed, Shared, Step, Told, Waiting, Way};
 
 use super::news::{self, News};
 use super::ours::Ours;
@@ -77,6 +77,7 @@ fn known(number: u64, host: &str, trouble: Trouble) -> KnownIncident {
         waiting: Waiting {
             messages: 420,
             recipients: 430,
+            shared: Vec::new(),
             oldest: Some(began() - 1.minutes()),
             oldest_report: Some(began() - 5.hours()),
         },
@@ -85,6 +86,30 @@ fn known(number: u64, host: &str, trouble: Trouble) -> KnownIncident {
         told: Told::default(),
         noticed: Noticed::default(),
     }
+}
+
+/// A message to recipients at several hosts of one provider waits once.
+#[test]
+fn a_message_that_waits_for_several_hosts_counts_once() {
+    let host = |number: u64, name: &str, with: &[u64]| {
+        let mut one = known(number, name, Trouble::NoMatchingTlsa);
+        one.waiting.shared.extend((!with.is_empty()).then(|| Shared {
+            with: with.iter().copied().map(IncidentNumber).collect(),
+            messages: 20,
+        }));
+        one
+    };
+    let all = vec![
+        host(1, "a.provider.example", &[2, 3, 4]),
+        host(2, "mx.other.example", &[4]),
+        host(3, "b.provider.example", &[4]),
+        host(4, "c.provider.example", &[]),
+    ];
+    let composed = compose(all, &Ours::default(), terms(began() + 3.hours()));
+    let mut counts: Vec<_> = composed.iter().map(|one| one.incident.messages).collect();
+    counts.sort_unstable();
+    // Of the first twenty three are the same at the provider, of the others two.
+    assert_eq!(counts, [420, 3 * 420 - 2 * 20 - 20]);
 }
 
 fn rollover() -> KnownIncident {

@@ -115,6 +115,13 @@ impl Checkpoints {
         Ok(Some(log?))
     }
 
+    /// Roughly how many octets the next checkpoint brings into the database; `None` while one is in progress.
+    pub(crate) fn owed(&self) -> Option<u64> {
+        let carrier = self.carrier.try_lock()?;
+        let log = carrier.connection.as_ref().map(Log::of)?;
+        log.ok().map(Log::owed)
+    }
+
     /// Checkpoints a kept log from its beginning, while nothing in this process has the database open. If that fails, the
     /// log is kept for another while.
     pub(crate) fn start_anew(&self) -> Result<()> {

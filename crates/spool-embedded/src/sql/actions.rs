@@ -9,7 +9,9 @@ use super::state::State;
 
 const RECIPIENT: &str = "SELECT state, next_hop FROM recipient WHERE message_id = ?1 AND idx = ?2";
 const RETRY: &str = "UPDATE recipient SET next_attempt = :now WHERE message_id = :id AND idx = :index";
-const HOLD: &str = "UPDATE recipient SET state = :held WHERE message_id = :id AND idx = :index";
+// It waits for nothing but its release.
+const HOLD: &str =
+    "UPDATE recipient SET state = :held, incident = NULL WHERE message_id = :id AND idx = :index";
 const RELEASE: &str = "UPDATE recipient SET next_attempt = :now, \
     state = CASE WHEN attempts > 0 THEN :deferred ELSE :queued END WHERE message_id = :id AND idx = :index";
 const DELETE: &str = "DELETE FROM recipient WHERE message_id = ?1 AND idx = ?2";

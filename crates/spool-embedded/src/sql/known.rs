@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row};
 use spool::{Before, IncidentNumber, KnownIncident, Noticed, Told, Waiting};
 
 use super::incidents::{FOR_OTHERS, MORE_DOMAINS, ending, place, step};
-use super::schema;
+use super::{schema, shared};
 use crate::error::Result;
 
 /// The first schema version with these tables.
@@ -44,6 +44,7 @@ pub(crate) fn incidents(connection: &mut Connection) -> Result<Vec<KnownIncident
             found.push(incident);
         }
     }
+    shared::note(&view, &mut found)?;
     Ok(found)
 }
 
@@ -131,6 +132,7 @@ fn waiting(connection: &Connection) -> Result<HashMap<u64, Waiting>> {
         let waiting = Waiting {
             messages: messages.cast_unsigned(),
             recipients: recipients.cast_unsigned(),
+            shared: Vec::new(),
             oldest: time(row.get(3)?),
             oldest_report: time(row.get(4)?),
         };

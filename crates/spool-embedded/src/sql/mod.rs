@@ -10,7 +10,7 @@
 //!   a page of the database is malformed.
 //! * [`tls`]: results of TLS sessions, for reports to the receiving side.
 //! * [`ledger`]: outcomes counted by day. [`incidents`]: security failures as they are recorded; [`room`]: how
-//!   many there may be; [`known`]: reading them.
+//!   many there may be; [`known`]: reading them; [`shared`]: messages that wait for several.
 
 pub(crate) mod actions;
 pub(crate) mod columns;
@@ -28,6 +28,7 @@ pub(crate) mod pages;
 pub(crate) mod room;
 pub(crate) mod schedule;
 pub(crate) mod schema;
+mod shared;
 mod shown;
 pub(crate) mod state;
 pub(crate) mod stored;

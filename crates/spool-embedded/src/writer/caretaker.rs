@@ -11,6 +11,7 @@ use mail::QueueId;
 use mail::event::store::{Failed, Gone, Store};
 use rusqlite::Connection;
 use spool::SpoolError;
+use tokio::time::Instant;
 
 use super::pruning::Pruning;
 use crate::disk::bodies::Directories;
@@ -36,6 +37,8 @@ const SWEEP_CACHE_BYTES: u32 = 512 << 10;
 
 /// How often the number of durable transactions is written while there are few of them.
 const COMMITS_EVERY: Duration = Duration::from_mins(1);
+/// How often the thread looks whether there is anything to do or to say.
+const TICK: Duration = Duration::from_secs(5);
 
 /// What the thread takes care of, beside the log.
 #[derive(Debug)]
@@ -116,23 +119,30 @@ impl Caretaker {
 
 impl Ward {
     fn work(&mut self, inbox: &mpsc::Receiver<Chore>, finish: &AtomicBool) {
-        let mut written = 0;
+        let (mut written, mut looked) = (0, Instant::now());
         loop {
-            match inbox.recv_timeout(self.pruning.left().min(COMMITS_EVERY)) {
+            match inbox.recv_timeout(self.pruning.left().min(TICK)) {
                 Ok(Chore::Remove(path)) => self.directories.remove(&path),
                 // The writer should do the last part of the log.
                 Ok(Chore::Checkpoint) if finish.load(Ordering::Relaxed) => {}
                 Ok(Chore::Checkpoint) => {
-                    match catch_up(&self.shared.checkpoints) {
+                    let caught_up = catch_up(&self.shared.checkpoints);
+                    self.shared.note_owed();
+                    match caught_up {
                         Ok(true) => finish.store(true, Ordering::Relaxed),
                         Ok(false) => {}
                         Err(error) => self.shared.teller.failed(Failed::Checkpoint, &error),
                     }
                     self.note_commits(&mut written);
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) => self.note_commits(&mut written),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
+            if looked.elapsed() >= COMMITS_EVERY {
+                looked = Instant::now();
+                self.note_commits(&mut written);
+            }
+            self.shared.complaint.lock().catch_up();
             self.prune();
         }
         self.note_commits(&mut written);

@@ -45,4 +45,55 @@ impl Complaint {
             self.teller.tell(Store::Writable);
         }
     }
+
+    /// The same, if writing has worked since, which was too early to be reported.
+    pub(super) fn catch_up(&mut self) {
+        let now = Instant::now().into_std();
+        if self.alarm.end_due().is_some_and(|due| due <= now) {
+            self.succeeded();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mail::{Event, EventLog};
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<bool>>);
+
+    impl EventLog for Kept {
+        fn write(&self, event: &Event) {
+            self.0.lock().push(matches!(event, Event::Store(Store::Writable)));
+        }
+    }
+
+    /// The log must not say for hours that nothing can be written because no mail comes.
+    #[tokio::test(start_paused = true)]
+    async fn the_end_is_told_when_the_pause_is_over_although_nothing_is_written_any_more() {
+        let kept = Arc::new(Kept::default());
+        let mut complaint = Complaint::to(Teller::to(Arc::<Kept>::clone(&kept)));
+        for _ in 0..2 {
+            complaint.failed(&SpoolError::Full);
+            complaint.succeeded();
+        }
+        let told = || kept.0.lock().clone();
+        assert_eq!(told(), [false, true, false]);
+        complaint.catch_up();
+        assert_eq!(told().len(), 3, "so soon it could fail again");
+        tokio::time::advance(REMINDER).await;
+        complaint.catch_up();
+        complaint.catch_up();
+        assert_eq!(told(), [false, true, false, true]);
+        // What fails still is not over.
+        complaint.failed(&SpoolError::Full);
+        tokio::time::advance(REMINDER).await;
+        complaint.catch_up();
+        assert_eq!(told().len(), 5);
+    }
 }

@@ -34,7 +34,6 @@ use crate::log::checkpoints::Extent;
 use crate::reading::pool::Readers;
 use crate::shared::Shared;
 use caretaker::{Caretaker, Chore};
-use complaint::Complaint;
 use database::{Database, Unwritten};
 use inbox::Inbox;
 use job::Reply;
@@ -55,7 +54,6 @@ pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
     /// Roughly how many octets were written to the log since a checkpoint was requested.
     pub(crate) unchecked: usize,
-    pub(crate) complaint: Complaint,
     /// Held until nothing more is written.
     pub(crate) lock: Lock,
 }
@@ -119,7 +117,7 @@ impl Writer {
             self.caretaker.ask(Chore::Remove(path));
         }
         self.tend_log();
-        self.complaint.succeeded();
+        self.shared.complaint.lock().succeeded();
         self.reserve.renew(&self.shared.space);
         Ok(())
     }

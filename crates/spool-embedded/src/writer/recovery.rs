@@ -20,7 +20,7 @@ impl Writer {
     pub(super) fn recover(&mut self, mut error: SpoolError) -> Result<(), SpoolError> {
         let mut wait = Duration::ZERO;
         loop {
-            self.complaint.failed(&error);
+            self.shared.complaint.lock().failed(&error);
             let is_full = matches!(error, SpoolError::Full);
             let may_go_on = if is_full {
                 self.make_room(&error)
@@ -51,6 +51,7 @@ impl Writer {
         // A log that is in the database as a whole begins anew, in the room that it has. Whether it was possible the next
         // attempt shows.
         let _ = self.shared.checkpoints.carry_over(Extent::Possible);
+        self.shared.note_owed();
         self.reserve.give_back() || self.pause(PAUSE, error)
     }
 

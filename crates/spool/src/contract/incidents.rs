@@ -10,8 +10,8 @@ use mail::{Domain, ReversePath, Sighting, Status};
 
 use super::scene::{Harness, close, commit, held_up, message, now, settlement, take};
 use crate::{
-    IncidentNumber, Incidents, KeepIncidents, KnownIncident, NewMessage, Noticed, Outcomes, Pending, Spool,
-    Step, Told, Way,
+    Action, IncidentNumber, Incidents, KeepIncidents, KnownIncident, Manage, NewMessage, Noticed, Outcomes,
+    Pending, RecipientIndex, Selected, Shared, Spool, Step, Told, Way,
 };
 
 pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
@@ -19,6 +19,7 @@ pub(super) async fn everything<H: Harness>(fresh: &impl Fn() -> H) {
     what_was_proven_before_is_kept_beside_a_failure(&fresh()).await;
     an_incident_ends_and_may_come_back(&fresh()).await;
     domains_of_one_host_are_one_incident(&fresh()).await;
+    what_waits_for_several_is_told_and_what_is_held_does_not_wait(&fresh()).await;
     what_people_were_told_is_kept(&fresh()).await;
 }
 
@@ -245,6 +246,66 @@ async fn domains_of_one_host_are_one_incident<H: Harness>(harness: &H) {
         assert_eq!((&one.spot.place, one.domains.len()), (place, 1));
     }
     close(Arc::new(store)).await;
+}
+
+async fn what_waits_for_several_is_told_and_what_is_held_does_not_wait<H: Harness>(harness: &H) {
+    let store = Arc::new(harness.open().await);
+    let at = |host: &str| Spot {
+        place: Place::Host(name(host)),
+        trouble: Trouble::NoMatchingTlsa,
+    };
+    let hosts = ["mx.b.example", "mx.c.example", "mx.d.example"];
+    let defer = async |part: &Pending| {
+        let lease = take(&*store, part).await;
+        let host = format!("mx.{}", part.next_hop);
+        let outcomes = Outcomes {
+            settlements: vec![held_up(lease.recipients[0].index.0, now() + 5.minutes(), Some(at(&host)))],
+            sightings: vec![fails(at(&host), "b.example", now())],
+            ..Outcomes::default()
+        };
+        store.settle(lease, outcomes, now()).await.unwrap();
+    };
+    let recipients: [&[&str]; 4] = [
+        &["r@b.example", "r@c.example"],
+        &["r@b.example", "r@c.example", "r@d.example"],
+        &["r@d.example"],
+        &["r@b.example", "r@c.example"],
+    ];
+    let mut ids = Vec::new();
+    for recipients in recipients {
+        let accepted = commit(&*store, message(recipients), b"x").await.unwrap();
+        ids.push(accepted.id);
+        for part in &accepted.pending {
+            defer(part).await;
+        }
+    }
+    let found = async || {
+        let all = store.incidents().await.unwrap();
+        let place = |host: &str| all.iter().find(|one| one.spot == at(host)).cloned().unwrap();
+        hosts.map(place)
+    };
+    let messages = |all: &[KnownIncident]| all.iter().map(|one| one.waiting.messages).collect::<Vec<_>>();
+    let [b, c, d] = found().await;
+    assert_eq!(messages(&[b.clone(), c.clone(), d.clone()]), [3, 3, 2]);
+    let shared = |with: &[IncidentNumber], messages| Shared {
+        with: with.to_vec(),
+        messages,
+    };
+    assert_eq!(
+        b.waiting.shared,
+        [shared(&[c.number], 2), shared(&[c.number, d.number], 1)]
+    );
+    assert_eq!((c.waiting.shared, d.waiting.shared), (vec![], vec![]));
+    // The administrator's decision is what a held recipient waits for.
+    let held = Selected {
+        id: ids[3],
+        recipients: vec![RecipientIndex(0), RecipientIndex(1)],
+    };
+    store.act(Action::Hold, vec![held], now()).await.unwrap();
+    let [b, c, d] = found().await;
+    assert_eq!(messages(&[b.clone(), c, d]), [2, 2, 2]);
+    assert_eq!(b.waiting.shared.iter().map(|one| one.messages).sum::<u64>(), 2);
+    close(store).await;
 }
 
 async fn what_people_were_told_is_kept<H: Harness>(harness: &H) {
