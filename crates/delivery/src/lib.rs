@@ -74,13 +74,14 @@ pub fn start<S: Spool>(
     stop: watch::Receiver<bool>,
 ) -> Result<(SchedulerHandle, tokio::task::JoinHandle<()>), AddressError> {
     let hostname = DomainPart::parse(&config.hostname)?;
+    let (max_age, bounce_max_age) = (config.retry.max_age, config.retry.bounce_max_age);
     let limits = Limits {
         windows: config.windows(),
         longest_delay: config.retry.longest_delay(),
         delays_gathered: delays_gathered(config.delay_warning),
         ages: Ages {
             warning: config.delay_warning,
-            end: config.retry.max_age.min(config.retry.bounce_max_age),
+            ends: [max_age.min(bounce_max_age), max_age.max(bounce_max_age)],
         },
     };
     let (spool, events) = (Arc::clone(&surroundings.spool), Arc::clone(&surroundings.events));

@@ -1,6 +1,6 @@
 //! What this process remembers of the security of hosts, so that a delivery without news writes nothing about it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 
 /// The most hosts, and the most places at which something fails, that are remembered: some hundred octets each.
 const LIMIT: usize = 16_384;
+/// Of so many failures that were over last it is remembered what they were.
+const OVER: usize = 1024;
 /// A host that shows the same as before is news again after this time, so that the store knows until when it did.
 const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
@@ -31,6 +33,8 @@ pub(crate) struct Remembered {
 struct State {
     /// None of the lists is empty.
     failing: HashMap<Place, Vec<FailingSpot>>,
+    /// What was over, the last one at the end, until it has been recorded.
+    over: VecDeque<FailingSpot>,
     proven: HashMap<Server, Proven>,
     /// Hosts that were remembered earlier: half of them are forgotten at a time.
     proven_before: HashMap<Server, Proven>,
@@ -122,18 +126,23 @@ impl Remembered {
         let Some(spots) = state.failing.get_mut(place) else {
             return Vec::new();
         };
-        let mut over = Vec::new();
-        spots.retain(|failing| match ending(failing) {
-            Some(ending) => {
-                over.push((failing.spot.clone(), ending));
-                false
+        let (mut over, mut ended) = (Vec::new(), Vec::new());
+        for failing in std::mem::take(spots) {
+            match ending(&failing) {
+                Some(ending) => {
+                    over.push((failing.spot.clone(), ending));
+                    ended.push(failing);
+                }
+                None => spots.push(failing),
             }
-            None => true,
-        });
+        }
         if spots.is_empty() {
             state.failing.remove(place);
             self.fails.store(!state.failing.is_empty(), Ordering::Relaxed);
         }
+        state.over.extend(ended);
+        let more = state.over.len().saturating_sub(OVER);
+        state.over.drain(..more);
         drop(state);
         if !over.is_empty() {
             self.changed.notify_one();
@@ -182,15 +191,11 @@ impl Remembered {
         for sighting in sightings {
             match sighting {
                 Sighting::Works(spot, _) => {
-                    state.add_older(FailingSpot {
-                        spot: spot.clone(),
-                        address: None,
-                        port: None,
-                        has_records: false,
-                        domain: None,
-                        last_seen: Timestamp::MIN,
-                    });
-                    self.fails.store(true, Ordering::Relaxed);
+                    let was = state.over.iter().rposition(|one| one.spot == *spot);
+                    if let Some(failing) = was.and_then(|at| state.over.remove(at)) {
+                        state.add_older(failing);
+                        self.fails.store(true, Ordering::Relaxed);
+                    }
                 }
                 Sighting::Proven(proven) => {
                     let port = proven.evidence.port.unwrap_or_default();
@@ -336,10 +341,13 @@ mod tests {
         // From the last process.
         remembered.recall(vec![failing(place.clone(), Trouble::WebPki, now)]);
         assert_eq!(ends(Trouble::WebPki), over);
-        // If that is not recorded, it is seen again.
+        // If that is not recorded, it fails as before.
         let [(spot, ending)] = over;
         remembered.unsee(&[Sighting::Works(spot, ending)]);
-        assert_eq!(ends(Trouble::WebPki).len(), 1);
+        let known = remembered.over(&place, |one| {
+            (one.port == Some(25) && one.domain.is_some()).then_some(Ending::Verified)
+        });
+        assert_eq!(known.len(), 1);
     }
 
     #[test]

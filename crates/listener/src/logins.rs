@@ -1,6 +1,7 @@
 //! Checks passwords: outside the runtime's threads, a few at a time, and with a limit for clients that guess.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ const AT_ONCE: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// After this many failures from one network within [`WINDOW`], none of its logins is checked for the rest of that
 /// time.
-const FAILURES: u32 = 10;
+const FAILURES: usize = 10;
 const WINDOW: Duration = Duration::from_mins(10);
 /// The maximum number of networks remembered.
 const NETWORKS: usize = 10_000;
@@ -29,13 +30,16 @@ const NETWORKS: usize = 10_000;
 pub(crate) struct Logins {
     places: Arc<Semaphore>,
     failed: Mutex<HashMap<Network, Failed>>,
+    /// Of user names, so that each takes little room.
+    digests: RandomState,
 }
 
 /// Failures from one network.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Failed {
     since: Instant,
-    count: u32,
+    /// The digest of the user name of each.
+    users: Vec<u64>,
 }
 
 /// The result of a check.
@@ -56,6 +60,7 @@ impl Default for Logins {
         Self {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             failed: Mutex::default(),
+            digests: RandomState::new(),
         }
     }
 }
@@ -74,7 +79,7 @@ impl Logins {
         if self.has_guessed_too_often(network) {
             return Login::TooMany;
         }
-        let users = Arc::clone(users);
+        let (users, digest) = (Arc::clone(users), self.digests.hash_one(&said.user));
         let checked = tokio::task::spawn_blocking(move || {
             let user = users.verify(&said.user, &said.password).then_some(said.user);
             drop(place);
@@ -82,11 +87,11 @@ impl Logins {
         });
         match checked.await {
             Ok(Some(user)) => {
-                self.locked(|failed| failed.remove(&network));
+                self.forgive(network, digest);
                 Login::User(user.into())
             }
             Ok(None) => {
-                self.count(network);
+                self.count(network, digest);
                 Login::Wrong
             }
             Err(_) => Login::Busy,
@@ -97,11 +102,24 @@ impl Logins {
         let now = Instant::now();
         self.locked(|failed| {
             let recent = failed.get(&network).filter(|failed| now < failed.since + WINDOW);
-            recent.is_some_and(|failed| failed.count >= FAILURES)
+            recent.is_some_and(|failed| failed.users.len() >= FAILURES)
         })
     }
 
-    fn count(&self, network: Network) {
+    /// Somebody has mistyped a password, and knows it after all. What was guessed for others stays.
+    fn forgive(&self, network: Network, digest: u64) {
+        self.locked(|failed| {
+            let Some(known) = failed.get_mut(&network) else {
+                return;
+            };
+            known.users.retain(|user| *user != digest);
+            if known.users.is_empty() {
+                failed.remove(&network);
+            }
+        });
+    }
+
+    fn count(&self, network: Network, digest: u64) {
         let now = Instant::now();
         self.locked(|failed| {
             if failed.len() >= NETWORKS {
@@ -110,11 +128,18 @@ impl Logins {
             if failed.len() >= NETWORKS && !failed.contains_key(&network) {
                 return;
             }
-            let entry = failed.entry(network).or_insert(Failed { since: now, count: 0 });
+            let none = Failed {
+                since: now,
+                users: Vec::new(),
+            };
+            let entry = failed.entry(network).or_insert_with(|| none.clone());
             if now >= entry.since + WINDOW {
-                *entry = Failed { since: now, count: 0 };
+                *entry = none;
             }
-            entry.count = entry.count.saturating_add(1);
+            // Checks that had begun already may be more.
+            if entry.users.len() < FAILURES {
+                entry.users.push(digest);
+            }
         });
     }
 
@@ -130,10 +155,33 @@ mod tests {
     use crate::users::hash_password;
 
     fn said(password: &str) -> Credentials {
+        of("user", password)
+    }
+
+    fn of(user: &str, password: &str) -> Credentials {
         Credentials {
-            user: "user".to_owned(),
+            user: user.to_owned(),
             password: password.to_owned(),
         }
+    }
+
+    /// Who has an account guesses no others' passwords by it.
+    #[tokio::test]
+    async fn a_right_password_takes_back_failures_of_the_same_user_alone() {
+        let users = Users::parse(&format!("user:{}", hash_password("right").unwrap())).unwrap();
+        let (users, logins, client) = (Arc::new(users), Logins::default(), "192.0.2.1".parse().unwrap());
+        let check = |user, password| logins.check(&users, client, of(user, password));
+        for _ in 0..FAILURES - 1 {
+            assert_eq!(check("user", "wrong").await, Login::Wrong);
+        }
+        assert_eq!(check("user", "right").await, Login::User("user".into()));
+        for _ in 0..FAILURES {
+            assert_eq!(check("boss", "guess").await, Login::Wrong);
+            if !logins.has_guessed_too_often(Network::of(client)) {
+                assert_eq!(check("user", "right").await, Login::User("user".into()));
+            }
+        }
+        assert_eq!(check("user", "right").await, Login::TooMany);
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use mail::sighting::{Evidence, Failing, Place, Spot, Trouble};
+use mail::sighting::{DemandedBy, Evidence, Failing, Place, Spot, Trouble};
 use mail::{BodyType, Domain, Envelope, MailParameters, Mailbox, QueueId, ReversePath, Sighting};
 use spool::{Inspect, KeepIncidents, NewMessage, Running, Spool};
 use spool_embedded::{EmbeddedSpool, Options};
@@ -129,6 +129,7 @@ async fn fail(path: &Path) -> Result<(), Failure> {
                 trouble: Trouble::NoMatchingTlsa,
             },
             domain: Some(Domain::parse(&format!("destination-{number}.example"))?),
+            demanded_by: DemandedBy::Policy,
             evidence: Evidence::of_words(now, "no matching TLSA records"),
             worked: None,
         })))

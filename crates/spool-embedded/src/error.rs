@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 use spool::SpoolError;
 use thiserror::Error;
 
@@ -52,6 +52,26 @@ impl From<Error> for SpoolError {
             Error::Spool(error) => error,
         }
     }
+}
+
+/// Whether this is a matter of what one step writes or reads, not of the database as a whole.
+pub(crate) fn is_of_one_step(error: &rusqlite::Error) -> bool {
+    match told(error) {
+        SpoolError::Defect(_) => true,
+        SpoolError::Corrupt { .. } => error.sqlite_error_code().is_none(),
+        _ => false,
+    }
+}
+
+/// Whether a write was refused that had nothing to do with a sync: of what could not be synced it is unclear what is there.
+pub(crate) fn is_refused_write(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| {
+        let is_sync = matches!(
+            error.extended_code,
+            ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC
+        );
+        error.code == ErrorCode::SystemIoFailure && !is_sync
+    })
 }
 
 /// Whether a page of the database is malformed.

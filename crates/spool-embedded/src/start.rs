@@ -27,6 +27,7 @@ use crate::sql::schedule;
 use crate::steps::Faults;
 use crate::telling::Teller;
 use crate::writer::Writer;
+use crate::writer::aside::Aside;
 use crate::writer::caretaker::{Caretaker, Chore, Ward};
 use crate::writer::database::Database;
 use crate::writer::inbox::Inbox;
@@ -84,6 +85,7 @@ pub(crate) fn open(path: &Path, options: &Options, teller: &Teller) -> Result<Op
     let place = (database, options.cache_bytes);
     Writer {
         inbox: Inbox::new(coming, options),
+        aside: Aside::default(),
         database: Database::new(connection, place, directories.clone(), Arc::clone(&shared))?,
         caretaker,
         readers: Arc::clone(&readers),

@@ -36,6 +36,8 @@ pub(crate) enum Place {
     Renew,
     /// While the database is being reopened.
     Reopen,
+    /// Before it is found out why a write was refused.
+    Probe,
 }
 
 /// Errors that tests have ordered: they occur in this order, each at its own place.

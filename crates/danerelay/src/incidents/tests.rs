@@ -17,7 +17,7 @@ use jiff::{Timestamp, ToSpan};
 use mail::event::incident::NotTold;
 use mail::event::resolver::{Finding, Resolver as ResolverEvent};
 use mail::event::{self, Event, EventLog};
-use mail::sighting::{Ending, Evidence, Failing, Place, Spot, Trouble};
+use mail::sighting::{DemandedBy, Ending, Evidence, Failing, Place, Spot, Trouble};
 use mail::{Domain, Sighting};
 use parking_lot::Mutex;
 use policy::settings::DaneMode;
@@ -204,6 +204,7 @@ impl<S: Store> Scene<S> {
         let failing = Failing {
             spot,
             domain: Some(Domain::parse("b.example").unwrap()),
+            demanded_by: DemandedBy::Policy,
             evidence: Evidence::of_words(now(), "no matching TLSA records"),
             worked: None,
         };

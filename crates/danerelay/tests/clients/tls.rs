@@ -28,6 +28,22 @@ fn certificate_and_users_are_read_again_when_they_change() {
     assert_ne!(shown(), before);
 }
 
+/// A reload is refused as a whole because of the certificate; the policy is taken up by itself all the same.
+#[test]
+fn a_reload_that_is_refused_swallows_no_change_of_the_policy() {
+    let relay = relay_with_everything();
+    let rule = "version = 1\n[[domain]]\nmatch = \"good.test\"\ndane = \"strict\"\n";
+    std::fs::write(relay.path("policy.toml"), rule).unwrap();
+    let certificate = std::fs::read(relay.path("relay.pem")).unwrap();
+    std::fs::write(relay.path("relay.pem"), "rubbish").unwrap();
+    let end = relay.run(&["reload"]);
+    assert_eq!(end.status, 2, "{}", end.stderr);
+    std::fs::write(relay.path("relay.pem"), certificate).unwrap();
+    relay.wait_for("status=loaded, file=");
+    let shown = relay.run(&["explain", "good.test"]).stdout;
+    assert!(shown.contains("dane strict"), "{shown}");
+}
+
 /// What is offered by versions: nothing below TLS 1.2 (RFC 9325 §3.1.1).
 #[test]
 fn old_versions_are_refused() {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use mail::cause::{Cause, TlsFault};
 use mail::sighting::evidence::{CERTIFICATES, RECORDS, shortened};
 use mail::sighting::{
-    Demanded, Ending, Evidence, Failing, FailingSpot, Met, Place, PresentedCertificate, Proof, Proven,
+    Demanded, DemandedBy, Ending, Evidence, Failing, FailingSpot, Met, Place, PresentedCertificate, Proof, Proven,
     Records, Spot, Starttls,
 };
 use mail::{DaneVerdict, Domain, NextHop, Security, Sighting, SkipReason};
@@ -41,13 +41,17 @@ impl Attempt<'_, '_> {
         let mut evidence = evidence(&record, chain, (now, failure));
         evidence.port = evidence.port.or(port);
         let domain = domain(&self.lease.next_hop);
+        let demanded_by = if route.message.is_required() {
+            DemandedBy::Message
+        } else {
+            DemandedBy::Policy
+        };
         let worked = self.deliverer.remembered.fails(FailingSpot {
             spot: spot.clone(),
             address: evidence.address,
             port,
             has_records: evidence.base.is_some(),
-            // What a message demands for itself is not what the domain's other mail shows to be over.
-            domain: domain.filter(|_| !route.message.is_required()).cloned(),
+            domain: domain.filter(|_| demanded_by == DemandedBy::Policy).cloned(),
             last_seen: now,
         });
         let is_known = self.trail.sightings.iter().any(|one| is_of(one, &spot));
@@ -55,6 +59,7 @@ impl Attempt<'_, '_> {
             self.trail.sightings.push(Sighting::Fails(Box::new(Failing {
                 spot: spot.clone(),
                 domain: domain.cloned(),
+                demanded_by,
                 evidence,
                 worked,
             })));

@@ -65,6 +65,8 @@ pub enum Gone {
 pub enum Failed {
     /// Any write.
     Write,
+    /// Recording what became of one message.
+    SetAside,
     /// Reading one message while looking for senders who must be told.
     ReportOfOne,
     /// Reading the rest of those.
@@ -99,6 +101,7 @@ impl Failed {
     fn level(self) -> Level {
         match self {
             Self::Write
+            | Self::SetAside
             | Self::ReportOfOne
             | Self::Reports
             | Self::ScheduleOfMessage
@@ -118,6 +121,9 @@ impl Failed {
     const fn words(self) -> &'static str {
         match self {
             Self::Write => "cannot write to the spool",
+            Self::SetAside => {
+                "what became of one message cannot be recorded: it is left alone until the next start, which may deliver it again"
+            }
             Self::ReportOfOne => "a message is left out of the reports",
             Self::Reports => "messages are left out of the reports",
             Self::ScheduleOfMessage => "a message is left out of the schedule",

@@ -28,6 +28,15 @@ pub enum Sighting {
     Proven(Box<Proven>),
 }
 
+/// Who demands what fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DemandedBy {
+    /// The policy or the receiver.
+    Policy,
+    /// The message itself: other mail of its domain does not show that it is not demanded any more.
+    Message,
+}
+
 /// A security failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failing {
@@ -35,6 +44,8 @@ pub struct Failing {
     pub spot: Spot,
     /// Whose mail it was: the next-hop domain.
     pub domain: Option<Domain>,
+    /// Who demanded what failed.
+    pub demanded_by: DemandedBy,
     /// What was seen.
     pub evidence: Evidence,
     /// When the place last worked, where this process has seen it.

@@ -2,7 +2,7 @@
 //! changes nothing.
 
 use jiff::{SignedDuration, Timestamp};
-use mail::sighting::{Ending, Evidence, Failing, Place, Proven, Spot};
+use mail::sighting::{DemandedBy, Ending, Evidence, Failing, Place, Proven, Spot};
 use mail::{Domain, Sighting};
 use rusqlite::{Connection, OptionalExtension, params};
 use spool::{IncidentNumber, Step, Told, Way};
@@ -19,9 +19,11 @@ pub(crate) const PROOFS_BEYOND: i64 = 64;
 const DOMAINS: i64 = 100_000;
 /// The most of them of incidents below one registrable domain, and of those that are ours.
 pub(crate) const DOMAINS_BELOW: i64 = DOMAINS / 8;
-/// The column `collects`: it stands for other hosts or domains too; it concerns more domains than are kept.
+/// Bits of the column `collects`: it stands for other hosts or domains too; it concerns more domains than are kept.
 pub(super) const FOR_OTHERS: i64 = 1;
 pub(super) const MORE_DOMAINS: i64 = 2;
+/// The same: a message demanded for itself what failed.
+pub(super) const BY_MESSAGE: i64 = 4;
 /// What fails again within this time is the same incident.
 const AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
@@ -44,6 +46,8 @@ pub(crate) const DOMAINS_OF_OURS: &str = "SELECT count(*) FROM (SELECT 1 FROM in
     WHERE incident IN (SELECT id FROM incident WHERE kind IN (2, 3)) LIMIT ?1)";
 const INSERT_DOMAIN: &str = "INSERT INTO incident_domain (incident, domain) VALUES (?1, ?2)";
 const LAST_DOMAIN: &str = "SELECT max(rowid) FROM incident_domain";
+const TRIMMED: &str = "UPDATE incident SET collects = collects | ?2 WHERE id IN \
+    (SELECT incident FROM incident_domain WHERE rowid <= (SELECT max(rowid) FROM incident_domain) - ?1)";
 const TRIM_DOMAINS: &str =
     "DELETE FROM incident_domain WHERE rowid <= (SELECT max(rowid) FROM incident_domain) - ?1";
 const WORKS: &str = "UPDATE incident SET ended = ?4, ending = ?5 WHERE kind = ?1 AND name = ?2 AND trouble = ?3 AND ended IS NULL";
@@ -180,6 +184,12 @@ fn fails(connection: &Connection, failing: &Failing, now: Timestamp) -> rusqlite
             },
         },
     };
+    match failing.demanded_by {
+        DemandedBy::Policy => {}
+        DemandedBy::Message => {
+            connection.prepare_cached(COLLECTS)?.execute([id, BY_MESSAGE])?;
+        }
+    }
     match &failing.domain {
         Some(domain) => concern(connection, id, &failing.spot.place, domain),
         None => Ok(()),
@@ -200,6 +210,7 @@ fn concern(connection: &Connection, id: i64, place: &Place, domain: &Domain) -> 
         return Ok(());
     }
     connection.prepare_cached(INSERT_DOMAIN)?.execute(columns)?;
+    connection.prepare_cached(TRIMMED)?.execute([DOMAINS, MORE_DOMAINS])?;
     connection.prepare_cached(TRIM_DOMAINS)?.execute([DOMAINS])?;
     Ok(())
 }

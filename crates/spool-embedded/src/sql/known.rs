@@ -24,8 +24,10 @@ const WAITING: &str = "SELECT r.incident, count(DISTINCT r.message_id), count(*)
     min(CASE WHEN m.reverse_path <> '' THEN m.created END), min(CASE WHEN m.reverse_path = '' THEN m.created END) \
     FROM recipient r INDEXED BY held_up JOIN message m ON m.id = r.message_id \
     WHERE r.incident IS NOT NULL GROUP BY r.incident";
+// The domain, if it certainly is the only one, and nothing else has demanded what failed.
 const FAILING: &str = "SELECT kind, name, trouble, evidence, last, \
-    (SELECT min(domain) FROM incident_domain WHERE incident = id HAVING count(*) = 1) FROM incident WHERE ended IS NULL";
+    CASE WHEN collects = 0 THEN (SELECT min(domain) FROM incident_domain WHERE incident = id HAVING count(*) = 1) END \
+    FROM incident WHERE ended IS NULL";
 
 /// See [`spool::Incidents::incidents`].
 pub(crate) fn incidents(connection: &mut Connection) -> Result<Vec<KnownIncident>> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 use spool::SpoolError;
 
+use super::ledger::counting;
 use crate::error::Result;
 
 /// Marks the file as ours: "DANE" in ASCII.
@@ -12,6 +13,8 @@ pub(crate) const APPLICATION_ID: i32 = 0x4441_4e45;
 
 /// The newest schema version known here.
 pub(crate) const KNOWN_VERSION: i32 = 12;
+/// The first version in which the ledger counts the keys below each registrable domain.
+const WITH_HOLDERS: i32 = 10;
 /// Each entry migrates from the version given by its index to the next one.
 pub(crate) const MIGRATIONS: [&str; 12] = [
     VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7, VERSION_8, VERSION_9,
@@ -235,7 +238,8 @@ const VERSION_8: &str = "
 
 // `incident.told`, `told_half` and `told_ended` are what the log has said; `mailed`, `commanded` and `posted` what people have been
 // told by mail, by the command and by the webhook: 0 nothing, 1 that it has begun, 2 that half of the time has passed, 3 that it
-// is over. `collects`: 1 if it stands for others too, 2 if it concerns more domains than are kept, 3 if both.
+// is over. `collects`: the sum of 1 if it stands for others too, 2 if it concerns more domains than are
+// kept, 4 if a message demanded for itself what failed.
 const VERSION_9: &str = "
     ALTER TABLE incident ADD COLUMN mailed INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE incident ADD COLUMN commanded INTEGER NOT NULL DEFAULT 0;
@@ -341,6 +345,9 @@ pub(crate) fn migrate(connection: &mut Connection) -> Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for step in steps {
         transaction.execute_batch(step)?;
+    }
+    if found < WITH_HOLDERS {
+        counting::count_below(&transaction)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", KNOWN_VERSION)?;

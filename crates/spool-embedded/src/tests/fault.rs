@@ -145,6 +145,54 @@ async fn outcomes_outlive_a_disk_that_fails() {
     }
 }
 
+/// `SQLite` calls a quota that is used up an input or output error.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quota_that_is_used_up_is_a_full_disk() {
+    let (_directory, spool, _) = with_one_message().await;
+    let used_up = [
+        (Place::Commit, ErrorCode::SystemIoFailure),
+        (Place::Probe, ErrorCode::DiskFull),
+    ];
+    order(&spool, &used_up);
+    let refused = commit(&spool, message(&["a@b.example"]), b"x").await;
+    assert!(matches!(refused, Err(SpoolError::Full)), "{refused:?}");
+    assert!(spool.shared().faults.are_over());
+    spool.close().await.unwrap();
+}
+
+/// The others go on, and nobody delivers it again before the next start.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_cannot_be_recorded_by_itself_is_set_aside() {
+    let (directory, spool, first) = with_one_message().await;
+    let second = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    let refuses = Connection::open(directory.path().join(DATABASE)).unwrap();
+    let id: String = first.id.to_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+    refuses
+        .execute_batch(&format!(
+            "CREATE TRIGGER refuses BEFORE DELETE ON message WHEN OLD.id = x'{id}' \
+             BEGIN SELECT RAISE(ABORT, 'no'); END"
+        ))
+        .unwrap();
+    let settle = async |part| {
+        let lease = take(&spool, part).await;
+        spool.settle(lease, vec![settlement(0, Status::Sent, None)], now()).await
+    };
+    let (aside, recorded) = tokio::join!(settle(&first.pending[0]), settle(&second.pending[0]));
+    assert!(matches!(aside, Err(SpoolError::Defect(_))), "{aside:?}");
+    assert_eq!(recorded.unwrap().after, After::Gone);
+    commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
+    let leased = spool.lease(first.id, &first.pending[0].next_hop).await.unwrap();
+    assert!(matches!(leased, spool::Leasing::Taken), "{leased:?}");
+    refuses.execute_batch("DROP TRIGGER refuses").unwrap();
+    drop(refuses);
+    spool.close().await.unwrap();
+    drop(spool);
+    let spool = open(directory.path()).await.unwrap();
+    let lease = take(&spool, &first.pending[0]).await;
+    spool.release(lease);
+    spool.close().await.unwrap();
+}
+
 /// A disk that can be read and checked, but not written, as with an exceeded quota.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_accepted_until_something_has_been_written() {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, ToSpan};
-use mail::sighting::{Ending, Evidence, Failing, Place, Proven, Spot, Trouble};
+use mail::sighting::{DemandedBy, Ending, Evidence, Failing, Place, Proven, Spot, Trouble};
 use mail::{Domain, Sighting};
 use rusqlite::Connection;
 use spool::contract::{commit, held_up, message, now, take};
@@ -33,6 +33,7 @@ fn fails(spot: Spot, at: Timestamp) -> Sighting {
     Sighting::Fails(Box::new(Failing {
         spot,
         domain: Some(Domain::parse("b.example").unwrap()),
+        demanded_by: DemandedBy::Policy,
         evidence: Evidence {
             port: Some(25),
             ..Evidence::of_words(at, "no matching TLSA records")
@@ -229,6 +230,7 @@ async fn domains_beyond_the_share_are_counted_as_at_least() {
         Sighting::Fails(Box::new(Failing {
             spot: spot(host),
             domain: Some(Domain::parse(domain).unwrap()),
+            demanded_by: DemandedBy::Policy,
             evidence: Evidence::of_words(now(), "no matching TLSA records"),
             worked: None,
         }))
@@ -339,6 +341,7 @@ async fn what_hosts_showed_before_version_11_is_known_by_their_port() {
         let failing = Failing {
             spot,
             domain: None,
+            demanded_by: DemandedBy::Policy,
             evidence: evidence(port),
             worked: None,
         };

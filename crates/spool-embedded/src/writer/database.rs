@@ -38,6 +38,9 @@ pub(crate) struct Database {
 /// A group that was not written, as far as is known.
 #[derive(Debug)]
 pub(super) struct Unwritten {
+    /// The step that failed by itself.
+    pub(super) culprit: Option<Work>,
+    /// All others.
     pub(super) group: Vec<Work>,
     pub(super) error: rusqlite::Error,
     /// The number of its transaction, if that had come to its end: then it may be durable.
@@ -72,6 +75,7 @@ impl Database {
     ) -> std::result::Result<(Vec<Done>, Vec<PathBuf>), Unwritten> {
         let Some(connection) = &self.connection else {
             return Err(Unwritten {
+                culprit: None,
                 group,
                 error: rusqlite::Error::InvalidQuery,
                 doubt: None,
@@ -87,10 +91,19 @@ impl Database {
         } = written;
         let done = match done {
             Ok(done) => done,
-            Err(RolledBack { group, error }) => {
+            Err(RolledBack {
+                culprit,
+                group,
+                error,
+            }) => {
                 self.keys.forget();
                 let doubt = Some(counters.commits).filter(|number| *number > self.counters.commits);
-                return Err(Unwritten { group, error, doubt });
+                return Err(Unwritten {
+                    culprit,
+                    group,
+                    error,
+                    doubt,
+                });
             }
         };
         self.next_body = next_body;

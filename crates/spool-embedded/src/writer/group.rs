@@ -7,6 +7,7 @@ use spool::Acted;
 use super::acting::{self, Hands};
 use super::job::{ActJob, CommitJob, IncidentsJob, ReportJob, SettleJob, TidyJob, TlsToldJob, Work};
 use super::written::Written;
+use crate::error::is_of_one_step;
 use crate::shared::Shared;
 use crate::sql::incidents;
 use crate::sql::ledger::tidying::{self, Tidying};
@@ -41,6 +42,9 @@ pub(super) enum Insertion {
 /// A group of which nothing was written.
 #[derive(Debug)]
 pub(super) struct RolledBack {
+    /// The step that failed by itself.
+    pub(super) culprit: Option<Work>,
+    /// All others.
     pub(super) group: Vec<Work>,
     pub(super) error: rusqlite::Error,
 }
@@ -89,7 +93,9 @@ pub(super) fn transact(
             // Some errors roll back by themselves; then this fails, which can be ignored.
             let _ = connection.execute_batch("ROLLBACK");
             let done = done.into_iter().map(Done::undone);
+            let culprit = failed.take_if(|_| is_of_one_step(&error));
             Err(RolledBack {
+                culprit,
                 group: done.chain(failed).chain(left).collect(),
                 error,
             })

@@ -104,6 +104,13 @@ impl Inbox {
         self.withdrawn.push(id);
     }
 
+    /// These were not written, and are next.
+    pub(super) fn put_back(&mut self, group: Vec<Work>) {
+        for work in group.into_iter().rev() {
+            self.waiting.push_front(Job::Write(work));
+        }
+    }
+
     /// The clients of a failed group are told at once; outcomes are put back in front, because they cannot be obtained
     /// again, and so is what a TLS report has told if it may be durable, or a web server has it: it would be told again. On a
     /// full disk nothing is durable, and the administrator's actions are kept, too, because they make room.

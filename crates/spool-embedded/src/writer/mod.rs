@@ -3,11 +3,12 @@
 //! * [`job`]: what is handed to it. [`inbox`]: what waits, and makes up the next group.
 //! * [`group`]: one group in one transaction of the [`database`]. [`written`]: how things stand with it. [`acting`]: what
 //!   the administrator does. [`answers`]: what those are told who wait.
-//! * [`recovery`]: when writing fails; [`complaint`]: what the log is told of that. [`renewal`]: when the log was kept.
+//! * [`recovery`]: when writing fails; [`aside`]: what cannot be recorded although everything else can; [`complaint`]: what the log is told of that. [`renewal`]: when the log was kept.
 //! * [`caretaker`]: a second thread for what no commit is to wait for; [`pruning`]: what it removes from the ledger.
 
 mod acting;
 mod answers;
+pub(crate) mod aside;
 pub(crate) mod caretaker;
 pub(crate) mod complaint;
 pub(crate) mod database;
@@ -29,15 +30,17 @@ use spool::SpoolError;
 use crate::disk::bodies::Directories;
 use crate::disk::lock::Lock;
 use crate::disk::reserve::Reserve;
-use crate::error::told;
+use crate::error::{is_refused_write, told};
 use crate::log::checkpoints::Extent;
 use crate::reading::pool::Readers;
 use crate::shared::Shared;
+use crate::steps::Place;
+use aside::Aside;
 use caretaker::{Caretaker, Chore};
 use database::{Database, Unwritten};
 use inbox::Inbox;
 use job::Reply;
-use renewal::renew_if_due;
+use renewal::{probe, renew_if_due};
 
 /// A checkpoint is requested after this many octets were written to the log.
 const CHECKPOINT_EVERY: usize = 8 << 20;
@@ -46,6 +49,7 @@ const CHECKPOINT_EVERY: usize = 8 << 20;
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) inbox: Inbox,
+    pub(crate) aside: Aside,
     pub(crate) database: Database,
     pub(crate) caretaker: Caretaker,
     pub(crate) readers: Arc<Readers>,
@@ -95,16 +99,15 @@ impl Writer {
 
     /// Makes the next group durable, which may be empty, and replies. After an error, what is not refused is put back in front.
     fn write_next(&mut self) -> Result<(), SpoolError> {
-        let (group, weight) = self.inbox.next_group();
-        self.unchecked = self.unchecked.saturating_add(weight);
-        let (done, gone) = match self.database.write(self.inbox.withdrawn(), group) {
-            Ok(durable) => durable,
-            Err(Unwritten { group, error, doubt }) => {
-                let error = told(&error);
-                self.inbox.refuse(group, doubt, &error);
-                return Err(error);
+        let (done, gone) = loop {
+            let (group, weight) = self.inbox.next_group();
+            self.unchecked = self.unchecked.saturating_add(weight);
+            match self.database.write(self.inbox.withdrawn(), group) {
+                Ok(durable) => break durable,
+                Err(unwritten) => self.put_back(unwritten)?,
             }
         };
+        self.aside.written();
         // Before anybody is answered, who may then hand over the next message at once.
         self.shared.broken.store(false, Ordering::Relaxed);
         self.inbox.forget_withdrawn();
@@ -120,6 +123,40 @@ impl Writer {
         self.shared.complaint.lock().succeeded();
         self.reserve.renew(&self.shared.space);
         Ok(())
+    }
+
+    /// Puts a group back of which nothing was written; an error unless it can be written without the step that is set aside.
+    fn put_back(&mut self, unwritten: Unwritten) -> Result<(), SpoolError> {
+        let Unwritten {
+            culprit,
+            mut group,
+            error,
+            doubt,
+        } = unwritten;
+        let error = self.cause(&error);
+        if let Some(culprit) = culprit {
+            match self.aside.take(culprit, &error, &self.shared.teller) {
+                Some(culprit) => group.insert(0, culprit),
+                None => {
+                    self.inbox.put_back(group);
+                    return Ok(());
+                }
+            }
+        }
+        self.inbox.refuse(group, doubt, &error);
+        Err(error)
+    }
+
+    /// Why a write failed. `SQLite` knows a full disk, but not a quota that is used up.
+    fn cause(&self, error: &rusqlite::Error) -> SpoolError {
+        if is_refused_write(error) {
+            let tried = self.shared.faults.at(Place::Probe).map_err(|error| told(&error));
+            let tried = tried.and_then(|()| Ok(probe(&self.directories.incoming())?));
+            if matches!(tried, Err(SpoolError::Full)) {
+                return SpoolError::Full;
+            }
+        }
+        told(error)
     }
 
     fn tend_log(&mut self) {

@@ -11,6 +11,9 @@ use crate::error::Result;
 use crate::reading::pool::Readers;
 use crate::shared::Shared;
 
+/// Octets that are written to see whether the disk takes them: more than the few that a used-up quota may leave.
+const PROBE: usize = 64 << 10;
+
 /// Checkpoints, from its beginning, a log that has been kept for a while. All connections are closed for it, because
 /// `SQLite` remembers how much it has checkpointed as long as one is open.
 ///
@@ -26,7 +29,7 @@ pub(super) fn renew_if_due(
     if !checkpoints.renewal_is_due() {
         return Ok(());
     }
-    if !works(&directories.incoming()) {
+    if probe(&directories.incoming()).is_err() {
         checkpoints.postpone_renewal();
         return Ok(());
     }
@@ -40,11 +43,8 @@ pub(super) fn renew_if_due(
 }
 
 /// Whether a file can be written and synced.
-fn works(directory: &Path) -> bool {
-    let probe = || -> io::Result<()> {
-        let mut file = tempfile::tempfile_in(directory)?;
-        file.write_all(&[0; 4096])?;
-        file.sync_all()
-    };
-    probe().is_ok()
+pub(super) fn probe(directory: &Path) -> io::Result<()> {
+    let mut file = tempfile::tempfile_in(directory)?;
+    file.write_all(&[0; PROBE])?;
+    file.sync_all()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, ToSpan};
 use mail::sighting::{
-    Ending, Evidence, Failing, Place, PresentedCertificate, Proven, Spot, Starttls, Trouble,
+    DemandedBy, Ending, Evidence, Failing, Place, PresentedCertificate, Proven, Spot, Starttls, Trouble,
 };
 use mail::{Domain, ReversePath, Sighting, Status};
 
@@ -59,6 +59,7 @@ fn fails(spot: Spot, domain: &str, at: Timestamp) -> Sighting {
     Sighting::Fails(Box::new(Failing {
         spot,
         domain: Some(name(domain)),
+        demanded_by: DemandedBy::Policy,
         evidence: evidence("bb", at),
         worked: None,
     }))

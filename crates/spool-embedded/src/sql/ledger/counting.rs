@@ -24,6 +24,9 @@ const ADD_TO_COUNT: &str = "UPDATE counters SET ledger_keys = ledger_keys + 1, \
 const BELOW: &str = "SELECT keys FROM ledger_holder WHERE name = ?1";
 const ADD_BELOW: &str = "INSERT INTO ledger_holder (name, keys) VALUES (?1, 1) \
     ON CONFLICT DO UPDATE SET keys = keys + 1";
+const OF_NAMES: &str = "SELECT name, count(*) FROM ledger_key JOIN ledger_name n ON n.id = domain \
+    WHERE host <> ?1 GROUP BY domain";
+const SET_BELOW: &str = "INSERT INTO ledger_holder (name, keys) VALUES (?1, ?2)";
 const USED_ON: &str = "UPDATE ledger_key SET last_day = ?2 WHERE id = ?1 AND last_day < ?2";
 const COUNT: &str = "INSERT INTO ledger_day (day, key, count, octets, last) VALUES (?1, ?2, ?3, ?4, ?5) \
     ON CONFLICT DO UPDATE SET count = count + ?3, octets = octets + ?4, last = max(last, ?5)";
@@ -281,6 +284,24 @@ pub(super) fn holder(domain: &DomainPart) -> Option<&str> {
         DomainPart::Name(name) => Some(registrable::part(name)).filter(|part| *part != name.as_str()),
         DomainPart::Literal(_) => None,
     }
+}
+
+/// Counts the keys that there are below each registrable domain.
+pub(crate) fn count_below(connection: &Connection) -> rusqlite::Result<()> {
+    let mut below: BTreeMap<String, i64> = BTreeMap::new();
+    let mut statement = connection.prepare(OF_NAMES)?;
+    let mut rows = statement.query([ALL_HOSTS])?;
+    while let Some(row) = rows.next()? {
+        let domain = row.get_ref(0)?.as_str().ok().and_then(|name| DomainPart::parse(name).ok());
+        if let Some(holder) = domain.as_ref().and_then(holder) {
+            let keys: i64 = row.get(1)?;
+            *below.entry(holder.to_owned()).or_default() += keys;
+        }
+    }
+    for (holder, keys) in below {
+        connection.prepare_cached(SET_BELOW)?.execute(params![holder, keys])?;
+    }
+    Ok(())
 }
 
 /// How many keys there are, and how many of them were added on this day.
