@@ -1,7 +1,7 @@
 //! What this process remembers of the security of hosts, so that a delivery without news writes nothing about it.
 
-use std::collections::{HashMap, VecDeque};
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -169,7 +169,11 @@ mod tests {
         // It comes and goes: neither is reported again for a while.
         assert_eq!(alarm.end_due(), None);
         assert!(alarm.clear(at(5)).is_none());
-        assert_eq!(alarm.end_due(), Some(at(62)), "whoever waits so long tells the end");
+        assert_eq!(
+            alarm.end_due(),
+            Some(at(62)),
+            "whoever waits so long tells the end"
+        );
         assert!(!alarm.raise("a", at(6)));
         assert_eq!(alarm.end_due(), None, "it goes on");
         assert!(alarm.raise("a", at(64)), "a reminder");

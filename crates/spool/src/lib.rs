@@ -44,7 +44,8 @@ pub use content::{Content, ContentReader};
 pub use damage::{Damage, Flaw};
 pub use error::SpoolError;
 pub use incidents::{
-    Before, IncidentNumber, Incidents, KeepIncidents, KnownIncident, Noticed, Shared, Step, Told, Waiting, Way,
+    Before, IncidentNumber, Incidents, KeepIncidents, KnownIncident, Noticed, Shared, Step, Told, Waiting,
+    Way,
 };
 pub use incoming::Incoming;
 pub use ledger::{Ledger, LedgerRoom, Tally};

@@ -59,7 +59,13 @@ impl<S: Store> Daemon<S> {
             let policy = policy::read(&config, &mut files);
             let clients = Files::of(clients::files(&config.config));
             let listener = settings::listener(&config.config, &hostname);
-            (policy, files, resolver::trust_anchors(&anchors), listener, clients)
+            (
+                policy,
+                files,
+                resolver::trust_anchors(&anchors),
+                listener,
+                clients,
+            )
         })
         .await?;
         let policy = match policy {

@@ -142,7 +142,10 @@ mod tests {
         let one = || Files::of([path.as_path()]);
         let mut watched = Watched::of(one());
         fs::remove_file(&path).unwrap();
-        assert!(!watched.has_changed(&both()) && !watched.has_changed(&both()), "others");
+        assert!(
+            !watched.has_changed(&both()) && !watched.has_changed(&both()),
+            "others"
+        );
         assert!(!watched.has_changed(&one()));
         assert!(watched.has_changed(&one()), "a file that is gone is a change");
     }

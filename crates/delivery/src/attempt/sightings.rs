@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use mail::cause::{Cause, TlsFault};
 use mail::sighting::evidence::{CERTIFICATES, RECORDS, shortened};
 use mail::sighting::{
-    Demanded, DemandedBy, Ending, Evidence, Failing, FailingSpot, Met, Place, PresentedCertificate, Proof, Proven,
-    Records, Spot, Starttls,
+    Demanded, DemandedBy, Ending, Evidence, Failing, FailingSpot, Met, Place, PresentedCertificate, Proof,
+    Proven, Records, Spot, Starttls,
 };
 use mail::{DaneVerdict, Domain, NextHop, Security, Sighting, SkipReason};
 use policy::decision::{Action, HostDecision, Requirement};

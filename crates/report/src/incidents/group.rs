@@ -49,7 +49,9 @@ pub(super) fn messages(groups: &[Vec<KnownIncident>]) -> Vec<u64> {
     for one in groups.iter().flatten() {
         for shared in &one.waiting.shared {
             let numbers = std::iter::once(&one.number).chain(&shared.with);
-            let mut waits_for: Vec<usize> = numbers.filter_map(|number| group_of.get(number).copied()).collect();
+            let mut waits_for: Vec<usize> = numbers
+                .filter_map(|number| group_of.get(number).copied())
+                .collect();
             waits_for.sort_unstable();
             for same in waits_for.chunk_by(usize::eq) {
                 let again = shared.messages.saturating_mul(same.len() as u64 - 1);

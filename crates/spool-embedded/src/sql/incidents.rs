@@ -210,7 +210,9 @@ fn concern(connection: &Connection, id: i64, place: &Place, domain: &Domain) -> 
         return Ok(());
     }
     connection.prepare_cached(INSERT_DOMAIN)?.execute(columns)?;
-    connection.prepare_cached(TRIMMED)?.execute([DOMAINS, MORE_DOMAINS])?;
+    connection
+        .prepare_cached(TRIMMED)?
+        .execute([DOMAINS, MORE_DOMAINS])?;
     connection.prepare_cached(TRIM_DOMAINS)?.execute([DOMAINS])?;
     Ok(())
 }

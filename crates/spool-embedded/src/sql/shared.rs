@@ -57,11 +57,7 @@ pub(super) fn note(connection: &Connection, known: &mut [KnownIncident]) -> Resu
 }
 
 /// Visits the messages that wait because of an incident.
-fn visit(
-    connection: &Connection,
-    incident: IncidentNumber,
-    mut visit: impl FnMut([u8; 16]),
-) -> Result<()> {
+fn visit(connection: &Connection, incident: IncidentNumber, mut visit: impl FnMut([u8; 16])) -> Result<()> {
     let mut statement = connection.prepare_cached(MESSAGES)?;
     let mut rows = statement.query([incident.0.cast_signed()])?;
     while let Some(row) = rows.next()? {

@@ -166,7 +166,12 @@ async fn an_outcome_that_cannot_be_recorded_by_itself_is_set_aside() {
     let (directory, spool, first) = with_one_message().await;
     let second = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
     let refuses = Connection::open(directory.path().join(DATABASE)).unwrap();
-    let id: String = first.id.to_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+    let id: String = first
+        .id
+        .to_bytes()
+        .iter()
+        .map(|octet| format!("{octet:02x}"))
+        .collect();
     refuses
         .execute_batch(&format!(
             "CREATE TRIGGER refuses BEFORE DELETE ON message WHEN OLD.id = x'{id}' \
@@ -175,7 +180,9 @@ async fn an_outcome_that_cannot_be_recorded_by_itself_is_set_aside() {
         .unwrap();
     let settle = async |part| {
         let lease = take(&spool, part).await;
-        spool.settle(lease, vec![settlement(0, Status::Sent, None)], now()).await
+        spool
+            .settle(lease, vec![settlement(0, Status::Sent, None)], now())
+            .await
     };
     let (aside, recorded) = tokio::join!(settle(&first.pending[0]), settle(&second.pending[0]));
     assert!(matches!(aside, Err(SpoolError::Defect(_))), "{aside:?}");

@@ -260,7 +260,11 @@ async fn what_waits_for_several_is_told_and_what_is_held_does_not_wait<H: Harnes
         let lease = take(&*store, part).await;
         let host = format!("mx.{}", part.next_hop);
         let outcomes = Outcomes {
-            settlements: vec![held_up(lease.recipients[0].index.0, now() + 5.minutes(), Some(at(&host)))],
+            settlements: vec![held_up(
+                lease.recipients[0].index.0,
+                now() + 5.minutes(),
+                Some(at(&host)),
+            )],
             sightings: vec![fails(at(&host), "b.example", now())],
             ..Outcomes::default()
         };

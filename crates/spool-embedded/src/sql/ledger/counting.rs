@@ -292,14 +292,20 @@ pub(crate) fn count_below(connection: &Connection) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(OF_NAMES)?;
     let mut rows = statement.query([ALL_HOSTS])?;
     while let Some(row) = rows.next()? {
-        let domain = row.get_ref(0)?.as_str().ok().and_then(|name| DomainPart::parse(name).ok());
+        let domain = row
+            .get_ref(0)?
+            .as_str()
+            .ok()
+            .and_then(|name| DomainPart::parse(name).ok());
         if let Some(holder) = domain.as_ref().and_then(holder) {
             let keys: i64 = row.get(1)?;
             *below.entry(holder.to_owned()).or_default() += keys;
         }
     }
     for (holder, keys) in below {
-        connection.prepare_cached(SET_BELOW)?.execute(params![holder, keys])?;
+        connection
+            .prepare_cached(SET_BELOW)?
+            .execute(params![holder, keys])?;
     }
     Ok(())
 }
