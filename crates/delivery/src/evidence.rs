@@ -30,6 +30,12 @@ impl Evidence {
             Cause::Connection(ConnectionFault::Closed(stage)) if stage.phase() == Phase::Greeting => {
                 Self::Busy
             }
+            // A server may break off because of the recipient or the content, and take the next message.
+            Cause::Connection(
+                ConnectionFault::Closed(stage)
+                | ConnectionFault::TimedOut(stage)
+                | ConnectionFault::Protocol(stage, _),
+            ) if is_about_a_message(*stage) => Self::Nothing,
             Cause::Connection(
                 ConnectionFault::Closed(_) | ConnectionFault::TimedOut(_) | ConnectionFault::Protocol(..),
             )
@@ -57,7 +63,13 @@ impl Evidence {
             )
             | Cause::Login(_) => Self::Down,
             // Other messages do not require what this one does.
-            Cause::Policy(Demand::MtaStsUnknown | Demand::SecurePath | Demand::SecurePathOfReport)
+            Cause::Policy(
+                Demand::MtaStsUnknown
+                | Demand::SecurePath
+                | Demand::SecurePathOfReport
+                | Demand::SecureAddress
+                | Demand::SecureRoute,
+            )
             | Cause::Ours(_)
             | Cause::Destination(_) => Self::Nothing,
         }
@@ -71,6 +83,21 @@ impl Evidence {
             Phase::Greeting | Phase::Securing => Self::Down,
             Phase::Envelope | Phase::Content | Phase::Closing => Self::Works,
         }
+    }
+}
+
+/// Whether the server has taken MAIL by then.
+fn is_about_a_message(stage: Stage) -> bool {
+    match stage {
+        Stage::Rcpt | Stage::Data | Stage::Body | Stage::FinalDot => true,
+        Stage::Connect
+        | Stage::Banner
+        | Stage::Ehlo
+        | Stage::Starttls
+        | Stage::Auth
+        | Stage::Mail
+        | Stage::Rset
+        | Stage::Quit => false,
     }
 }
 
@@ -116,12 +143,33 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_breaks_off_after_mail_may_mean_the_message() {
+        for (stage, evidence) in [
+            (Stage::Ehlo, Evidence::Down),
+            (Stage::Mail, Evidence::Down),
+            (Stage::Rcpt, Evidence::Nothing),
+            (Stage::Data, Evidence::Nothing),
+            (Stage::Body, Evidence::Nothing),
+            (Stage::FinalDot, Evidence::Nothing),
+        ] {
+            for fault in [
+                ConnectionFault::TimedOut(stage),
+                ConnectionFault::Protocol(stage, String::new()),
+            ] {
+                assert_eq!(Evidence::of(&Cause::Connection(fault)), evidence, "{stage}");
+            }
+        }
+        let closed = |stage| Evidence::of(&Cause::Connection(ConnectionFault::Closed(stage)));
+        assert_eq!(closed(Stage::FinalDot), Evidence::Nothing);
+        assert_eq!(closed(Stage::Mail), Evidence::Down);
+    }
+
+    #[test]
     fn a_refused_connection_may_be_a_sign_of_load_and_a_timeout_is_not() {
         let connection = |fault| Evidence::of(&Cause::Connection(fault));
         let refused = ConnectionFault::Unreachable("connection refused".to_owned());
         assert_eq!(connection(refused), Evidence::Busy);
         assert_eq!(connection(ConnectionFault::Closed(Stage::Banner)), Evidence::Busy);
-        assert_eq!(connection(ConnectionFault::Closed(Stage::Body)), Evidence::Down);
         assert_eq!(
             connection(ConnectionFault::TimedOut(Stage::Connect)),
             Evidence::Down

@@ -226,7 +226,8 @@ fn dane_flaw(failure: VerifyFailure) -> DaneFlaw {
     match failure {
         VerifyFailure::NoMatch | VerifyFailure::BadCertificate => DaneFlaw::NoMatch,
         VerifyFailure::NameMismatch => DaneFlaw::NameMismatch,
-        VerifyFailure::Expired | VerifyFailure::NotYetValid => DaneFlaw::Expired,
+        VerifyFailure::Expired => DaneFlaw::Expired,
+        VerifyFailure::NotYetValid => DaneFlaw::NotYetValid,
         VerifyFailure::Untrusted(_) => DaneFlaw::Untrusted,
         VerifyFailure::UnsupportedKey(_) => DaneFlaw::UnsupportedKey,
     }
@@ -235,7 +236,8 @@ fn dane_flaw(failure: VerifyFailure) -> DaneFlaw {
 fn web_pki_flaw(failure: PkixFailure) -> WebPkiFlaw {
     match failure {
         PkixFailure::NameMismatch => WebPkiFlaw::NameMismatch,
-        PkixFailure::Expired | PkixFailure::NotYetValid => WebPkiFlaw::Expired,
+        PkixFailure::Expired => WebPkiFlaw::Expired,
+        PkixFailure::NotYetValid => WebPkiFlaw::NotYetValid,
         PkixFailure::Untrusted(_) | PkixFailure::UnsupportedKey(_) => WebPkiFlaw::Untrusted,
     }
 }

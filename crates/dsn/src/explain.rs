@@ -27,6 +27,13 @@ pub enum Mender {
     ReceiverOrPolicy,
     /// Those who run this relay, whose policy demands more than the receiving side offers.
     OurPolicy,
+    /// The receiving side, by correcting its MTA-STS policy or its MX records.
+    PolicyOrMx,
+    /// The receiving side, by making its MTA-STS policy available; or those who run this relay, if that is why it could not
+    /// be fetched.
+    PolicyHost,
+    /// The sender, by another address or without the demand.
+    Sender,
 }
 
 /// The text for a failure of our own resolver.
@@ -59,6 +66,25 @@ const UNPROVEN_END: &str = "The domain publishes a policy (MTA-STS) that protect
 const SECURE_PATH: &str = "The message was sent with the demand that it travels only to servers that are known to be the \
      right ones (REQUIRETLS), and the domain publishes neither signed DNS records nor a policy (MTA-STS) by which they \
      could be known.";
+
+/// The text for a server that the domain's policy does not name.
+const NOT_NAMED: &str = "The domain publishes a policy (MTA-STS) that lists the servers to which its mail may be sent, and \
+     the server that the DNS names is not among them. No connection was made to it.";
+
+/// The text for a message that requires TLS, where the policy that may name the right servers could not be had.
+const PATH_UNKNOWN: &str = "The message was sent with the demand that it travels only to servers that are known to be the \
+     right ones (REQUIRETLS). The DNS records that name the domain's servers are not signed, and its policy (MTA-STS), \
+     which may name them as well, could not be fetched.";
+
+/// The text for a message that requires TLS to a server that is named by its address.
+const NOTHING_BUT_ADDRESS: &str = "The message was sent with the demand that it travels only to servers that are known to \
+     be the right ones (REQUIRETLS). The receiving server is named by its address alone, and cannot prove that it is the \
+     right one.";
+
+/// The same where we have chosen the server.
+const OUR_ROUTE: &str = "The message was sent with the demand that it travels only to servers that are known to be the \
+     right ones (REQUIRETLS). This mail system has been told to send mail for the domain to a server that it knows by its \
+     address alone, and which cannot prove that it is the right one.";
 
 /// The text for encryption that is demanded, but not by TLSA records.
 const ENCRYPTION: &str = "This mail system has been told, by its own policy or by one that the domain publishes \
@@ -150,13 +176,15 @@ fn of_policy(demand: Demand) -> BrokenRule {
         Demand::NoUsableTlsa => {
             "none of the TLSA records of the receiving server is of a kind that can be used for mail"
         }
-        Demand::MtaStsMismatch | Demand::NoName => {
-            return BrokenRule::new(CERTIFICATE, Mender::ReceiverOrPolicy);
-        }
+        Demand::NoName => return BrokenRule::new(CERTIFICATE, Mender::ReceiverOrPolicy),
+        Demand::MtaStsMismatch => return BrokenRule::new(NOT_NAMED, Mender::PolicyOrMx),
         Demand::MtaStsUnproven => return BrokenRule::new(UNPROVEN_END, Mender::ResolverOrReceiver),
-        Demand::MtaStsUnknown | Demand::SecurePath | Demand::SecurePathOfReport => {
+        Demand::MtaStsUnknown => return BrokenRule::new(PATH_UNKNOWN, Mender::PolicyHost),
+        Demand::SecurePath | Demand::SecurePathOfReport => {
             return BrokenRule::new(SECURE_PATH, Mender::Receiver);
         }
+        Demand::SecureAddress => return BrokenRule::new(NOTHING_BUT_ADDRESS, Mender::Sender),
+        Demand::SecureRoute => return BrokenRule::new(OUR_ROUTE, Mender::OurSystem),
     };
     BrokenRule::new(demanded(lack), Mender::OurPolicy)
 }
@@ -179,8 +207,12 @@ fn promised(fault: &TlsFault) -> String {
              not proved that it is the right one, so nothing was sent to it."
             .to_owned(),
         TlsFault::Unproven(Unproven::Dane(DaneFlaw::Expired)) => "A certificate of the receiving server comes from \
-             the authority that the TLSA records name, but it has expired or is not valid yet. The server has not proved \
-             that it is the right one, so nothing was sent to it."
+             the authority that the TLSA records name, but it has expired. The server has not proved that it is the right \
+             one, so nothing was sent to it."
+            .to_owned(),
+        TlsFault::Unproven(Unproven::Dane(DaneFlaw::NotYetValid)) => "A certificate of the receiving server comes \
+             from the authority that the TLSA records name, but it is not valid yet. The server has not proved that it \
+             is the right one, so nothing was sent to it."
             .to_owned(),
         TlsFault::Unproven(Unproven::Dane(DaneFlaw::Untrusted)) => "The certificate of the receiving server does not \
              lead to the authority that the TLSA records name. The server has not proved that it is the right one, so \
@@ -296,6 +328,7 @@ mod tests {
             unproven(DaneFlaw::NoMatch),
             unproven(DaneFlaw::NameMismatch),
             unproven(DaneFlaw::Expired),
+            unproven(DaneFlaw::NotYetValid),
             unproven(DaneFlaw::Untrusted),
             unproven(DaneFlaw::UnsupportedKey),
             Cause::Tls(TlsFault::NotOffered),
@@ -359,14 +392,33 @@ mod tests {
                 Cause::Tls(TlsFault::Unproven(expired)),
                 "a certificate valid for their name",
             ),
-            (
-                Cause::Policy(Demand::MtaStsMismatch),
-                "a certificate valid for their name",
-            ),
         ] {
             let rule = broken_rule(&cause, &verdict).unwrap();
             assert!(rule.sentences.contains(words), "{}", rule.sentences);
             assert_eq!(rule.mender, Mender::ReceiverOrPolicy, "{cause:?}");
+        }
+        for (demand, words, mender) in [
+            (
+                Demand::MtaStsMismatch,
+                "is not among them. No connection was made to it.",
+                Mender::PolicyOrMx,
+            ),
+            (Demand::MtaStsUnknown, "could not be fetched", Mender::PolicyHost),
+            (
+                Demand::SecurePath,
+                "neither signed DNS records nor a policy",
+                Mender::Receiver,
+            ),
+            (
+                Demand::SecureAddress,
+                "named by its address alone",
+                Mender::Sender,
+            ),
+            (Demand::SecureRoute, "has been told to send", Mender::OurSystem),
+        ] {
+            let rule = broken_rule(&Cause::Policy(demand), &verdict).unwrap();
+            assert!(rule.sentences.contains(words), "{}", rule.sentences);
+            assert_eq!(rule.mender, mender, "{demand:?}");
         }
         let literal = broken_rule(&Cause::Policy(Demand::AddressLiteral), &verdict).unwrap();
         assert_eq!(literal.mender, Mender::OurPolicy);

@@ -223,6 +223,19 @@ fn add_rule(prose: &mut Prose, report: &Report, recipient: &RecipientReport) {
              can tell whose rule it is, and change it if it is ours.",
             report.postmaster()
         ),
+        Mender::PolicyOrMx => format!(
+            "The receiving side can mend it, by correcting its policy or its MX records; it is reached at {receiver}, \
+             though mail to that address may meet the same fault."
+        ),
+        Mender::PolicyHost => format!(
+            "The receiving side can mend it, by making its policy available or by signing its DNS records; it is reached \
+             at {receiver}, though mail to that address may meet the same fault. If others can fetch the policy, the \
+             fault is here, and {} can mend it.",
+            report.postmaster()
+        ),
+        Mender::Sender => {
+            "You can send the message without this demand, or to an address at a domain that is protected.".to_owned()
+        }
         Mender::OurPolicy => format!(
             "The rule is one of this mail system, and {} can change it. The receiving side, {receiver}, meets it by \
              publishing TLSA records in signed zones.",

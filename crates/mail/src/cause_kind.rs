@@ -275,7 +275,11 @@ impl From<Demand> for CauseKind {
             Demand::NoUsableTlsa => Self::NoUsableTlsa,
             Demand::MtaStsMismatch => Self::MtaStsMismatch,
             Demand::MtaStsUnproven => Self::MtaStsUnproven,
-            Demand::MtaStsUnknown | Demand::SecurePath | Demand::SecurePathOfReport => Self::NoSecurePath,
+            Demand::MtaStsUnknown
+            | Demand::SecurePath
+            | Demand::SecurePathOfReport
+            | Demand::SecureAddress
+            | Demand::SecureRoute => Self::NoSecurePath,
             Demand::NoName => Self::NoName,
         }
     }
@@ -294,12 +298,12 @@ impl From<&TlsFault> for CauseKind {
             TlsFault::Unproven(Unproven::Dane(flaw)) => match flaw {
                 DaneFlaw::NoMatch | DaneFlaw::UnsupportedKey => Self::TlsaNoMatch,
                 DaneFlaw::NameMismatch => Self::DaneNameMismatch,
-                DaneFlaw::Expired => Self::DaneExpired,
+                DaneFlaw::Expired | DaneFlaw::NotYetValid => Self::DaneExpired,
                 DaneFlaw::Untrusted => Self::DaneUntrusted,
             },
             TlsFault::Unproven(Unproven::WebPki(flaw, _)) => match flaw {
                 WebPkiFlaw::NameMismatch => Self::WebpkiNameMismatch,
-                WebPkiFlaw::Expired => Self::WebpkiExpired,
+                WebPkiFlaw::Expired | WebPkiFlaw::NotYetValid => Self::WebpkiExpired,
                 WebPkiFlaw::Untrusted => Self::WebpkiUntrusted,
             },
             TlsFault::Unproven(Unproven::Key) => Self::WrongKey,

@@ -12,7 +12,7 @@ pub enum TlsResult {
     StarttlsNotSupported,
     /// The certificate names another host.
     CertificateHostMismatch,
-    /// A certificate has expired or is not valid yet.
+    /// A certificate has expired.
     CertificateExpired,
     /// No valid path leads to a trust anchor.
     CertificateNotTrusted,

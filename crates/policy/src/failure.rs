@@ -77,6 +77,7 @@ impl Failure {
                 | Demand::MtaStsUnproven
                 | Demand::MtaStsUnknown
                 | Demand::SecurePathOfReport
+                | Demand::SecureRoute
                 | Demand::NoName,
             )
             | Cause::Login(_)
@@ -85,7 +86,7 @@ impl Failure {
             Cause::Smtp(fault) if self.is_final(fault) => Finality::Permanent,
             // The route can be mended while the mail waits.
             Cause::Destination(_) if self.standing == Standing::Misrouted => Finality::Transient,
-            Cause::Policy(Demand::SecurePath)
+            Cause::Policy(Demand::SecurePath | Demand::SecureAddress)
             | Cause::Destination(
                 NoWay::NullMx
                 | NoWay::NoSuchDomain(_)

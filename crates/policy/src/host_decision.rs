@@ -110,7 +110,7 @@ impl Asked<'_> {
                 // A forged MX answer must not bounce mail.
                 match rules.forbidden().filter(|_| named == Named::Insecurely) {
                     Some(cause) => pass_over(cause),
-                    None => self.lacks_path(),
+                    None => self.lacks_path(self.of_address()),
                 }
             }
             HostFindings::AddressLiteral | HostFindings::AddressName => {
@@ -120,14 +120,22 @@ impl Asked<'_> {
         }
     }
 
-    /// A message that requires TLS has no way to the host. If the MTA-STS policy is not known, it may have one later.
-    fn lacks_path(&self) -> HostDecision {
+    /// What a message that requires TLS lacks where the host is an address.
+    fn of_address(&self) -> Demand {
+        if self.wanted.is_route {
+            Demand::SecureRoute
+        } else {
+            Demand::SecureAddress
+        }
+    }
+
+    /// A message that requires TLS has no way to the host for this reason. If the MTA-STS policy is not known, it may have one
+    /// later.
+    fn lacks_path(&self, reason: Demand) -> HostDecision {
         pass_over(Cause::Policy(match (self.message, self.mta_sts) {
             (_, DomainMtaSts::Unknown | DomainMtaSts::Awaited) => Demand::MtaStsUnknown,
-            (MessageTls::RequiredOfReport, _) => Demand::SecurePathOfReport,
-            (MessageTls::Required | MessageTls::Usual | MessageTls::Waived | MessageTls::Exempt, _) => {
-                Demand::SecurePath
-            }
+            (MessageTls::RequiredOfReport, _) if reason != Demand::SecureRoute => Demand::SecurePathOfReport,
+            (_, DomainMtaSts::Absent | DomainMtaSts::Testing | DomainMtaSts::Enforce) => reason,
         }))
     }
 }
@@ -154,7 +162,7 @@ impl Rules<'_> {
             Addresses::Ignored(security) => self.ends(*security, NoWay::IgnoredAddresses),
             Addresses::OtherFamily => pass_over(Cause::Destination(NoWay::OtherFamily)),
             Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure if self.lacks_name() => {
-                self.asked.lacks_path()
+                self.asked.lacks_path(Demand::SecurePath)
             }
             Addresses::Insecure | Addresses::SecureAlias | Addresses::Secure
                 if self.mode == DaneMode::Off =>

@@ -98,7 +98,7 @@ impl Outcome {
             TlsFault::Unproven(Unproven::Dane(flaw)) => match flaw {
                 DaneFlaw::NoMatch => Self::NoMatch,
                 DaneFlaw::NameMismatch => Self::NameMismatch,
-                DaneFlaw::Expired => Self::Expired,
+                DaneFlaw::Expired | DaneFlaw::NotYetValid => Self::Expired,
                 DaneFlaw::Untrusted => Self::Untrusted,
                 DaneFlaw::UnsupportedKey => Self::UnsupportedKey,
             },

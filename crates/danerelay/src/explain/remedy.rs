@@ -77,6 +77,8 @@ fn unmet(found: &Investigation<'_>, demand: Demand) -> Option<String> {
         | Demand::MtaStsUnproven
         | Demand::MtaStsUnknown
         | Demand::SecurePath
+        | Demand::SecureAddress
+        | Demand::SecureRoute
         | Demand::SecurePathOfReport
         | Demand::NoName => None,
     }

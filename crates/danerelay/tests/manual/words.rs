@@ -189,6 +189,7 @@ fn causes() -> Vec<Cause> {
     for (flaw, example) in [
         (WebPkiFlaw::NameMismatch, "certificate not valid for the name"),
         (WebPkiFlaw::Expired, "certificate expired"),
+        (WebPkiFlaw::NotYetValid, "certificate not yet valid"),
         (WebPkiFlaw::Untrusted, "unknown issuer"),
     ] {
         causes.push(tls(TlsFault::Unproven(Unproven::WebPki(flaw, words(example)))));
@@ -197,6 +198,7 @@ fn causes() -> Vec<Cause> {
         DaneFlaw::NoMatch,
         DaneFlaw::NameMismatch,
         DaneFlaw::Expired,
+        DaneFlaw::NotYetValid,
         DaneFlaw::Untrusted,
         DaneFlaw::UnsupportedKey,
     ];
@@ -225,7 +227,7 @@ fn nowhere() -> [NoWay; 8] {
     ]
 }
 
-fn demands() -> [Demand; 12] {
+fn demands() -> [Demand; 14] {
     [
         Demand::AddressLiteral,
         Demand::InsecureMx,
@@ -238,6 +240,8 @@ fn demands() -> [Demand; 12] {
         Demand::MtaStsUnknown,
         Demand::SecurePath,
         Demand::SecurePathOfReport,
+        Demand::SecureAddress,
+        Demand::SecureRoute,
         Demand::NoName,
     ]
 }
@@ -297,8 +301,10 @@ fn group(cause: &Cause) -> (usize, usize) {
             | Demand::MtaStsUnknown
             | Demand::SecurePath
             | Demand::SecurePathOfReport
+            | Demand::SecureAddress
+            | Demand::SecureRoute
             | Demand::NoName,
-        ) => (3, 12),
+        ) => (3, 14),
         Cause::Connection(
             ConnectionFault::Unreachable(_)
             | ConnectionFault::TimedOut(_)
@@ -336,15 +342,22 @@ fn tls_group(fault: &TlsFault) -> (usize, usize) {
         | TlsFault::Unproven(
             Unproven::Key
             | Unproven::NoReference
-            | Unproven::WebPki(WebPkiFlaw::NameMismatch | WebPkiFlaw::Expired | WebPkiFlaw::Untrusted, _)
+            | Unproven::WebPki(
+                WebPkiFlaw::NameMismatch
+                | WebPkiFlaw::Expired
+                | WebPkiFlaw::NotYetValid
+                | WebPkiFlaw::Untrusted,
+                _,
+            )
             | Unproven::Dane(
                 DaneFlaw::NoMatch
                 | DaneFlaw::NameMismatch
                 | DaneFlaw::Expired
+                | DaneFlaw::NotYetValid
                 | DaneFlaw::Untrusted
                 | DaneFlaw::UnsupportedKey,
             ),
-        ) => (5, 17),
+        ) => (5, 19),
     }
 }
 
@@ -369,7 +382,7 @@ fn every_cause_is_explained() {
         };
         assert!(is_said, "{cause:?}: {reason:?} is not in {PAGE} at {words:?}");
     }
-    assert_eq!(counted, [12, 7, 8, 12, 4, 17, 4, 7]);
+    assert_eq!(counted, [12, 7, 8, 14, 4, 19, 4, 7]);
     for kind in CauseKind::ALL {
         let name = serde_json::to_value(kind).unwrap();
         assert!(

@@ -1,8 +1,9 @@
 //! What an attempt sees of TLS, for reports to the receiving side (RFC 8460).
 //!
-//! Each session is counted once, when it has been set up or has failed to be, however many messages follow over it; a host
-//! that is passed over for what it or its domain publishes counts as a session that failed. Which policies it is judged by
-//! follows from what was decided about the host:
+//! Each session is counted once for each destination whose mail goes over it, however many messages that are, because each
+//! has policies of its own and gets a report of its own; so is one that could not be set up. A host that is passed over for
+//! what it or its domain publishes counts as a session that failed. Which policies it is judged by follows from what was
+//! decided about the host:
 //!
 //! | decided | TLSA | MTA-STS | none |
 //! |---|---|---|---|
@@ -27,7 +28,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::target::Target;
 use super::walk::Attempt;
-use crate::connections::{Seen, TlsOutcome};
+use crate::connections::{Ends, PooledSession, TlsOutcome};
 use crate::route::{Route, RouteHost};
 
 /// The reason where a policy does not name a host; there is no type of its own for it (RFC 8460 §4.3.3).
@@ -54,12 +55,15 @@ enum Judged {
 }
 
 impl Attempt<'_, '_> {
-    /// A new session has met its requirement.
-    pub(super) fn count_opened(&mut self, target: &Target<'_>, tls: &TlsOutcome, seen: &Seen) {
-        let Some(session) = self.session_at(target, seen) else {
+    /// A session that has met its requirement is used for a message, be it the first or a later one.
+    pub(super) fn count_session(&mut self, target: &Target<'_>, pooled: &mut PooledSession) {
+        let Some(session) = self.session_at(target, pooled.ends()) else {
             return;
         };
-        let met = || match tls {
+        if !pooled.is_first_of(session.destination) {
+            return;
+        }
+        let met = || match pooled.tls() {
             TlsOutcome::Session(_) => Judged::Met,
             TlsOutcome::Missing(cause) => match cause.tls_result() {
                 Some(result) => Judged::Failed(session.failure(result, cause)),
@@ -83,7 +87,7 @@ impl Attempt<'_, '_> {
             (Some(false), Judged::Met | Judged::Failed(_)) => Judged::Failed(session.not_in_policy()),
             // It was verified for this name in the handshake.
             (Some(true), Judged::Met) if target.terms.requirement == Requirement::Pkix => Judged::Met,
-            (Some(true), Judged::Met) => self.judge_chain(&session, &seen.chain),
+            (Some(true), Judged::Met) => self.judge_chain(&session, pooled.certificates()),
             (Some(true), failed @ Judged::Failed(_)) => failed,
         };
         let none = if publishes_nothing(target) {
@@ -95,8 +99,8 @@ impl Attempt<'_, '_> {
     }
 
     /// A session could not be set up.
-    pub(super) fn count_failed(&mut self, target: &Target<'_>, cause: &Cause, seen: &Seen) {
-        let (Some(session), Some(result)) = (self.session_at(target, seen), cause.tls_result()) else {
+    pub(super) fn count_failed(&mut self, target: &Target<'_>, cause: &Cause, ends: &Ends) {
+        let (Some(session), Some(result)) = (self.session_at(target, ends), cause.tls_result()) else {
             return;
         };
         let failed = || Judged::Failed(session.failure(result, cause));
@@ -168,12 +172,13 @@ impl Attempt<'_, '_> {
         self.count(&session, policy.map(|policy| (policy, Some(failure))));
     }
 
-    /// The whole destination is passed over.
-    pub(super) fn count_stopped(&mut self, route: &Route) {
+    /// What the look-ups alone tell: that the MTA-STS policy could not be had, or that the whole destination is passed over.
+    pub(super) fn count_found(&mut self, route: &Route) {
         match &route.decision {
-            Decision::Try(_) => {}
+            Decision::Try(_) => self.count_sts_trouble(route),
             Decision::Stop(failure, _) => self.count_passed_over(route, None, &failure.cause),
             Decision::PassOver(_, candidates) => {
+                self.count_sts_trouble(route);
                 // Each may stand in a report of its own, of which strangers could make many.
                 for candidate in candidates.iter().take(PASSED_OVER) {
                     match &candidate.decision.action {
@@ -187,11 +192,20 @@ impl Attempt<'_, '_> {
         }
     }
 
-    fn session_at<'a>(&self, target: &'a Target<'_>, seen: &Seen) -> Option<Session<'a>> {
+    /// Counted in each attempt that meets it, whether a session is set up in it or not.
+    fn count_sts_trouble(&mut self, route: &Route) {
+        let Some(session) = self.session(route, None, TlsFailure::of(TlsResult::StsPolicyFetchError)) else {
+            return;
+        };
+        let trouble = sts_trouble(route);
+        self.count(&session, trouble.map(|(policy, failure)| (policy, Some(failure))));
+    }
+
+    fn session_at<'a>(&self, target: &'a Target<'_>, ends: &Ends) -> Option<Session<'a>> {
         let known = TlsFailure {
-            sending_ip: seen.from,
+            sending_ip: ends.from,
             mx_host: target.host.name().cloned(),
-            mx_helo: seen.greeted_as.as_ref().map(|name| printed(name.as_str())),
+            mx_helo: ends.greeted_as.as_ref().map(|name| printed(name.as_str())),
             receiving_ip: Some(target.address.to_canonical()),
             ..TlsFailure::of(TlsResult::ValidationFailure)
         };
@@ -238,7 +252,8 @@ impl Attempt<'_, '_> {
             WebPkiVerdict::Invalid(failure) => {
                 let result = match failure {
                     PkixFailure::NameMismatch => TlsResult::CertificateHostMismatch,
-                    PkixFailure::Expired | PkixFailure::NotYetValid => TlsResult::CertificateExpired,
+                    PkixFailure::Expired => TlsResult::CertificateExpired,
+                    PkixFailure::NotYetValid => TlsResult::ValidationFailure,
                     PkixFailure::Untrusted(_) | PkixFailure::UnsupportedKey(_) => {
                         TlsResult::CertificateNotTrusted
                     }
@@ -249,33 +264,20 @@ impl Attempt<'_, '_> {
         }
     }
 
-    /// Counts how each policy was met, or failed, and once in an attempt that the MTA-STS policy could not be had.
+    /// Counts how each policy was met, or failed.
     fn count(
         &mut self,
         session: &Session<'_>,
         judged: impl IntoIterator<Item = (TlsPolicy, Option<TlsFailure>)>,
     ) {
         let at = self.deliverer.clock.now();
-        let mut counted = false;
-        let mut add = |policy, failure| {
-            self.trail.tls.push(TlsSession {
-                at,
-                destination: session.destination.clone(),
-                policy,
-                failure,
-            });
-        };
-        for (policy, failure) in judged {
-            add(policy, failure);
-            counted = true;
-        }
-        if counted
-            && !self.told_sts_trouble
-            && let Some((policy, failure)) = sts_trouble(session.route)
-        {
-            add(policy, Some(failure));
-            self.told_sts_trouble = true;
-        }
+        let sessions = judged.into_iter().map(|(policy, failure)| TlsSession {
+            at,
+            destination: session.destination.clone(),
+            policy,
+            failure,
+        });
+        self.trail.tls.extend(sessions);
     }
 }
 
@@ -307,10 +309,9 @@ impl Session<'_> {
 
     fn failure(&self, result: TlsResult, cause: &Cause) -> TlsFailure {
         let known = self.known.clone().of_kind(result);
-        match cause {
-            // Said by the kind.
-            Cause::Tls(TlsFault::NotOffered) => known,
-            cause => known.because(&cause.to_string()),
+        match cause.tls_reason() {
+            Some(reason) => known.because(&reason),
+            None => known,
         }
     }
 

@@ -37,7 +37,7 @@ impl Attempt<'_, '_> {
             Err(not_opened) => Err(not_opened),
         };
         let mut shown = Shown::new(began, witness);
-        let mut session = match opened {
+        let session = match opened {
             Ok(session) => session,
             Err(NotOpened::Failed(failure)) => return Visit::Done(self.failed(target, failure, shown)),
             Err(NotOpened::Full(failure)) => {
@@ -46,24 +46,24 @@ impl Attempt<'_, '_> {
             }
         };
         target.tell_verified(&session);
-        let (presented, seen) = (shown.presented.clone(), std::mem::take(&mut shown.seen));
+        let seen = (shown.presented.clone(), std::mem::take(&mut shown.seen).ends);
         let connection = target.connection(&session, shown);
         let record = HostRecord::connected(target.route, target.host, connection);
-        self.see_success(target, &record, Some(&seen.chain));
-        self.count_opened(target, session.tls(), &seen);
+        let mut session = self.deliverer.connections.pooled(session, want, seen);
+        self.see_success(target, &record, Some(session.certificates()));
+        self.count_session(target, &mut session);
         let record = self.record(record);
-        if let Err(next) = self.log_in(&mut session, target, &record).await {
-            tokio::spawn(session.quit());
+        if let Err(next) = self.log_in(session.session(), target, &record).await {
+            session.leave();
             return Visit::Done(next);
         }
-        let session = self.deliverer.connections.pooled(session, want, presented);
         self.send(session, target, record).await
     }
 
     /// A connection that could not be opened; and where to continue.
     pub(super) fn failed(&mut self, target: &Target<'_>, failure: SessionFailure, mut shown: Shown) -> Next {
         let seen = std::mem::take(&mut shown.seen);
-        self.count_failed(target, &failure.cause, &seen);
+        self.count_failed(target, &failure.cause, &seen.ends);
         let connection = target.failed_connection(&failure, shown);
         let record = HostRecord::connected(target.route, target.host, connection);
         let (valid, tampered) = (failure.valid, failure.cause == TAMPERED);
@@ -153,6 +153,7 @@ impl Attempt<'_, '_> {
         let connection = target.connection(session.session(), shown);
         let record = HostRecord::connected(target.route, target.host, connection);
         self.see_success(target, &record, None);
+        self.count_session(target, &mut session);
         self.send(session, target, Arc::new(record)).await
     }
 

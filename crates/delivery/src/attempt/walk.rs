@@ -77,9 +77,8 @@ impl Deliverer {
             damage: None,
             has_turn: false,
             later: None,
-            told_sts_trouble: false,
         };
-        attempt.count_stopped(&route);
+        attempt.count_found(&route);
         match &route.decision {
             Decision::PassOver(failure, _) | Decision::Stop(failure, _) => {
                 let record = attempt.see_failure(&route, failure, HostRecord::none(&route), &[]);
@@ -142,8 +141,6 @@ pub(super) struct Attempt<'a, 'd> {
     has_turn: bool,
     /// The attempt has ended because it would have to wait, and has done nothing.
     later: Option<Later>,
-    /// Whether it is counted that the domain's MTA-STS policy could not be had.
-    pub(super) told_sts_trouble: bool,
 }
 
 impl<'a> Attempt<'a, '_> {

@@ -34,7 +34,7 @@ pub(crate) use self::places::{Destination, NotHere, Place};
 pub(crate) use self::pool::PooledSession;
 pub use self::session::{ClearedSession, Greeted, Secured};
 pub use self::tls::TlsClient;
-pub(crate) use self::tls::{DanePeer, Peer, Seen, Witness};
+pub(crate) use self::tls::{DanePeer, Ends, Peer, Seen, Witness};
 #[cfg(test)]
 pub(crate) use self::tls_outcome::TlsFacts;
 pub(crate) use self::tls_outcome::TlsOutcome;

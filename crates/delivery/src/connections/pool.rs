@@ -1,13 +1,17 @@
 //! A session between messages.
 
 use dane::TlsaRecord;
+use mail::Domain;
 use policy::decision::Requirement;
+use rustls::pki_types::CertificateDer;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::key::ReuseKey;
 use super::places::{Kept, Place};
 use super::session::ClearedSession;
+use super::tls::Ends;
+use super::tls_outcome::TlsOutcome;
 use crate::config::Reuse;
 
 /// A session that has met its requirement, with all that decides whether another message may use it.
@@ -17,6 +21,9 @@ pub(crate) struct PooledSession {
     key: Option<ReuseKey>,
     /// The 3 1 1 record of the server's certificate.
     presented: Option<TlsaRecord>,
+    ends: Ends,
+    /// The destinations in whose TLS reports it is counted: at most one for each message.
+    counted: Vec<Domain>,
     opened: Instant,
     messages: u32,
     reuse: Reuse,
@@ -27,7 +34,7 @@ impl PooledSession {
     pub(super) fn new(
         session: ClearedSession,
         key: Option<ReuseKey>,
-        presented: Option<TlsaRecord>,
+        (presented, ends): (Option<TlsaRecord>, Ends),
         reuse: Reuse,
     ) -> Self {
         Self {
@@ -36,6 +43,8 @@ impl PooledSession {
                 .map(|key| key.proven(session.matched())),
             session,
             presented,
+            ends,
+            counted: Vec::new(),
             opened: Instant::now(),
             messages: 0,
             reuse,
@@ -50,6 +59,30 @@ impl PooledSession {
     /// The 3 1 1 record of the server's certificate, if it presented one.
     pub(crate) fn presented(&self) -> Option<&TlsaRecord> {
         self.presented.as_ref()
+    }
+
+    /// Between whom it is.
+    pub(crate) fn ends(&self) -> &Ends {
+        &self.ends
+    }
+
+    /// What became of TLS.
+    pub(crate) fn tls(&self) -> &TlsOutcome {
+        self.session.tls()
+    }
+
+    /// The certificates that the server presented, leaf first; none in plain text.
+    pub(crate) fn certificates(&self) -> &[CertificateDer<'static>] {
+        self.session.certificates()
+    }
+
+    /// Whether it is still to be counted for this destination; from now on it is not.
+    pub(crate) fn is_first_of(&mut self, destination: &Domain) -> bool {
+        let is_first = !self.counted.contains(destination);
+        if is_first {
+            self.counted.push(destination.clone());
+        }
+        is_first
     }
 
     /// Whether other messages have used it.

@@ -70,6 +70,7 @@ use mail::cause::{Cause, OurFault};
 use mail::{DomainPart, Stage};
 use policy::decision::Requirement;
 use policy::settings::RouteTls;
+use rustls::pki_types::CertificateDer;
 use smtp::{Command, Extension, Extensions, Reply};
 
 use super::clearance::Achieved;
@@ -215,6 +216,11 @@ impl ClearedSession {
     /// What became of TLS.
     pub(crate) fn tls(&self) -> &TlsOutcome {
         &self.tls
+    }
+
+    /// The certificates that the server presented, leaf first; none in plain text.
+    pub(crate) fn certificates(&self) -> &[CertificateDer<'static>] {
+        self.wire.certificates()
     }
 
     /// What the session had to achieve, and has achieved.

@@ -83,7 +83,14 @@ pub(crate) struct Witness(Mutex<Seen>);
 pub(crate) struct Seen {
     /// The certificates that it presented in a handshake, leaf first; none if that did not get so far.
     pub(crate) chain: Vec<CertificateDer<'static>>,
-    /// The address from which it was connected to.
+    /// Between whom the connection is.
+    pub(crate) ends: Ends,
+}
+
+/// Between whom a connection is.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    /// The address from which the server was connected to.
     pub(crate) from: Option<IpAddr>,
     /// The name in its greeting, if that begins with one.
     pub(crate) greeted_as: Option<Domain>,
@@ -108,7 +115,7 @@ impl Peer<'_> {
     /// Records from where the connection was made.
     pub(super) fn connected(&self, stream: &TcpStream) {
         if let Some(witness) = self.witness {
-            witness.0.lock().from = stream.local_addr().ok().map(|local| local.ip().to_canonical());
+            witness.0.lock().ends.from = stream.local_addr().ok().map(|local| local.ip().to_canonical());
         }
     }
 
@@ -119,7 +126,7 @@ impl Peer<'_> {
             .first()
             .and_then(|line| line.split_whitespace().next());
         if let (Some(witness), Some(word)) = (self.witness, word) {
-            witness.0.lock().greeted_as = Domain::parse(word).ok();
+            witness.0.lock().ends.greeted_as = Domain::parse(word).ok();
         }
     }
 

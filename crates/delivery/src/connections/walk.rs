@@ -25,7 +25,7 @@ use super::places::{Destination, Entered, NotHere, Place, Places, Wish};
 use super::pool::PooledSession;
 use super::session::{ClearedSession, Secured};
 use super::source::SourceAddresses;
-use super::tls::{Hello, Peer, TlsClient};
+use super::tls::{Ends, Hello, Peer, TlsClient};
 use crate::clock::{Clock, since};
 use crate::config::{DeliveryConfig, Reuse, Windows};
 use crate::failure::SessionFailure;
@@ -380,9 +380,9 @@ impl Connections {
         &self,
         session: ClearedSession,
         want: &Want,
-        presented: Option<TlsaRecord>,
+        seen: (Option<TlsaRecord>, Ends),
     ) -> PooledSession {
-        PooledSession::new(session, want.key.clone(), presented, self.reuse)
+        PooledSession::new(session, want.key.clone(), seen, self.reuse)
     }
 
     /// A message has been sent over it: keeps it for the next one.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use mail::Stage;
 use mail::cause::{Cause, TlsFault};
+use rustls::pki_types::CertificateDer;
 use smtp::reply::BlankLines;
 use smtp::{Command, Extensions, Reply, ReplyParser};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -64,6 +65,14 @@ impl Wire {
     pub(super) fn untapped(&mut self) {
         if let Some(tap) = self.tap.take() {
             tap.kept();
+        }
+    }
+
+    /// The certificates that the server presented, leaf first; none in plain text.
+    pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
+        match &self.stream {
+            Plain(_) => &[],
+            OverTls(stream) => stream.get_ref().1.peer_certificates().unwrap_or_default(),
         }
     }
 

@@ -4,16 +4,25 @@ use std::time::Duration;
 
 use crate::scene::common::{
     DEFERRED, LETTER, NO_MATCH, OPPORTUNISTIC, SENT, SOFT_FAIL, STRICT, UNUSABLE, VERIFIED, WRONG, ago,
-    assert_deferred, hosts, mismatched, plain, reply, single, two_receivers, unsigned,
+    assert_deferred, hosts, mismatched, plain, reply, signed_mx, single, two_receivers, unsigned,
 };
 use crate::scene::{Scene, Setting, envelope};
-use delivery::Reuse;
 use jiff::Timestamp;
 use mail::{Domain, TlsDetail, TlsPolicy, TlsTag, TlsTally};
 use spool::TlsTallies as _;
 use testworld::RecordType;
 use testworld::dns::{DnsFault, Questions};
 use testworld::mail::{MailFault, Receiver, Stage};
+
+/// A scene in which connections are kept as they are by default: [`fresh`] makes them new.
+async fn scene(policy: &str) -> Scene {
+    Scene::with(policy, Setting::reusing()).await
+}
+
+/// The next message gets a new connection, and nothing is remembered of the servers.
+pub(crate) fn fresh(scene: &Scene) {
+    scene.scheduler().forget(delivery::Forget::All);
+}
 
 impl Scene {
     /// What is counted for the report of a domain, on whatever day it is.
@@ -64,15 +73,7 @@ fn detail(detail: &TlsDetail) -> String {
 
 #[tokio::test]
 async fn a_session_counts_once_however_many_messages_it_takes() {
-    let setting = Setting {
-        reuse: Reuse {
-            messages: 100,
-            time: Duration::from_mins(5),
-            idle: Duration::from_secs(5),
-        },
-        ..Setting::default()
-    };
-    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let scene = scene(OPPORTUNISTIC).await;
     let receiver = single(&scene, "good").await;
     for _ in 0..3 {
         scene.expect("a@good.test", &[SENT, VERIFIED]).await;
@@ -92,9 +93,32 @@ async fn a_session_counts_once_however_many_messages_it_takes() {
     );
 }
 
+/// Domains at one provider share its sessions, and each has a report of its own.
+#[tokio::test]
+async fn a_session_counts_once_for_each_destination() {
+    let scene = scene(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "provider").await;
+    for name in ["one", "two"] {
+        signed_mx(&scene, name, "mx.provider.test");
+    }
+    for domain in ["provider", "one", "two", "one", "two"] {
+        let recipient = format!("a@{domain}.test");
+        scene.expect(&recipient, &[SENT, VERIFIED]).await;
+    }
+    assert_eq!(receiver.connections().len(), 1);
+    for (domain, counted) in [
+        ("provider.test", "tlsa 1/0"),
+        ("one.test", "tlsa 1/0"),
+        ("two.test", "tlsa 1/0"),
+        ("mx.provider.test", "tlsa 3/0"),
+    ] {
+        assert_eq!(scene.counted_line(domain).await, counted, "{domain}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_a_host_under_dane_has_its_kind() {
-    let scene = Scene::new(OPPORTUNISTIC).await;
+    let scene = scene(OPPORTUNISTIC).await;
     let receiver = single(&scene, "dane").await;
     for fault in [
         MailFault::NoStartTls,
@@ -102,11 +126,11 @@ async fn what_is_wrong_with_a_host_under_dane_has_its_kind() {
         MailFault::CloseInHandshake,
     ] {
         receiver.set_faults(vec![fault]);
-        scene.scheduler().forget(delivery::Forget::All);
+        fresh(&scene);
         scene.expect("a@dane.test", &[DEFERRED]).await;
     }
     receiver.set_faults(vec![]);
-    scene.scheduler().forget(delivery::Forget::All);
+    fresh(&scene);
     scene.expect("a@dane.test", &[SENT]).await;
     let kinds = "tlsa 1/3 starttls-not-supported validation-failure validation-failure";
     assert_eq!(scene.counted_line("dane.test").await, kinds);
@@ -129,7 +153,7 @@ async fn what_is_wrong_with_a_host_under_dane_has_its_kind() {
 
 #[tokio::test]
 async fn every_host_on_the_way_counts() {
-    let scene = Scene::new(OPPORTUNISTIC).await;
+    let scene = scene(OPPORTUNISTIC).await;
     let (identity, first, second) = two_receivers(&scene).await;
     let right = identity.tlsa_3_1_1();
     hosts(
@@ -151,7 +175,7 @@ async fn every_host_on_the_way_counts() {
 
 #[tokio::test]
 async fn a_host_that_is_passed_over_counts_for_what_is_published() {
-    let scene = Scene::new("version = 1\n[default]\ndane = \"opportunistic\"\n[[domain]]\nmatch = [\"strict.test\"]\ndane = \"strict\"\n").await;
+    let scene = scene("version = 1\n[default]\ndane = \"opportunistic\"\n[[domain]]\nmatch = [\"strict.test\"]\ndane = \"strict\"\n").await;
     let receiver = single(&scene, "bogus").await;
     scene.break_tlsa("mx.bogus.test", DnsFault::BadSignature);
     scene.expect("a@bogus.test", &[DEFERRED]).await;
@@ -187,13 +211,14 @@ async fn a_host_that_is_passed_over_counts_for_what_is_published() {
 
 #[tokio::test]
 async fn unusable_records_count_as_failed_though_mail_is_delivered() {
-    let scene = Scene::new(OPPORTUNISTIC).await;
+    let scene = scene(OPPORTUNISTIC).await;
     let identity = scene.identity("mx.odd.test");
     let receiver = scene.receiver(2, &identity, vec![]).await;
     scene.domain("odd", &receiver, UNUSABLE);
     scene.expect("a@odd.test", &[SENT]).await;
     assert_eq!(scene.counted_line("odd.test").await, "tlsa 0/1 tlsa-invalid");
     receiver.set_faults(vec![MailFault::NoStartTls]);
+    fresh(&scene);
     scene.expect("a@odd.test", &[DEFERRED]).await;
     let both = "tlsa 0/2 starttls-not-supported tlsa-invalid";
     assert_eq!(scene.counted_line("odd.test").await, both);
@@ -201,7 +226,7 @@ async fn unusable_records_count_as_failed_though_mail_is_delivered() {
 
 #[tokio::test]
 async fn soft_fail_delivers_and_counts_a_failure() {
-    let scene = Scene::new(SOFT_FAIL).await;
+    let scene = scene(SOFT_FAIL).await;
     let _receiver = mismatched(&scene, "soft").await;
     scene.expect("a@soft.test", &[SENT]).await;
     assert_eq!(
@@ -213,7 +238,7 @@ async fn soft_fail_delivers_and_counts_a_failure() {
 /// Without roots here nothing is known of MTA-STS, so that nothing is said of domains that publish no TLSA records, either.
 #[tokio::test]
 async fn that_nothing_is_published_is_said_only_by_who_has_looked() {
-    let scene = Scene::new(OPPORTUNISTIC).await;
+    let scene = scene(OPPORTUNISTIC).await;
     let _receiver = unsigned(&scene, "plain").await;
     scene.expect("a@plain.test", &[SENT]).await;
     assert_eq!(scene.counted_line("plain.test").await, "-");
@@ -221,7 +246,7 @@ async fn that_nothing_is_published_is_said_only_by_who_has_looked() {
 
 #[tokio::test]
 async fn what_says_nothing_about_tls_does_not_count() {
-    let scene = Scene::new(OPPORTUNISTIC).await;
+    let scene = scene(OPPORTUNISTIC).await;
     let receiver = single(&scene, "shy").await;
     receiver.set_faults(vec![reply(Stage::Greeting, "554 no")]);
     scene.expect("a@shy.test", &[DEFERRED]).await;
@@ -246,7 +271,7 @@ async fn our_own_reports_are_not_stopped_by_what_they_report_and_not_counted() {
         STRICT,
         "version = 1\n[default]\ndane = \"strict\"\ntls = \"verify\"\nhonor_tls_required_no = false\n",
     ] {
-        let scene = Scene::new(policy).await;
+        let scene = scene(policy).await;
         let receiver = mismatched(&scene, "broken").await;
         let line = send(&scene, "reports@broken.test", TlsTag::OwnReport).await;
         assert_eq!(
@@ -255,6 +280,7 @@ async fn our_own_reports_are_not_stopped_by_what_they_report_and_not_counted() {
         );
         // A receiver without TLS gets it, too.
         receiver.set_faults(vec![MailFault::NoStartTls]);
+        fresh(&scene);
         let line = send(&scene, "reports@broken.test", TlsTag::OwnReport).await;
         assert_eq!((line["status"].as_str(), line["tls"].as_str()), ("sent", "-"));
         // Its insecure neighbour, where `strict` demands DANE.
@@ -268,6 +294,7 @@ async fn our_own_reports_are_not_stopped_by_what_they_report_and_not_counted() {
         }
         // Other mail without a sender is stopped, and counted.
         receiver.set_faults(vec![]);
+        fresh(&scene);
         let line = send(&scene, "reports@broken.test", TlsTag::Usual).await;
         assert_deferred(&line, NO_MATCH, "4.7.5");
         assert_eq!(
@@ -279,7 +306,7 @@ async fn our_own_reports_are_not_stopped_by_what_they_report_and_not_counted() {
 
 #[tokio::test]
 async fn our_own_reports_wait_for_dns_and_end_after_a_day() {
-    let scene = Scene::new(OPPORTUNISTIC).await;
+    let scene = scene(OPPORTUNISTIC).await;
     let receiver: Receiver = single(&scene, "lost").await;
     let questions = Questions::Of("lost.test".to_owned(), RecordType::MX);
     scene.world.break_dns(&questions, DnsFault::BadSignature).unwrap();

@@ -7,6 +7,7 @@ use crate::scene::common::{
     BOUNCED, DEFERRED, LETTER, SENT, UNUSABLE, WRONG, assert_line, commands, unsigned_mx,
 };
 use crate::scene::{Line, Scene, Setting, envelope, surroundings};
+use crate::tls_counting::fresh;
 use delivery::route::StsLookups;
 use dns::Mode;
 use futures_util::future::join_all;
@@ -22,7 +23,8 @@ use testworld::web::{Page, WebServer};
 
 const PATH: &str = "/.well-known/mta-sts.txt";
 
-/// A scene whose policy hosts are at 127.0.0.20 and on; it has not been started.
+/// A scene whose policy hosts are at 127.0.0.20 and on, and in which connections are kept as they are by default; it has not
+/// been started.
 async fn scene(policy: &str) -> (Scene, u16) {
     let addresses: Vec<_> = (20..30).map(|last| [127, 0, 0, last].into()).collect();
     let port = testworld::mail::free_port_on(&addresses).unwrap();
@@ -31,7 +33,7 @@ async fn scene(policy: &str) -> (Scene, u16) {
         policy_hosts: Some(port),
         connections: 40,
         connections_per_host: 40,
-        ..Setting::default()
+        ..Setting::reusing()
     };
     (Scene::asleep(policy, setting).await, port)
 }
@@ -339,11 +341,13 @@ async fn mail_without_a_policy_ends_no_incident_of_a_domain_with_one() {
         found.ended.map(|(_, ending)| ending)
     };
     receiver.set_identity(&scene.identity("other.test"));
+    fresh(&scene);
     scene.expect("x@b.test", &[SENT]).await;
     scene.expect("x@a.test", &[DEFERRED, ("sts", "enforce")]).await;
     scene.expect("x@b.test", &[SENT]).await;
     assert_eq!(end().await, None);
     receiver.set_identity(&good);
+    fresh(&scene);
     scene.expect("x@b.test", &[SENT]).await;
     assert_eq!(end().await, None);
     scene.expect("x@a.test", &[SENT, ("sts", "enforce")]).await;
@@ -391,6 +395,7 @@ async fn what_a_server_lacks_under_a_policy_defers_and_sends_nothing() {
         let before = receiver.count_of("MAIL");
         receiver.set_identity(&identity);
         receiver.set_faults(faults);
+        fresh(&scene);
         let expected = [
             DEFERRED,
             ("enhanced", enhanced),
@@ -531,6 +536,93 @@ async fn without_a_policy_that_can_be_had_mail_goes_on() {
     // Not tried again for five minutes.
     scene.expect("a@gone.test", &[SENT, ("sts", "failed")]).await;
     assert_eq!(servers[4].asked().len(), 1);
+}
+
+/// What is wrong with a policy is told however mail travels: over sessions that other domains have set up, too.
+#[tokio::test]
+async fn a_policy_that_cannot_be_had_is_counted_in_each_attempt() {
+    let (scene, port) = scene("version = 1\n").await;
+    let receiver = scene.receiver(2, &scene.identity("mx.hosted.test"), vec![]).await;
+    let hosted = scene.world.domain("hosted.test").unsigned();
+    hosted.mx(10, "mx.hosted.test", receiver.address()).add().unwrap();
+    unsigned_mx(&scene, "gone", "mx.hosted.test");
+    let web = scene.identity("mta-sts.gone.test");
+    let server = policy_host((20, port), &web, Page::status(404)).await;
+    publish(&scene, "gone.test", &server);
+    scene.start();
+    scene.expect("a@hosted.test", &[SENT]).await;
+    for _ in 0..3 {
+        scene.expect("a@gone.test", &[SENT, ("sts", "failed")]).await;
+    }
+    assert_eq!(receiver.connections().len(), 1);
+    assert_eq!(scene.counted_line("hosted.test").await, "none 1/0");
+    assert_eq!(
+        scene.counted_line("gone.test").await,
+        "none 1/0, sts 0/3 sts-policy-fetch-error*3"
+    );
+}
+
+/// A policy is tested by what the sessions are like over which its domain's mail goes, whoever has set them up.
+#[tokio::test]
+async fn a_policy_in_testing_is_judged_in_sessions_that_other_domains_have_set_up() {
+    let (scene, port) = scene("version = 1\n").await;
+    let stranger = Identity::self_signed(&["mx.hosted.test"]).unwrap();
+    let receiver = scene.receiver(2, &stranger, vec![]).await;
+    let hosted = scene.world.domain("hosted.test").unsigned();
+    hosted.mx(10, "mx.hosted.test", receiver.address()).add().unwrap();
+    for name in ["named", "other"] {
+        unsigned_mx(&scene, name, "mx.hosted.test");
+    }
+    let names = ["mta-sts.named.test", "mta-sts.other.test"];
+    let web = scene.ca.issue(&names).unwrap();
+    let named = policy_host((20, port), &web, Page::text(text("testing", "*.hosted.test"))).await;
+    let other = policy_host((21, port), &web, Page::text(text("testing", "mx.other.test"))).await;
+    publish(&scene, "named.test", &named);
+    publish(&scene, "other.test", &other);
+    scene.start();
+    for _ in 0..2 {
+        for name in ["hosted", "named", "other"] {
+            scene.expect(&format!("a@{name}.test"), &[SENT]).await;
+        }
+    }
+    assert_eq!(receiver.connections().len(), 1);
+    assert_eq!(scene.counted_line("hosted.test").await, "none 1/0");
+    assert_eq!(
+        scene.counted_line("named.test").await,
+        "sts 0/1 certificate-not-trusted"
+    );
+    assert_eq!(
+        scene.counted_line("other.test").await,
+        "sts 0/1 validation-failure"
+    );
+    // In clear text as well.
+    receiver.set_faults(vec![MailFault::Reply(Stage::StartTls, "454 later".to_owned())]);
+    fresh(&scene);
+    for name in ["hosted", "named"] {
+        scene.expect(&format!("a@{name}.test"), &[SENT, ("tls", "-")]).await;
+    }
+    assert_eq!(receiver.connections().len(), 2);
+    assert_eq!(
+        scene.counted_line("named.test").await,
+        "sts 0/2 certificate-not-trusted validation-failure"
+    );
+}
+
+/// The mail that sets a session up may be none that counts.
+#[tokio::test]
+async fn a_session_counts_for_the_first_mail_that_is_counted() {
+    let (scene, _) = scene("version = 1\n").await;
+    let receiver = scene.receiver(2, &scene.identity("mx.a.test"), vec![]).await;
+    crate::scene::common::plain(&scene, "a", receiver.address());
+    scene.start();
+    let report = send_tagged(&scene, "", "a@a.test", TlsTag::OwnReport).await;
+    assert_line(&report, &[SENT]);
+    assert_eq!(scene.counted_line("a.test").await, "-");
+    for _ in 0..2 {
+        scene.expect("a@a.test", &[SENT]).await;
+    }
+    assert_eq!(receiver.connections().len(), 1);
+    assert_eq!(scene.counted_line("a.test").await, "none 1/0");
 }
 
 #[tokio::test]
@@ -782,6 +874,7 @@ async fn require_tls_fails_only_where_a_host_lacks_it() {
         ),
     ] {
         receiver.set_faults(vec![fault]);
+        fresh(&scene);
         let line = send_tagged(&scene, "sender@origin.test", "a@a.test", TlsTag::Required).await;
         assert_line(&line, &expected);
     }
@@ -834,6 +927,7 @@ async fn tls_required_no_waives_what_the_receiver_published() {
         line["reason"].starts_with("not tried"),
         "that shows nothing about it"
     );
+    fresh(&scene);
     // A server that insists on TLS which cannot be had (RFC 8689 §4.2.2).
     policed.set_faults(vec![
         MailFault::NoStartTls,

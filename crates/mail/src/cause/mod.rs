@@ -135,6 +135,10 @@ pub enum Demand {
     SecurePath,
     /// The same for a report, which waits.
     SecurePathOfReport,
+    /// The message requires TLS, and the server is known by its address alone, which nothing authenticates.
+    SecureAddress,
+    /// The same where a route of this relay leads there: that can be mended here while the message waits.
+    SecureRoute,
     /// A certificate for the host's name is demanded, but the name cannot appear in one.
     NoName,
 }
@@ -215,8 +219,10 @@ pub enum DaneFlaw {
     NoMatch,
     /// A trust anchor matched, but not the names.
     NameMismatch,
-    /// A trust anchor matched, but a certificate has expired or is not valid yet.
+    /// A trust anchor matched, but a certificate has expired.
     Expired,
+    /// A trust anchor matched, but a certificate is not valid yet.
+    NotYetValid,
     /// A trust anchor matched, but the path to it is not valid.
     Untrusted,
     /// A record matched, but no handshake can be signed with the key.
@@ -229,8 +235,10 @@ pub enum DaneFlaw {
 pub enum WebPkiFlaw {
     /// The certificate names another host.
     NameMismatch,
-    /// A certificate has expired or is not valid yet.
+    /// A certificate has expired.
     Expired,
+    /// A certificate is not valid yet.
+    NotYetValid,
     /// No valid path leads to a root.
     Untrusted,
 }

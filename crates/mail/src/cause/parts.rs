@@ -63,7 +63,9 @@ impl NoWay {
 impl Demand {
     pub(super) fn enhanced(self) -> EnhancedStatus {
         match self {
-            Self::SecurePath | Self::SecurePathOfReport => EnhancedStatus::NO_SECURE_PATH,
+            Self::SecurePath | Self::SecurePathOfReport | Self::SecureAddress | Self::SecureRoute => {
+                EnhancedStatus::NO_SECURE_PATH
+            }
             Self::AddressLiteral
             | Self::InsecureMx
             | Self::AddressName
@@ -90,6 +92,8 @@ impl Demand {
             | Self::MtaStsUnknown
             | Self::SecurePath
             | Self::SecurePathOfReport
+            | Self::SecureAddress
+            | Self::SecureRoute
             | Self::NoName => None,
         }
     }
@@ -111,6 +115,8 @@ impl Demand {
             | Self::MtaStsUnknown
             | Self::SecurePath
             | Self::SecurePathOfReport
+            | Self::SecureAddress
+            | Self::SecureRoute
             | Self::NoName => None,
         }
     }
@@ -206,7 +212,7 @@ impl TlsFault {
             Self::Refused(_) => FailCause::StarttlsRefused,
             Self::Unproven(Unproven::Dane(DaneFlaw::NoMatch)) => FailCause::NoMatchingTlsa,
             Self::Unproven(Unproven::Dane(DaneFlaw::NameMismatch)) => FailCause::NameMismatch,
-            Self::Unproven(Unproven::Dane(DaneFlaw::Expired)) => FailCause::Expired,
+            Self::Unproven(Unproven::Dane(DaneFlaw::Expired | DaneFlaw::NotYetValid)) => FailCause::Expired,
             Self::Unproven(Unproven::Dane(DaneFlaw::Untrusted)) => FailCause::Untrusted,
             Self::Unproven(
                 Unproven::Dane(DaneFlaw::UnsupportedKey)
@@ -250,7 +256,8 @@ impl TlsFault {
                 Unproven::Dane(DaneFlaw::Untrusted) | Unproven::WebPki(WebPkiFlaw::Untrusted, _),
             ) => TlsResult::CertificateNotTrusted,
             Self::Unproven(
-                Unproven::Dane(DaneFlaw::NoMatch | DaneFlaw::UnsupportedKey)
+                Unproven::Dane(DaneFlaw::NoMatch | DaneFlaw::NotYetValid | DaneFlaw::UnsupportedKey)
+                | Unproven::WebPki(WebPkiFlaw::NotYetValid, _)
                 | Unproven::Key
                 | Unproven::NoReference,
             )

@@ -97,6 +97,8 @@ fn here_in_dns_and_by_policy() {
         (Cause::Policy(Demand::MtaStsUnknown), "4.7.5 | - | - | -"),
         (Cause::Policy(Demand::SecurePath), "4.7.10 | - | - | -"),
         (Cause::Policy(Demand::SecurePathOfReport), "4.7.10 | - | - | -"),
+        (Cause::Policy(Demand::SecureAddress), "4.7.10 | - | - | -"),
+        (Cause::Policy(Demand::SecureRoute), "4.7.10 | - | - | -"),
         (
             Cause::Smtp(SmtpFault::Lacks(Missing::RequireTls)),
             "5.7.30 | - | - | -",
@@ -141,6 +143,15 @@ fn at_the_server() {
         (
             dane(DaneFlaw::Expired),
             "4.7.5 | bad_certificate | DANE-TA: expired | certificate-expired",
+        ),
+        // RFC 8460 §4.3.1: only what has expired.
+        (
+            dane(DaneFlaw::NotYetValid),
+            "4.7.5 | bad_certificate | DANE-TA: expired | validation-failure",
+        ),
+        (
+            web_pki(WebPkiFlaw::NotYetValid),
+            "4.7.5 | bad_certificate | TLS handshake: words | validation-failure",
         ),
         (
             dane(DaneFlaw::Untrusted),
@@ -193,5 +204,27 @@ fn a_handshake_that_broke_is_no_refusal() {
         (Cause::closed(Stage::Ehlo), false),
     ] {
         assert_eq!(cause.broke_handshake(), expected, "{cause:?}");
+    }
+}
+
+/// Opportunistic mail demands nothing, and neither does the domain: a report says what was found.
+#[test]
+fn a_report_does_not_tell_of_our_demands() {
+    for (cause, reason) in [
+        (Cause::Tls(TlsFault::NotOffered), None),
+        (
+            Cause::Tls(TlsFault::Refused(ReplyCode::new(454).unwrap())),
+            Some("the server refused STARTTLS: 454"),
+        ),
+        (
+            Cause::Policy(Demand::NoUsableTlsa),
+            Some("none of the TLSA records is usable"),
+        ),
+        (
+            dane(DaneFlaw::NoMatch),
+            Some("the server did not prove its identity: no matching TLSA records"),
+        ),
+    ] {
+        assert_eq!(cause.tls_reason().as_deref(), reason);
     }
 }

@@ -90,6 +90,23 @@ impl Cause {
         }
     }
 
+    /// What a TLS report says beside [`Cause::tls_result`]: what was found, and not what is demanded here, which may be
+    /// nothing. `None` if the kind says it all.
+    pub fn tls_reason(&self) -> Option<String> {
+        match self {
+            Self::Tls(TlsFault::NotOffered) => None,
+            Self::Tls(TlsFault::Refused(code)) => Some(format!("the server refused STARTTLS: {code}")),
+            Self::Policy(demand) => Some(demand.finding().to_owned()),
+            Self::Tls(_)
+            | Self::Dns(..)
+            | Self::Ours(_)
+            | Self::Destination(_)
+            | Self::Connection(_)
+            | Self::Login(_)
+            | Self::Smtp(_) => Some(self.to_string()),
+        }
+    }
+
     /// Whether a handshake failed, or the connection was lost during it: if nothing demands TLS, the server may be tried in
     /// clear on a fresh connection.
     pub fn broke_handshake(&self) -> bool {

@@ -96,13 +96,23 @@ impl fmt::Display for NoWay {
 
 impl fmt::Display for Demand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::AddressLiteral => "the policy demands DANE, and an address literal has none",
-            Self::InsecureMx => "the policy demands DANE, and the domain's MX answer is not signed",
-            Self::AddressName => "the policy demands DANE, and the MX record names an address",
-            Self::InsecureHost => "the policy demands DANE, and the host's zone is not signed",
-            Self::NoSecureTlsa => "the policy demands DANE, and the host has no secure TLSA records",
-            Self::NoUsableTlsa => "the policy demands DANE, and none of the TLSA records is usable",
+        if self.is_of_dane() {
+            f.write_str("the policy demands DANE, and ")?;
+        }
+        f.write_str(self.finding())
+    }
+}
+
+impl Demand {
+    /// What was found, without what the policy demands.
+    pub(super) fn finding(self) -> &'static str {
+        match self {
+            Self::AddressLiteral => "an address literal has no TLSA records",
+            Self::InsecureMx => "the domain's MX answer is not signed",
+            Self::AddressName => "the MX record names an address",
+            Self::InsecureHost => "the host's zone is not signed",
+            Self::NoSecureTlsa => "the host has no secure TLSA records",
+            Self::NoUsableTlsa => "none of the TLSA records is usable",
             Self::MtaStsMismatch => "the domain's MTA-STS policy does not name the host",
             Self::MtaStsUnproven => {
                 "the domain's MTA-STS policy is in force, and the DNS answer by which its mail would be returned is not signed"
@@ -114,10 +124,36 @@ impl fmt::Display for Demand {
             Self::SecurePath | Self::SecurePathOfReport => {
                 "the message requires TLS (REQUIRETLS), and neither DNSSEC nor MTA-STS says which host is the right one"
             }
+            Self::SecureAddress => {
+                "the message requires TLS (REQUIRETLS), and a server that is named by its address cannot be authenticated"
+            }
+            Self::SecureRoute => {
+                "the message requires TLS (REQUIRETLS), and a route of this relay leads to an address, which cannot be \
+                 authenticated"
+            }
             Self::NoName => {
                 "a certificate for the host's name is required, and the host's name cannot appear in one"
             }
-        })
+        }
+    }
+
+    fn is_of_dane(self) -> bool {
+        match self {
+            Self::AddressLiteral
+            | Self::InsecureMx
+            | Self::AddressName
+            | Self::InsecureHost
+            | Self::NoSecureTlsa
+            | Self::NoUsableTlsa => true,
+            Self::MtaStsMismatch
+            | Self::MtaStsUnproven
+            | Self::MtaStsUnknown
+            | Self::SecurePath
+            | Self::SecurePathOfReport
+            | Self::SecureAddress
+            | Self::SecureRoute
+            | Self::NoName => false,
+        }
     }
 }
 
@@ -169,8 +205,9 @@ impl fmt::Display for Unproven {
             Self::Dane(DaneFlaw::NameMismatch) => {
                 "the certificate under the matching trust anchor names another host"
             }
-            Self::Dane(DaneFlaw::Expired) => {
-                "a certificate under the matching trust anchor has expired or is not yet valid"
+            Self::Dane(DaneFlaw::Expired) => "a certificate under the matching trust anchor has expired",
+            Self::Dane(DaneFlaw::NotYetValid) => {
+                "a certificate under the matching trust anchor is not yet valid"
             }
             Self::Dane(DaneFlaw::Untrusted) => "no valid path to the matching trust anchor",
             Self::Dane(DaneFlaw::UnsupportedKey) => "a TLSA record matches, but the key cannot be used",

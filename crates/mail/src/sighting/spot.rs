@@ -121,7 +121,9 @@ impl Spot {
                 | Demand::MtaStsUnproven
                 | Demand::MtaStsUnknown
                 | Demand::SecurePath
-                | Demand::SecurePathOfReport,
+                | Demand::SecurePathOfReport
+                | Demand::SecureAddress
+                | Demand::SecureRoute,
             )
             | Cause::Ours(_)
             | Cause::Destination(_)
@@ -146,7 +148,7 @@ fn of_tls(fault: &TlsFault) -> Option<Trouble> {
         TlsFault::Unproven(Unproven::Dane(flaw)) => match flaw {
             DaneFlaw::NoMatch => Trouble::NoMatchingTlsa,
             DaneFlaw::NameMismatch => Trouble::NameMismatch,
-            DaneFlaw::Expired => Trouble::CertificateExpired,
+            DaneFlaw::Expired | DaneFlaw::NotYetValid => Trouble::CertificateExpired,
             DaneFlaw::Untrusted => Trouble::CertificateUntrusted,
             DaneFlaw::UnsupportedKey => Trouble::UnsupportedKey,
         },

@@ -112,6 +112,20 @@ impl Default for Setting {
     }
 }
 
+impl Setting {
+    /// Connections are kept for the next message as they are by default.
+    pub fn reusing() -> Self {
+        Self {
+            reuse: Reuse {
+                messages: 100,
+                time: Duration::from_mins(5),
+                idle: Duration::from_secs(5),
+            },
+            ..Self::default()
+        }
+    }
+}
+
 impl Scene {
     pub async fn new(policy: &str) -> Self {
         Self::with(policy, Setting::default()).await
