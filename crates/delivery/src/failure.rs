@@ -13,7 +13,7 @@ use mail::cause::{
     Cause, ConnectionFault, DaneFlaw, LoginFault, Missing, OurFault, SmtpFault, TlsFault, Unproven,
     WebPkiFlaw,
 };
-use mail::{Reason, Stage};
+use mail::{EnhancedStatus, Reason, Stage};
 use policy::failure::{Failure, Standing};
 use smtp::seven_bit::Unconvertible;
 use smtp::{Reply, ReplyError};
@@ -98,6 +98,19 @@ impl SessionFailure {
             reason: reason.into(),
             valid: None,
             cause,
+        }
+    }
+
+    /// RCPT was refused because the transaction has as many recipients as the server takes, whatever code says it.
+    pub(crate) fn too_many_recipients(reply: &Reply) -> Self {
+        let cause = Cause::Smtp(SmtpFault::Refused {
+            stage: Stage::Rcpt,
+            code: reply.code,
+            enhanced: Some(EnhancedStatus::TOO_MANY_RECIPIENTS),
+        });
+        Self {
+            cause,
+            ..Self::refused(Stage::Rcpt, reply)
         }
     }
 

@@ -4,6 +4,8 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::certificate::CertificateFlaw;
+
 /// Whose fault it is.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -36,7 +38,7 @@ pub enum Failure {
     },
     /// The certificate does not prove that it is the server.
     #[error("the server's certificate is not accepted: {0}")]
-    Certificate(rustls::CertificateError),
+    Certificate(CertificateFlaw),
     /// TLS does not come about for another reason.
     #[error("the TLS handshake failed: {0}")]
     Handshake(io::Error),
@@ -66,7 +68,7 @@ impl Failure {
             .get_ref()
             .and_then(|cause| cause.downcast_ref::<rustls::Error>());
         match tls {
-            Some(rustls::Error::InvalidCertificate(cause)) => Self::Certificate(cause.clone()),
+            Some(rustls::Error::InvalidCertificate(cause)) => Self::Certificate(CertificateFlaw(cause.clone())),
             Some(_) | None => Self::Handshake(error),
         }
     }

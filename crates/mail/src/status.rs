@@ -79,6 +79,8 @@ pub struct EnhancedStatus {
 impl EnhancedStatus {
     /// What RFC 8689 §4.2.1 says where no server is authenticated; the class is that of the failure.
     pub const NO_SECURE_PATH: Self = Self::new(4, 7, 10);
+    /// Too many recipients in one transaction (RFC 3463 §3.6); the others are not refused by it.
+    pub const TOO_MANY_RECIPIENTS: Self = Self::new(4, 5, 3);
 
     /// A code that we assign; `class` is 2, 4 or 5, the others at most 999.
     pub const fn new(class: u8, subject: u16, detail: u16) -> Self {
@@ -87,11 +89,6 @@ impl EnhancedStatus {
             subject,
             detail,
         }
-    }
-
-    /// Whether it is about a full mailbox or a size limit (X.2.2, X.2.3, X.3.4).
-    pub fn is_storage(self) -> bool {
-        matches!((self.subject, self.detail), (2, 2 | 3) | (3, 4))
     }
 
     /// Whether it says that a transaction has too many recipients (X.5.3).

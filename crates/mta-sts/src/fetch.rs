@@ -114,7 +114,7 @@ fn failed(failure: Failure) -> FetchFailure {
         Failure::Proxy { .. } | Failure::ProxyStatus { .. } => {
             FetchFailure::Proxy(shown(&failure.to_string()))
         }
-        Failure::Certificate(cause) => FetchFailure::Certificate(shown(&cause.to_string())),
+        Failure::Certificate(flaw) => FetchFailure::Certificate(shown(&flaw.to_string())),
         Failure::Handshake(_) | Failure::Http(_) | Failure::Coding(_) => {
             FetchFailure::Broken(shown(&failure.to_string()))
         }

@@ -11,7 +11,7 @@ use crate::pattern::MxPattern;
 use crate::record::is_name;
 
 /// The longest that a policy is used after it was fetched, in seconds; longer ones are cut down to it.
-const LONGEST_AGE: u32 = 31_557_600;
+const LONGEST_AGE: u64 = 31_557_600;
 /// The most digits of `max_age`.
 const AGE_DIGITS: usize = 10;
 
@@ -32,8 +32,8 @@ pub enum Mode {
 pub struct Policy {
     /// What becomes of hosts that fail it.
     pub mode: Mode,
-    /// How long it may be used after it was fetched, in seconds.
-    max_age: u32,
+    /// How long it may be used after it was fetched, in seconds, as it is written.
+    max_age: u64,
     /// Which MX hosts it allows, in its order.
     pub mx: Arc<[MxPattern]>,
 }
@@ -86,7 +86,7 @@ impl fmt::Display for Mode {
 struct Fields {
     has_version: bool,
     mode: Option<Mode>,
-    max_age: Option<u32>,
+    max_age: Option<u64>,
     mx: Vec<MxPattern>,
 }
 
@@ -107,7 +107,7 @@ impl Policy {
 
     /// How long it may be used after it was fetched.
     pub fn max_age(&self) -> Duration {
-        Duration::from_secs(self.max_age.min(LONGEST_AGE).into())
+        Duration::from_secs(self.max_age.min(LONGEST_AGE))
     }
 
     /// Whether it allows the host that an MX record names, unexpanded (RFC 8461 §4.1).
@@ -176,10 +176,9 @@ fn mode(value: &str) -> Option<Mode> {
         .find(|mode| mode.as_str() == value)
 }
 
-fn max_age(value: &str) -> Option<u32> {
+fn max_age(value: &str) -> Option<u64> {
     let is_number = value.len() <= AGE_DIGITS && value.bytes().all(|b| b.is_ascii_digit());
-    let seconds: u64 = is_number.then(|| value.parse().ok()).flatten()?;
-    Some(u32::try_from(seconds).map_or(LONGEST_AGE, |seconds| seconds.min(LONGEST_AGE)))
+    is_number.then(|| value.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -283,7 +282,11 @@ mod tests {
             ("9999999999", 31_557_600),
         ] {
             let text = GOOD.replace("604800", written);
-            assert_eq!(parse(&text).unwrap().max_age(), Duration::from_secs(seconds));
+            let policy = parse(&text).unwrap();
+            assert_eq!(policy.max_age(), Duration::from_secs(seconds));
+            // A report shows what was published.
+            let last = policy.lines().last().unwrap();
+            assert_eq!(last, format!("max_age: {written}"));
         }
     }
 }

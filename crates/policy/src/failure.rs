@@ -131,9 +131,9 @@ impl Failure {
                     enhanced,
                 },
             ) => match stage.phase() {
-                // "Too many recipients" in its old form (RFC 5321 §4.5.3.1.10).
+                // "Too many recipients" (RFC 5321 §4.5.3.1.10).
                 Phase::Envelope if *stage == Stage::Rcpt && code.get() == 552 => {
-                    enhanced.is_some_and(EnhancedStatus::is_storage)
+                    !enhanced.is_some_and(EnhancedStatus::is_too_many_recipients)
                 }
                 Phase::Envelope | Phase::Content => code.is_permanent(),
                 Phase::Greeting | Phase::Securing | Phase::Closing => false,
@@ -347,6 +347,11 @@ mod tests {
             ),
             (
                 refused(Stage::Rcpt, 552, None),
+                Standing::Cleared(verify()),
+                true,
+            ),
+            (
+                refused(Stage::Rcpt, 552, Some("5.5.3")),
                 Standing::Cleared(verify()),
                 false,
             ),

@@ -7,7 +7,7 @@ use mail::cause::{Cause, ConnectionFault, SmtpFault, TlsFault};
 use mail::{DomainPart, Stage};
 use policy::decision::Requirement;
 use policy::settings::RouteTls;
-use smtp::{Command, Extension, Extensions, Reply};
+use smtp::{Command, Extension, Extensions};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
@@ -86,7 +86,7 @@ impl Caller {
                     self.timeouts.starttls,
                 )
                 .await?;
-            return Secured::over_tls(handshaken, peer, &self.hostname, self.timeouts.clone()).await;
+            return self.after(handshaken, peer, requirement).await;
         }
         let mut wire = Wire::new(Plain(stream), self.timeouts.clone(), Tap::of(&peer.trace));
         match self.greet(&mut wire, peer, requirement).await {
@@ -129,7 +129,7 @@ impl Caller {
         Ok(stream)
     }
 
-    /// Greeting and EHLO; HELO if the server does not know EHLO and nothing is required (RFC 5321 §3.2).
+    /// Greeting and EHLO.
     async fn greet(
         &self,
         wire: &mut Wire,
@@ -141,20 +141,7 @@ impl Caller {
         if greeting.code.class() != 2 {
             return Err(SessionFailure::refused(Stage::Banner, &greeting));
         }
-        let reply = hello(wire, &Command::Ehlo(&self.hostname)).await?;
-        if reply.code.class() == 2 {
-            return Ok(Extensions::from_ehlo(&reply));
-        }
-        let unknown = matches!(reply.code.get(), 500 | 502 | 504 | 550);
-        if !requirement.allows_plain_text() || !unknown {
-            return Err(SessionFailure::refused(Stage::Ehlo, &reply));
-        }
-        let reply = hello(wire, &Command::Helo(&self.hostname)).await?;
-        if reply.code.class() == 2 {
-            Ok(Extensions::none())
-        } else {
-            Err(SessionFailure::refused(Stage::Ehlo, &reply))
-        }
+        wire.hello(&self.hostname, requirement).await
     }
 
     async fn secure(
@@ -184,13 +171,27 @@ impl Caller {
             return Err(Cause::closed(Stage::Starttls).into());
         }
         if reply.code.get() != 220 {
+            if optional {
+                goes_on(wire, extensions).await?;
+            }
             let refused = SessionFailure::starttls_refused(&reply);
             return in_clear_or_fail(greeted, requirement, refused).await;
         }
         let stream = greeted.wire.into_plain()?;
         let left = self.timeouts.starttls.saturating_sub(began.elapsed());
         let handshaken = self.shake(stream, peer, requirement, hello, left).await?;
-        Secured::over_tls(handshaken, peer, &self.hostname, self.timeouts.clone()).await
+        self.after(handshaken, peer, requirement).await
+    }
+
+    /// What follows a handshake.
+    async fn after(
+        &self,
+        handshaken: Handshaken,
+        peer: &Peer<'_>,
+        requirement: Requirement,
+    ) -> Result<Secured, SessionFailure> {
+        let ours = (&self.hostname, self.timeouts.clone());
+        Secured::over_tls(handshaken, peer, requirement, ours).await
     }
 
     /// The handshake, within this time.
@@ -227,8 +228,16 @@ fn socket(is_ipv4: bool) -> Result<TcpSocket, SessionFailure> {
     })
 }
 
-async fn hello(wire: &mut Wire, command: &Command<'_>) -> Result<Reply, SessionFailure> {
-    wire.command(command, &Extensions::none(), Stage::Ehlo).await
+/// Whether the session goes on after STARTTLS was refused. A server may end it there, and take mail in one without STARTTLS:
+/// that must be known before a message is at stake.
+async fn goes_on(wire: &mut Wire, extensions: &Extensions) -> Result<(), SessionFailure> {
+    let reply = wire
+        .command(&Command::Rset, extensions, Stage::Starttls)
+        .await?;
+    if reply.code.get() == 421 {
+        return Err(Cause::closed(Stage::Starttls).into());
+    }
+    Ok(())
 }
 
 /// Continues in plain text if TLS is not required.

@@ -145,8 +145,8 @@ impl Secured {
     pub(super) async fn over_tls(
         handshaken: Handshaken,
         peer: &Peer<'_>,
-        hostname: &DomainPart,
-        timeouts: Timeouts,
+        requirement: Requirement,
+        (hostname, timeouts): (&DomainPart, Timeouts),
     ) -> Result<Self, SessionFailure> {
         let Handshaken {
             stream,
@@ -161,15 +161,18 @@ impl Secured {
                 return Err(SessionFailure::refused(Stage::Banner, &greeting));
             }
         }
-        let hello = Command::Ehlo(hostname);
-        let reply = wire.command(&hello, &Extensions::none(), Stage::Ehlo).await?;
-        if reply.code.class() != 2 {
-            wire.quit().await;
-            return Err(SessionFailure::refused(Stage::Ehlo, &reply));
-        }
+        let extensions = match wire.hello(hostname, requirement).await {
+            Ok(extensions) => extensions,
+            Err(failure) => {
+                if failure.cause.reply_code().is_some() {
+                    wire.quit().await;
+                }
+                return Err(failure);
+            }
+        };
         Ok(Self {
             wire,
-            extensions: Extensions::from_ehlo(&reply),
+            extensions,
             tls: TlsOutcome::Session(facts),
             achieved,
         })

@@ -7,8 +7,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use mail::Stage;
 use mail::cause::{Cause, TlsFault};
+use mail::{DomainPart, Stage};
+use policy::decision::Requirement;
 use rustls::pki_types::CertificateDer;
 use smtp::reply::BlankLines;
 use smtp::{Command, Extensions, Reply, ReplyParser};
@@ -65,6 +66,29 @@ impl Wire {
     pub(super) fn untapped(&mut self) {
         if let Some(tap) = self.tap.take() {
             tap.kept();
+        }
+    }
+
+    /// EHLO; HELO if the server does not know EHLO and nothing is required (RFC 5321 §3.2).
+    pub(super) async fn hello(
+        &mut self,
+        hostname: &DomainPart,
+        requirement: Requirement,
+    ) -> Result<Extensions, SessionFailure> {
+        let none = Extensions::none();
+        let reply = self.command(&Command::Ehlo(hostname), &none, Stage::Ehlo).await?;
+        if reply.code.class() == 2 {
+            return Ok(Extensions::from_ehlo(&reply));
+        }
+        let unknown = matches!(reply.code.get(), 500 | 502 | 504 | 550);
+        if !requirement.allows_plain_text() || !unknown {
+            return Err(SessionFailure::refused(Stage::Ehlo, &reply));
+        }
+        let reply = self.command(&Command::Helo(hostname), &none, Stage::Ehlo).await?;
+        if reply.code.class() == 2 {
+            Ok(none)
+        } else {
+            Err(SessionFailure::refused(Stage::Ehlo, &reply))
         }
     }
 

@@ -245,7 +245,8 @@ impl<'a> Transaction<'a, '_> {
             if parameters || surplus {
                 again.push(Waiting {
                     recipient,
-                    refusal: surplus.then_some(failure),
+                    // Said without an enhanced code, 552 means that only beside others.
+                    refusal: surplus.then(|| SessionFailure::too_many_recipients(&reply)),
                 });
             } else {
                 judged.push(Judged::failed(recipient, failure));

@@ -48,6 +48,51 @@ async fn scripted(scene: &Scene, last: u8, script: fn(&str) -> (&'static str, bo
     address
 }
 
+/// Says that it has no TLS, and hangs up.
+fn hangs_up_at_starttls(line: &str) -> (&'static str, bool) {
+    match line.get(..4).unwrap_or(line) {
+        "EHLO" => ("250-scripted\r\n250 STARTTLS\r\n", false),
+        "STAR" => ("454 4.7.0 TLS not available\r\n", true),
+        "DATA" => ("354 go on\r\n", false),
+        "MAIL" | "RCPT" | "." => ("250 2.0.0 fine\r\n", false),
+        "QUIT" => ("221 2.0.0 bye\r\n", true),
+        _ => ("", false),
+    }
+}
+
+/// To a message it would look like a server that takes none.
+#[tokio::test]
+async fn a_server_that_hangs_up_at_starttls_gets_mail_without_it() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let address = scripted(&scene, 2, hangs_up_at_starttls).await;
+    plain(&scene, "hangs", address);
+    let line = scene.expect("a@hangs.test", &[DEFERRED]).await;
+    assert_eq!(line["reason"], "the connection was closed at STARTTLS");
+    scene.expect("a@hangs.test", &[SENT, ("tls", "-")]).await;
+}
+
+/// Other mail is not held up because of one recipient or one content.
+#[tokio::test]
+async fn a_server_that_breaks_off_after_mail_gets_other_mail() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "shut").await;
+    for (fault, reason) in [
+        (MailFault::Close(Stage::Rcpt), "the connection was closed at RCPT"),
+        (
+            MailFault::Close(Stage::Content),
+            "the connection was closed at the end of the content",
+        ),
+    ] {
+        receiver.set_faults(vec![fault]);
+        for _ in 0..6 {
+            let line = scene.expect("a@shut.test", &[DEFERRED]).await;
+            assert!(line["reason"].starts_with(reason), "{line:?}");
+        }
+        receiver.set_faults(vec![]);
+        scene.expect("b@shut.test", &[SENT]).await;
+    }
+}
+
 #[tokio::test]
 async fn whatever_a_server_breaks_the_next_host_takes_the_message() {
     let scene = Scene::new(OPPORTUNISTIC).await;

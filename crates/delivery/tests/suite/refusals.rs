@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::scene::Scene;
 use crate::scene::common::{
-    BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, pair, reply, single, unsigned,
+    BOUNCED, DEFERRED, LETTER, OPPORTUNISTIC, SENT, assert_line, pair, reply, single, single_at, unsigned,
 };
 use jiff::Timestamp;
 use testworld::RecordType;
@@ -22,6 +22,22 @@ async fn helo_where_nothing_more_is_known_and_nothing_is_demanded() {
     let commands = &receiver.connections()[0].commands;
     assert_eq!(commands[..2], ["EHLO relay.test", "HELO relay.test"]);
     assert_eq!(commands[2], "MAIL FROM:<sender@origin.test>");
+}
+
+#[tokio::test]
+async fn helo_under_tls_where_nothing_is_demanded() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = unsigned(&scene, "old").await;
+    let fault = || vec![MailFault::ReplyTimes(Stage::EhloInTls, 1, "502 5.5.1 unknown".into())];
+    receiver.set_faults(fault());
+    let line = scene.expect("a@old.test", &[SENT, ("tlsfail", "-")]).await;
+    assert!(line["tls"].starts_with("TLSv1."), "{line:?}");
+    assert_eq!(receiver.count_of("HELO"), 1);
+    // Whoever must prove something must know EHLO.
+    let strict = single_at(&scene, 3, "new").await;
+    strict.set_faults(fault());
+    scene.expect("a@new.test", &[DEFERRED, ("reply", "502 5.5.1 unknown")]).await;
+    assert_eq!(strict.count_of("HELO"), 0);
 }
 
 #[tokio::test]
@@ -101,7 +117,8 @@ async fn too_many_recipients_is_for_now_and_a_full_mailbox_is_not() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let receiver = single(&scene, "full").await;
     for (text, status, enhanced) in [
-        ("552 too many recipients", "deferred", "4.0.0"),
+        // To a single recipient it is an old server's word for a full mailbox.
+        ("552 storage exceeded", "bounced", "5.0.0"),
         ("552 5.5.3 too many recipients", "deferred", "4.5.3"),
         ("552 5.2.2 mailbox full", "bounced", "5.2.2"),
         ("452 4.5.3 too many recipients", "deferred", "4.5.3"),

@@ -159,7 +159,7 @@ async fn a_host_that_refuses_at_the_greeting_is_told_quit_and_the_next_is_tried(
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_the_right_one_hears_quit() {
+async fn a_server_that_is_not_the_right_one_gets_no_mail() {
     let scene = Scene::new(STRICT).await;
     let receiver = crate::scene::common::mismatched(&scene, "wrong").await;
     scene.expect("a@wrong.test", &[DEFERRED]).await;

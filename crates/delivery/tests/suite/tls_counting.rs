@@ -217,6 +217,9 @@ async fn unusable_records_count_as_failed_though_mail_is_delivered() {
     scene.domain("odd", &receiver, UNUSABLE);
     scene.expect("a@odd.test", &[SENT]).await;
     assert_eq!(scene.counted_line("odd.test").await, "tlsa 0/1 tlsa-invalid");
+    let details = scene.counted("odd.test").await.remove(0).details;
+    let reason = details[0].failure.reason.as_deref();
+    assert_eq!(reason, Some("none of the TLSA records is usable"));
     receiver.set_faults(vec![MailFault::NoStartTls]);
     fresh(&scene);
     scene.expect("a@odd.test", &[DEFERRED]).await;

@@ -606,6 +606,9 @@ async fn a_policy_in_testing_is_judged_in_sessions_that_other_domains_have_set_u
         scene.counted_line("named.test").await,
         "sts 0/2 certificate-not-trusted validation-failure"
     );
+    let tally = scene.counted("named.test").await.remove(0);
+    let mut reasons = tally.details.iter().filter_map(|one| one.failure.reason.as_deref());
+    assert!(reasons.any(|reason| reason == "the server refused STARTTLS: 454"));
 }
 
 /// The mail that sets a session up may be none that counts.
@@ -850,6 +853,20 @@ async fn require_tls_goes_to_authenticated_hosts_that_pass_it_on() {
 }
 
 #[tokio::test]
+async fn require_tls_at_an_address_waits_only_if_that_is_ours_to_mend() {
+    let (scene, _) = scene("version = 1\n[[domain]]\nmatch = \"a.test\"\nroute = \"[127.0.0.2]\"\n").await;
+    scene.start();
+    for (recipient, status, enhanced, words) in [
+        ("a@a.test", DEFERRED, "4.7.10", "a route of this relay leads to an address"),
+        ("a@[127.0.0.2]", BOUNCED, "5.7.10", "a server that is named by its address"),
+    ] {
+        let line = send_tagged(&scene, "sender@origin.test", recipient, TlsTag::Required).await;
+        assert_line(&line, &[status, ("enhanced", enhanced)]);
+        assert!(line["reason"].contains(words), "{line:?}");
+    }
+}
+
+#[tokio::test]
 async fn require_tls_fails_only_where_a_host_lacks_it() {
     let (scene, _) = scene("version = 1\n").await;
     let identity = scene.identity("mx.a.test");
@@ -920,7 +937,7 @@ async fn tls_required_no_waives_what_the_receiver_published() {
     assert_eq!(scene.events("trace").len(), 0);
     assert_line(&send("a@wrong.test").await, &[SENT, waived]);
     let steps = scene.events("trace");
-    assert!(steps.iter().any(|step| step["step"] == "connect"), "{steps:?}");
+    assert!(steps.iter().any(|step| step["step"] == "reused"), "{steps:?}");
     scene.traces.log(&[]);
     let line = scene.expect("a@wrong.test", &[DEFERRED]).await;
     assert!(

@@ -224,17 +224,17 @@ impl DataDecoder {
         1
     }
 
-    /// Breaks a line that is too long, at any octet, because the character encoding is unknown. Returns how much of the text
-    /// is used; `None` if it fits, or if nothing is folded.
+    /// Breaks a line that is too long. Returns how much of the text is used; `None` if it fits, or if nothing is folded.
     fn fold(&mut self, text: &[u8], content: &mut BytesMut) -> Option<usize> {
         let room = usize::try_from(TEXT_LINE_LENGTH.saturating_sub(self.line)).unwrap_or_default();
         if self.long_lines == LongLines::Refuse || text.len() <= room {
             return None;
         }
-        self.store(text.get(..room).unwrap_or_default(), content);
+        let end = break_at(text, room);
+        self.store(text.get(..end).unwrap_or_default(), content);
         self.store(b"\r\n ", content);
         self.line = 1;
-        Some(room)
+        Some(end)
     }
 
     fn grow_line(&mut self, octets: usize) {
@@ -279,4 +279,22 @@ impl DataDecoder {
     pub fn is_eight_bit(&self) -> bool {
         self.eight_bit
     }
+}
+
+/// Where to break a line of which so many octets of this text have room: not within a character of UTF-8, nor so that blanks
+/// alone may follow, because in a header such a line looks like its end. What was stored before cannot be taken back, so
+/// where the text begins shortly before that place the break may fall within a character.
+fn break_at(text: &[u8], room: usize) -> usize {
+    let is_blank = |octet: &u8| matches!(octet, b' ' | b'\t');
+    let is_inside = |octet: &u8| octet & 0b1100_0000 == 0b1000_0000;
+    let before = text.get(..room).unwrap_or_default();
+    let solid = match text.get(room) {
+        Some(next) if is_blank(next) => before.iter().rposition(|octet| !is_blank(octet)),
+        Some(_) | None => None,
+    };
+    let wanted = solid.unwrap_or(room);
+    // A character has at most four octets.
+    let mut starts = (wanted.saturating_sub(3)..=wanted).rev();
+    let start = starts.find(|at| text.get(*at).is_some_and(|octet| !is_inside(octet)));
+    start.filter(|at| *at > 0).unwrap_or(room)
 }

@@ -228,6 +228,28 @@ fn long_lines_are_folded_in_every_chunking() {
 }
 
 #[test]
+fn a_fold_breaks_no_character_and_leaves_no_blank_line() {
+    let x = |octets: usize| "x".repeat(octets);
+    for (line, expected) in [
+        (format!("{}éz", x(997)), format!("{}\r\n éz", x(997))),
+        (format!("{}\u{1f600}z", x(995)), format!("{}\r\n \u{1f600}z", x(995))),
+        (format!("{}éz", x(996)), format!("{}é\r\n z", x(996))),
+        (
+            format!("{}{}", x(996), " ".repeat(20)),
+            format!("{}\r\n x{}", x(995), " ".repeat(20)),
+        ),
+        (
+            format!("{}é{}", x(996), " ".repeat(20)),
+            format!("{}\r\n é{}", x(996), " ".repeat(20)),
+        ),
+    ] {
+        let wire = format!("{line}\r\n.\r\n");
+        let content = folded(wire.as_bytes(), wire.len());
+        assert_eq!(String::from_utf8(content).unwrap(), format!("{expected}\r\n"));
+    }
+}
+
+#[test]
 fn octets_that_are_no_utf8_are_folded_too() {
     let content = folded(&[&[0x80; 3000][..], b"\r\n.\r\n"].concat(), 5000);
     let kept: Vec<u8> = content.iter().copied().filter(|octet| *octet == 0x80).collect();
