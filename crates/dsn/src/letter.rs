@@ -234,7 +234,8 @@ fn add_rule(prose: &mut Prose, report: &Report, recipient: &RecipientReport) {
             report.postmaster()
         ),
         Mender::Sender => {
-            "You can send the message without this demand, or to an address at a domain that is protected.".to_owned()
+            "You can send the message without this demand, or to an address at a domain that is protected."
+                .to_owned()
         }
         Mender::OurPolicy => format!(
             "The rule is one of this mail system, and {} can change it. The receiving side, {receiver}, meets it by \

@@ -43,7 +43,10 @@ mod tests {
         let authority = OtherError(Arc::new(webpki::Error::CaUsedAsEndEntity));
         for (cause, words) in [
             (CertificateError::UnknownIssuer, "issuer is not trusted"),
-            (CertificateError::Other(authority), "one of a certificate authority"),
+            (
+                CertificateError::Other(authority),
+                "one of a certificate authority",
+            ),
         ] {
             let told = CertificateFlaw(cause).to_string();
             assert!(told.contains(words) && !told.contains("Error"), "{told}");

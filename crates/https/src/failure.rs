@@ -68,7 +68,9 @@ impl Failure {
             .get_ref()
             .and_then(|cause| cause.downcast_ref::<rustls::Error>());
         match tls {
-            Some(rustls::Error::InvalidCertificate(cause)) => Self::Certificate(CertificateFlaw(cause.clone())),
+            Some(rustls::Error::InvalidCertificate(cause)) => {
+                Self::Certificate(CertificateFlaw(cause.clone()))
+            }
             Some(_) | None => Self::Handshake(error),
         }
     }

@@ -345,11 +345,7 @@ mod tests {
                 Standing::Cleared(verify()),
                 false,
             ),
-            (
-                refused(Stage::Rcpt, 552, None),
-                Standing::Cleared(verify()),
-                true,
-            ),
+            (refused(Stage::Rcpt, 552, None), Standing::Cleared(verify()), true),
             (
                 refused(Stage::Rcpt, 552, Some("5.5.3")),
                 Standing::Cleared(verify()),

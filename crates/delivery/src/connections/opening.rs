@@ -231,9 +231,7 @@ fn socket(is_ipv4: bool) -> Result<TcpSocket, SessionFailure> {
 /// Whether the session goes on after STARTTLS was refused. A server may end it there, and take mail in one without STARTTLS:
 /// that must be known before a message is at stake.
 async fn goes_on(wire: &mut Wire, extensions: &Extensions) -> Result<(), SessionFailure> {
-    let reply = wire
-        .command(&Command::Rset, extensions, Stage::Starttls)
-        .await?;
+    let reply = wire.command(&Command::Rset, extensions, Stage::Starttls).await?;
     if reply.code.get() == 421 {
         return Err(Cause::closed(Stage::Starttls).into());
     }

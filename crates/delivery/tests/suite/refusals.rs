@@ -28,7 +28,13 @@ async fn helo_where_nothing_more_is_known_and_nothing_is_demanded() {
 async fn helo_under_tls_where_nothing_is_demanded() {
     let scene = Scene::new(OPPORTUNISTIC).await;
     let receiver = unsigned(&scene, "old").await;
-    let fault = || vec![MailFault::ReplyTimes(Stage::EhloInTls, 1, "502 5.5.1 unknown".into())];
+    let fault = || {
+        vec![MailFault::ReplyTimes(
+            Stage::EhloInTls,
+            1,
+            "502 5.5.1 unknown".into(),
+        )]
+    };
     receiver.set_faults(fault());
     let line = scene.expect("a@old.test", &[SENT]).await;
     assert!(line["tls"].starts_with("TLSv1."), "{line:?}");
@@ -36,7 +42,9 @@ async fn helo_under_tls_where_nothing_is_demanded() {
     // Whoever must prove something must know EHLO.
     let strict = single_at(&scene, 3, "new").await;
     strict.set_faults(fault());
-    scene.expect("a@new.test", &[DEFERRED, ("reply", "502 5.5.1 unknown")]).await;
+    scene
+        .expect("a@new.test", &[DEFERRED, ("reply", "502 5.5.1 unknown")])
+        .await;
     assert_eq!(strict.count_of("HELO"), 0);
 }
 

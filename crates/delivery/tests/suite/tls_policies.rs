@@ -599,7 +599,9 @@ async fn a_policy_in_testing_is_judged_in_sessions_that_other_domains_have_set_u
     receiver.set_faults(vec![MailFault::Reply(Stage::StartTls, "454 later".to_owned())]);
     fresh(&scene);
     for name in ["hosted", "named"] {
-        scene.expect(&format!("a@{name}.test"), &[SENT, ("tls", "-")]).await;
+        scene
+            .expect(&format!("a@{name}.test"), &[SENT, ("tls", "-")])
+            .await;
     }
     assert_eq!(receiver.connections().len(), 2);
     assert_eq!(
@@ -607,7 +609,10 @@ async fn a_policy_in_testing_is_judged_in_sessions_that_other_domains_have_set_u
         "sts 0/2 certificate-not-trusted validation-failure"
     );
     let tally = scene.counted("named.test").await.remove(0);
-    let mut reasons = tally.details.iter().filter_map(|one| one.failure.reason.as_deref());
+    let mut reasons = tally
+        .details
+        .iter()
+        .filter_map(|one| one.failure.reason.as_deref());
     assert!(reasons.any(|reason| reason == "the server refused STARTTLS: 454"));
 }
 
@@ -857,8 +862,18 @@ async fn require_tls_at_an_address_waits_only_if_that_is_ours_to_mend() {
     let (scene, _) = scene("version = 1\n[[domain]]\nmatch = \"a.test\"\nroute = \"[127.0.0.2]\"\n").await;
     scene.start();
     for (recipient, status, enhanced, words) in [
-        ("a@a.test", DEFERRED, "4.7.10", "a route of this relay leads to an address"),
-        ("a@[127.0.0.2]", BOUNCED, "5.7.10", "a server that is named by its address"),
+        (
+            "a@a.test",
+            DEFERRED,
+            "4.7.10",
+            "a route of this relay leads to an address",
+        ),
+        (
+            "a@[127.0.0.2]",
+            BOUNCED,
+            "5.7.10",
+            "a server that is named by its address",
+        ),
     ] {
         let line = send_tagged(&scene, "sender@origin.test", recipient, TlsTag::Required).await;
         assert_line(&line, &[status, ("enhanced", enhanced)]);

@@ -232,7 +232,10 @@ fn a_fold_breaks_no_character_and_leaves_no_blank_line() {
     let x = |octets: usize| "x".repeat(octets);
     for (line, expected) in [
         (format!("{}éz", x(997)), format!("{}\r\n éz", x(997))),
-        (format!("{}\u{1f600}z", x(995)), format!("{}\r\n \u{1f600}z", x(995))),
+        (
+            format!("{}\u{1f600}z", x(995)),
+            format!("{}\r\n \u{1f600}z", x(995)),
+        ),
         (format!("{}éz", x(996)), format!("{}é\r\n z", x(996))),
         (
             format!("{}{}", x(996), " ".repeat(20)),
