@@ -1,5 +1,7 @@
 //! A session between messages.
 
+use std::collections::HashSet;
+
 use dane::TlsaRecord;
 use mail::Domain;
 use policy::decision::Requirement;
@@ -23,7 +25,7 @@ pub(crate) struct PooledSession {
     presented: Option<TlsaRecord>,
     ends: Ends,
     /// The destinations in whose TLS reports it is counted: at most one for each message.
-    counted: Vec<Domain>,
+    counted: HashSet<Domain>,
     opened: Instant,
     messages: u32,
     reuse: Reuse,
@@ -44,7 +46,7 @@ impl PooledSession {
             session,
             presented,
             ends,
-            counted: Vec::new(),
+            counted: HashSet::new(),
             opened: Instant::now(),
             messages: 0,
             reuse,
@@ -78,11 +80,7 @@ impl PooledSession {
 
     /// Whether it is still to be counted for this destination; from now on it is not.
     pub(crate) fn is_first_of(&mut self, destination: &Domain) -> bool {
-        let is_first = !self.counted.contains(destination);
-        if is_first {
-            self.counted.push(destination.clone());
-        }
-        is_first
+        !self.counted.contains(destination) && self.counted.insert(destination.clone())
     }
 
     /// Whether other messages have used it.
