@@ -20,39 +20,20 @@
 use dane::{PkixFailure, WebPkiVerdict};
 use mail::cause::{Cause, Demand, TlsFault, Unproven};
 use mail::tls_results::printed;
-use mail::{DaneVerdict, Domain, NextHop, SkipReason, TlsFailure, TlsPolicy, TlsResult, TlsSession, TlsTag};
+use mail::{DaneVerdict, NextHop, SkipReason, TlsFailure, TlsPolicy, TlsResult, TlsSession, TlsTag};
 use policy::decision::{Action, Decision, Requirement};
-use policy::facts::{DomainMtaSts, MessageTls};
+use policy::facts::MessageTls;
 use policy::failure::Failure;
 use rustls::pki_types::CertificateDer;
 
+use super::judged::{Judged, Session, sts_trouble};
 use super::target::Target;
 use super::walk::Attempt;
 use crate::connections::{Ends, PooledSession, TlsOutcome};
 use crate::route::{Route, RouteHost};
 
-/// The reason where a policy does not name a host; there is no type of its own for it (RFC 8460 §4.3.3).
-const NOT_IN_POLICY: &str = "MX not in policy";
-
 /// The most hosts that are counted where all of a destination are passed over.
 const PASSED_OVER: usize = 8;
-
-/// What became of one session, or of a host that was passed over.
-struct Session<'a> {
-    route: &'a Route,
-    host: Option<&'a RouteHost>,
-    destination: &'a Domain,
-    /// What is known of a failure besides its kind.
-    known: TlsFailure,
-}
-
-/// Whether a session met a policy.
-enum Judged {
-    /// It is not judged by that one, or the result is not known.
-    Unknown,
-    Met,
-    Failed(TlsFailure),
-}
 
 impl Attempt<'_, '_> {
     /// A session that has met its requirement is used for a message, be it the first or a later one.
@@ -281,94 +262,6 @@ impl Attempt<'_, '_> {
     }
 }
 
-impl Judged {
-    /// The policy, if something was judged by it, and the failure if there was one.
-    fn by(self, policy: impl FnOnce() -> Option<TlsPolicy>) -> Option<(TlsPolicy, Option<TlsFailure>)> {
-        let failure = match self {
-            Self::Unknown => return None,
-            Self::Met => None,
-            Self::Failed(failure) => Some(failure),
-        };
-        Some((policy()?, failure))
-    }
-}
-
-impl Session<'_> {
-    /// What is known, each with the policy that it was judged by; policies that nothing is judged by are not made.
-    fn by_policy(
-        &self,
-        tlsa: Judged,
-        sts: Judged,
-        none: Judged,
-    ) -> impl Iterator<Item = (TlsPolicy, Option<TlsFailure>)> {
-        let tlsa = tlsa.by(|| self.tlsa());
-        let sts = sts.by(|| self.sts());
-        let none = none.by(|| self.no_policy());
-        [tlsa, sts, none].into_iter().flatten()
-    }
-
-    fn failure(&self, result: TlsResult, cause: &Cause) -> TlsFailure {
-        let known = self.known.clone().of_kind(result);
-        match cause.tls_reason() {
-            Some(reason) => known.because(&reason),
-            None => known,
-        }
-    }
-
-    fn not_in_policy(&self) -> TlsFailure {
-        let known = self.known.clone();
-        known.of_kind(TlsResult::ValidationFailure).because(NOT_IN_POLICY)
-    }
-
-    /// The host's TLSA records, if there are secure ones.
-    fn tlsa(&self) -> Option<TlsPolicy> {
-        let (base, set) = self.host?.tlsa()?;
-        let usable = set.usable().iter().chain(set.outranked());
-        let all = usable.chain(set.unusable().iter().map(|(record, _)| record));
-        let mut records: Vec<String> = all.map(ToString::to_string).collect();
-        // The order of an answer says nothing.
-        records.sort();
-        Some(TlsPolicy::tlsa(base.clone(), records))
-    }
-
-    /// Records that could not be had, or are not there: the name at which they were sought is not told from the others.
-    fn tlsa_unknown(&self) -> TlsPolicy {
-        let host = self.host.and_then(RouteHost::name);
-        TlsPolicy::tlsa(host.unwrap_or(self.destination).clone(), [])
-    }
-
-    /// Whether there is an MTA-STS policy that counts, be it in testing.
-    fn has_sts(&self) -> bool {
-        match self.route.sts.of_domain() {
-            DomainMtaSts::Testing | DomainMtaSts::Enforce => true,
-            DomainMtaSts::Absent | DomainMtaSts::Unknown | DomainMtaSts::Awaited => false,
-        }
-    }
-
-    /// That policy.
-    fn sts(&self) -> Option<TlsPolicy> {
-        self.has_sts().then(|| sts_policy(self.route)).flatten()
-    }
-
-    /// Whether that policy names the host; `None` if there is no policy that counts.
-    fn is_allowed(&self) -> Option<bool> {
-        let host = self.host.and_then(RouteHost::name);
-        self.has_sts().then(|| self.route.sts.allows(host)).flatten()
-    }
-
-    /// That the domain has no MTA-STS policy, if that is known.
-    fn no_policy(&self) -> Option<TlsPolicy> {
-        let domain = self.destination.clone();
-        let is_known = match self.route.sts.of_domain() {
-            DomainMtaSts::Absent => self.route.sts.domain().is_some(),
-            // RFC 8461 §3.3: it counts as none; that it could not be had is counted as well.
-            DomainMtaSts::Unknown => sts_trouble(self.route).is_some(),
-            DomainMtaSts::Awaited | DomainMtaSts::Testing | DomainMtaSts::Enforce => false,
-        };
-        is_known.then_some(TlsPolicy::None { domain })
-    }
-}
-
 /// Whether no TLSA records apply to the host, and that is known because they were sought.
 fn publishes_nothing(target: &Target<'_>) -> bool {
     match &target.terms.verdict {
@@ -390,31 +283,4 @@ fn publishes_nothing(target: &Target<'_>) -> bool {
         | DaneVerdict::NotReached
         | DaneVerdict::Fail(_) => false,
     }
-}
-
-fn sts_policy(route: &Route) -> Option<TlsPolicy> {
-    let domain = route.sts.domain()?.clone();
-    let policy = &route.sts.discovery().entry.as_ref()?.policy;
-    let mx = policy.mx.iter().map(ToString::to_string);
-    Some(TlsPolicy::sts(domain, policy.lines(), mx))
-}
-
-/// That the domain's live policy could not be had, and which one is known; nothing if the domain is not known to have one
-/// (RFC 8461 §6), or if it is for our own limits.
-fn sts_trouble(route: &Route) -> Option<(TlsPolicy, TlsFailure)> {
-    let (domain, discovery) = (route.sts.domain()?, route.sts.discovery());
-    let trouble = discovery.trouble.as_ref()?;
-    let known = match &discovery.entry {
-        Some(entry) if entry.policy.mode == ::mta_sts::Mode::None => return None,
-        Some(_) => sts_policy(route),
-        None => None,
-    };
-    if trouble.is_ours() || (known.is_none() && !trouble.shows_a_record()) {
-        return None;
-    }
-    let failure = TlsFailure::of(trouble.tls_result()).because(&trouble.to_string());
-    Some((
-        known.unwrap_or_else(|| TlsPolicy::sts(domain.clone(), [], [])),
-        failure,
-    ))
 }

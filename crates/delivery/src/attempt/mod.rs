@@ -5,12 +5,13 @@
 //!    connection to it and what is sent; `record`: what the log says about it.
 //! 2. `pending`: the recipients during the attempt; `result`: the outcome for each.
 //! 3. `logins`: logins that fail are told to the administrator. `sightings`: what is seen of the security of hosts;
-//!    `counting`: the same for TLS reports.
+//!    `counting`: the same for TLS reports; `judged`: how a session did under each policy.
 //! 4. `damage`: a message whose stored content is damaged.
 
 mod addresses;
 mod counting;
 mod damage;
+mod judged;
 mod logins;
 mod pending;
 mod race;

@@ -46,10 +46,10 @@ impl Attempt<'_, '_> {
             }
         };
         target.tell_verified(&session);
-        let seen = (shown.presented.clone(), std::mem::take(&mut shown.seen).ends);
+        let (presented, ends) = (shown.presented.clone(), std::mem::take(&mut shown.seen).ends);
         let connection = target.connection(&session, shown);
         let record = HostRecord::connected(target.route, target.host, connection);
-        let mut session = self.deliverer.connections.pooled(session, want, seen);
+        let mut session = self.deliverer.connections.pooled(session, want, presented, ends);
         self.see_success(target, &record, Some(session.certificates()));
         self.count_session(target, &mut session);
         let record = self.record(record);
@@ -153,7 +153,6 @@ impl Attempt<'_, '_> {
         let connection = target.connection(session.session(), shown);
         let record = HostRecord::connected(target.route, target.host, connection);
         self.see_success(target, &record, None);
-        self.count_session(target, &mut session);
         self.send(session, target, Arc::new(record)).await
     }
 
@@ -175,6 +174,7 @@ impl Attempt<'_, '_> {
             }
             return Visit::Stale;
         }
+        self.count_session(target, &mut session);
         self.trail.has_asked = true;
         tell_broken_off(target, &ended);
         let damage = ended.judged.iter().find_map(|one| one.verdict.damage());

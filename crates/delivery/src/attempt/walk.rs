@@ -84,7 +84,8 @@ impl Deliverer {
                 let record = attempt.see_failure(&route, failure, HostRecord::none(&route), &[]);
                 attempt.fail_all(&Arc::new(failure.clone()), record);
             }
-            Decision::Try(candidates) => attempt.hosts(&route, candidates).await,
+            // Boxed: all that a connection needs would make every task large.
+            Decision::Try(candidates) => Box::pin(attempt.hosts(&route, candidates)).await,
         }
         // What was done must be settled, whatever had to wait.
         let later = attempt.later.filter(|_| !attempt.has_done_something());

@@ -190,8 +190,8 @@ impl Caller {
         peer: &Peer<'_>,
         requirement: Requirement,
     ) -> Result<Secured, SessionFailure> {
-        let ours = (&self.hostname, self.timeouts.clone());
-        Secured::over_tls(handshaken, peer, requirement, ours).await
+        let timeouts = self.timeouts.clone();
+        Secured::over_tls(handshaken, peer, requirement, &self.hostname, timeouts).await
     }
 
     /// The handshake, within this time.

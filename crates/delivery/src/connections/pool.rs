@@ -36,7 +36,8 @@ impl PooledSession {
     pub(super) fn new(
         session: ClearedSession,
         key: Option<ReuseKey>,
-        (presented, ends): (Option<TlsaRecord>, Ends),
+        presented: Option<TlsaRecord>,
+        ends: Ends,
         reuse: Reuse,
     ) -> Self {
         Self {

@@ -146,7 +146,8 @@ impl Secured {
         handshaken: Handshaken,
         peer: &Peer<'_>,
         requirement: Requirement,
-        (hostname, timeouts): (&DomainPart, Timeouts),
+        hostname: &DomainPart,
+        timeouts: Timeouts,
     ) -> Result<Self, SessionFailure> {
         let Handshaken {
             stream,

@@ -380,9 +380,10 @@ impl Connections {
         &self,
         session: ClearedSession,
         want: &Want,
-        seen: (Option<TlsaRecord>, Ends),
+        presented: Option<TlsaRecord>,
+        ends: Ends,
     ) -> PooledSession {
-        PooledSession::new(session, want.key.clone(), seen, self.reuse)
+        PooledSession::new(session, want.key.clone(), presented, ends, self.reuse)
     }
 
     /// A message has been sent over it: keeps it for the next one.
