@@ -573,8 +573,10 @@ async fn a_policy_in_testing_is_judged_in_sessions_that_other_domains_have_set_u
     for name in ["named", "other"] {
         unsigned_mx(&scene, name, "mx.hosted.test");
     }
-    let names = ["mta-sts.named.test", "mta-sts.other.test"];
-    let web = scene.ca.issue(&names).unwrap();
+    let web = scene
+        .ca
+        .issue(&["mta-sts.named.test", "mta-sts.other.test"])
+        .unwrap();
     let named = policy_host((20, port), &web, Page::text(text("testing", "*.hosted.test"))).await;
     let other = policy_host((21, port), &web, Page::text(text("testing", "mx.other.test"))).await;
     publish(&scene, "named.test", &named);
