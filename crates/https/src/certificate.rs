@@ -4,7 +4,7 @@ use std::fmt;
 
 use rustls::{CertificateError, OtherError};
 
-/// What is wrong with a certificate. What the server made up is part of the words.
+/// What is wrong with a certificate.
 #[derive(Debug, Clone)]
 pub struct CertificateFlaw(pub(crate) CertificateError);
 
@@ -15,7 +15,7 @@ impl fmt::Display for CertificateFlaw {
             C::Expired | C::ExpiredContext { .. } => "certificate expired",
             C::NotValidYet | C::NotValidYetContext { .. } => "certificate not yet valid",
             C::UnknownIssuer => "the certificate's issuer is not trusted here",
-            C::NotValidForName => "the certificate names another host",
+            C::NotValidForName | C::NotValidForNameContext { .. } => "the certificate names another host",
             C::BadSignature => "a certificate's signature is wrong",
             C::BadEncoding => "malformed certificate",
             C::InvalidPurpose | C::InvalidPurposeContext { .. } => "the certificate is not for web servers",

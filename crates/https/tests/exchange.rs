@@ -132,17 +132,45 @@ async fn something_is_handed_over() {
 
 #[tokio::test]
 async fn only_the_server_itself_is_believed() {
-    for identity in [
-        |ca: &Ca| ca.issue(&["other.example"]).unwrap(),
-        |_: &Ca| Identity::self_signed(&["lists.example"]).unwrap(),
-        |ca: &Ca| {
-            let expired = Identity::builder(&["lists.example"]).validity(Validity::Expired);
-            expired.issue(ca).unwrap()
-        },
-    ] {
+    type Make = fn(&Ca) -> Identity;
+    let cases: [(Make, &str); 5] = [
+        (
+            |ca| ca.issue(&["other.example"]).unwrap(),
+            "the certificate names another host",
+        ),
+        (
+            |_| Identity::self_signed(&["lists.example"]).unwrap(),
+            "the certificate's issuer is not trusted here",
+        ),
+        (
+            |_| {
+                Identity::builder(&["lists.example"])
+                    .authority()
+                    .self_signed()
+                    .unwrap()
+            },
+            "one of a certificate authority, not of a server",
+        ),
+        (
+            |ca| {
+                let expired = Identity::builder(&["lists.example"]).validity(Validity::Expired);
+                expired.issue(ca).unwrap()
+            },
+            "certificate expired",
+        ),
+        (
+            |ca| {
+                let early = Identity::builder(&["lists.example"]).validity(Validity::NotYet);
+                early.issue(ca).unwrap()
+            },
+            "certificate not yet valid",
+        ),
+    ];
+    for (identity, words) in cases {
         let scene = Scene::with(identity).await;
         let failure = scene.failure(Page::text("a.example\n")).await;
         assert!(matches!(failure, Failure::Certificate(_)), "{failure}");
+        assert!(failure.to_string().contains(words), "{failure}");
         assert!(scene.server.asked().is_empty());
     }
 }

@@ -386,6 +386,12 @@ async fn what_a_server_lacks_under_a_policy_defers_and_sends_nothing() {
             "10 (certificate has expired)",
         ),
         (
+            names(Identity::builder(&["mx.a.test"]).validity(Validity::NotYet)),
+            vec![],
+            "4.7.5",
+            "9 (certificate is not yet valid)",
+        ),
+        (
             Identity::self_signed(&["mx.a.test"]).unwrap(),
             vec![],
             "4.7.5",
@@ -406,8 +412,8 @@ async fn what_a_server_lacks_under_a_policy_defers_and_sends_nothing() {
         assert_eq!(receiver.count_of("MAIL"), before);
     }
     assert_eq!(server.asked().len(), 1, "once for all");
-    let kinds = "sts 1/5 certificate-expired certificate-host-mismatch certificate-not-trusted starttls-not-supported \
-                 validation-failure";
+    let kinds = "sts 1/6 certificate-expired certificate-host-mismatch certificate-not-trusted starttls-not-supported \
+                 validation-failure validation-failure";
     assert_eq!(scene.counted_line("a.test").await, kinds);
 }
 

@@ -85,6 +85,7 @@ pub struct IdentityBuilder {
     names: Vec<String>,
     key: KeyKind,
     validity: Validity,
+    is_ca: IsCa,
 }
 
 impl IdentityBuilder {
@@ -98,6 +99,13 @@ impl IdentityBuilder {
     #[must_use]
     pub fn validity(self, validity: Validity) -> Self {
         Self { validity, ..self }
+    }
+
+    /// Marked as a certificate authority's, as `openssl req -x509` does.
+    #[must_use]
+    pub fn authority(self) -> Self {
+        let is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self { is_ca, ..self }
     }
 
     /// Signed by its own key.
@@ -129,7 +137,7 @@ impl IdentityBuilder {
         let mut params = CertificateParams::new(self.names.clone())?;
         let common_name = self.names.first().map_or("nobody", String::as_str);
         params.distinguished_name.push(DnType::CommonName, common_name);
-        params.is_ca = IsCa::ExplicitNoCa;
+        params.is_ca = self.is_ca.clone();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
@@ -159,6 +167,7 @@ impl Identity {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             key: KeyKind::default(),
             validity: Validity::default(),
+            is_ca: IsCa::ExplicitNoCa,
         }
     }
 
