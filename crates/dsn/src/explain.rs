@@ -69,7 +69,7 @@ const SECURE_PATH: &str = "The message was sent with the demand that it travels 
 
 /// The text for a server that the domain's policy does not name.
 const NOT_NAMED: &str = "The domain publishes a policy (MTA-STS) that lists the servers to which its mail may be sent, and \
-     the server that the DNS names is not among them. No connection was made to it.";
+     a server that the DNS names for it is not among them. No connection was made to that server.";
 
 /// The text for a message that requires TLS, where the policy that may name the right servers could not be had.
 const PATH_UNKNOWN: &str = "The message was sent with the demand that it travels only to servers that are known to be the \
@@ -400,7 +400,7 @@ mod tests {
         for (demand, words, mender) in [
             (
                 Demand::MtaStsMismatch,
-                "is not among them. No connection was made to it.",
+                "is not among them. No connection was made to that server.",
                 Mender::PolicyOrMx,
             ),
             (Demand::MtaStsUnknown, "could not be fetched", Mender::PolicyHost),

@@ -10,7 +10,7 @@ mod common;
 
 use common::{ORIGINAL, Taken, built, expired, mailbox, refused, report};
 use dsn::{Diagnostic, Report};
-use mail::cause::{Cause, Lookup, TlsFault, Unproven, WebPkiFlaw};
+use mail::cause::{Cause, Demand, Lookup, TlsFault, Unproven, WebPkiFlaw};
 use mail::{Culprit, DaneVerdict, FailCause, FailedLookup, LookupFailure, SkipReason};
 
 fn build(report: &Report) -> Taken {
@@ -142,5 +142,41 @@ fn where_our_own_resolver_fails_nobody_else_is_blamed() {
     }
     for words in ["fault at the receiving side", "reached at postmaster@example.net"] {
         assert!(!letter.contains(words), "{words} in {letter}");
+    }
+}
+
+#[test]
+fn a_policy_and_a_route_that_are_wrong_are_named_as_such() {
+    for (demand, words) in [
+        (
+            Demand::MtaStsMismatch,
+            "by correcting its policy or its MX records; it is reached at postmaster@example.net",
+        ),
+        (
+            Demand::MtaStsUnknown,
+            "by making its policy available or by signing its DNS records",
+        ),
+        (
+            Demand::SecureAddress,
+            "You can send the message without this demand",
+        ),
+        (
+            Demand::SecureRoute,
+            "This is a fault of this mail system and of nothing at the receiving side.",
+        ),
+    ] {
+        let mut recipient = expired();
+        let cause = Cause::Policy(demand);
+        recipient.status = cause.enhanced();
+        recipient.diagnostic = Diagnostic::Relay(cause.to_string());
+        recipient.cause = Some(cause);
+        recipient.verdict = DaneVerdict::NotReached;
+        recipient.tlsa_base = None;
+        let letter = build(&report(vec![recipient])).parts[0].words();
+        assert!(letter.contains(words), "{words} in {letter}");
+        assert!(
+            !letter.contains("show a certificate valid for their name"),
+            "{letter}"
+        );
     }
 }
