@@ -249,6 +249,59 @@ async fn domains_beyond_the_share_are_counted_as_at_least() {
     spool.close().await.unwrap();
 }
 
+/// The only domain is one that certainly is: its mail may end the incident.
+#[tokio::test]
+async fn what_may_end_an_incident_is_as_known_after_a_restart_as_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = open(directory.path()).await.unwrap();
+    let seen = |host: &str, domain: &str, demanded_by| {
+        let Sighting::Fails(mut failing) = fails(spot(host), now()) else {
+            unreachable!()
+        };
+        failing.domain = Some(Domain::parse(domain).unwrap());
+        failing.demanded_by = demanded_by;
+        Sighting::Fails(failing)
+    };
+    let [policy, by_message] = [DemandedBy::Policy, DemandedBy::Message];
+    let sightings = vec![
+        seen("mx.one.example", "a.example", policy),
+        seen("mx.two.example", "a.example", policy),
+        seen("mx.two.example", "b.example", policy),
+        seen("mx.itself.example", "a.example", by_message),
+        seen("mx.itself.example", "a.example", policy),
+        seen("mx.older.example", "a.example", policy),
+        seen("mx.older.example", "b.example", policy),
+    ];
+    spool.note(sightings, now()).await.unwrap();
+    // Room was needed for other domains: the first pair of this incident is the oldest of all.
+    let connection = Connection::open(directory.path().join(DATABASE)).unwrap();
+    connection
+        .execute_batch(
+            "UPDATE incident_domain SET rowid = 0 WHERE domain = 'a.example' AND incident = \
+                (SELECT id FROM incident WHERE name = 'mx.older.example'); \
+             INSERT INTO incident_domain (rowid, incident, domain) VALUES (99999, 99, 'c.example')",
+        )
+        .unwrap();
+    drop(connection);
+    spool
+        .note(vec![seen("mx.last.example", "c.example", policy)], now())
+        .await
+        .unwrap();
+    spool.close().await.unwrap();
+    drop(spool);
+    let spool = open(directory.path()).await.unwrap();
+    let mut found: Vec<String> = Vec::new();
+    for failing in spool.failing().await.unwrap() {
+        let domain = failing.domain.map(|domain| domain.to_string());
+        assert_eq!(failing.port, Some(25));
+        found.push(format!("{:?} {domain:?}", failing.spot.place));
+    }
+    let only = |host: &str| found.iter().filter(|one| one.contains(host) && one.contains("Some")).count();
+    let hosts = ["mx.one", "mx.two", "mx.itself", "mx.older", "mx.last"];
+    assert_eq!(hosts.map(only), [1, 0, 0, 0, 1], "{found:?}");
+    spool.close().await.unwrap();
+}
+
 /// What has no record of its own counts all the same.
 #[tokio::test]
 async fn mail_beyond_the_share_waits_for_another_incident_of_the_same_domain() {

@@ -402,7 +402,7 @@ async fn a_spool_of_the_version_before_is_read_as_it_is_and_packed_when_it_is_op
     let day = day_number(FIRST);
     connection
         .execute_batch(&format!(
-            "INSERT INTO ledger_name VALUES (1, 'a.example');
+            "INSERT INTO ledger_name VALUES (1, 'a.big.example');
             INSERT INTO ledger_key VALUES (1, 1, 0, 4, 4, 6, 1, 0, {day});
             INSERT INTO ledger_day VALUES ({day}, 1, 7, 70, 9);"
         ))
@@ -421,7 +421,13 @@ async fn a_spool_of_the_version_before_is_read_as_it_is_and_packed_when_it_is_op
     let spool = open(path).await.unwrap();
     spool.tidy(FIRST + 1.day(), None).await.unwrap();
     assert_eq!(packed(path), [1, 0]);
-    assert_eq!(sums(&spool).await, ["a.example 7"]);
+    assert_eq!(sums(&spool).await, ["a.big.example 7"]);
+    // Its share counts what was there before shares were.
+    count(&spool, 20, "b.big.example").await;
+    let connection = Connection::open(path.join(DATABASE)).unwrap();
+    let below = || connection.query_row("SELECT keys FROM ledger_holder", [], |row| row.get::<_, i64>(0));
+    assert_eq!(below().unwrap(), 2);
+    drop(connection);
     spool.close().await.unwrap();
 }
 
