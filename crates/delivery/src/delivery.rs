@@ -243,14 +243,17 @@ impl<S: Spool> Delivery<S> {
     }
 
     /// Defers without an attempt, because the destination fails; and makes the report if there is something to report. Mail
-    /// that is not concerned by why it fails is tried all the same: its connections are limited like all others.
+    /// that is not concerned by why it fails is tried all the same, and so is what would be given up: its connections are
+    /// limited like all others.
     pub(crate) async fn defer(&self, job: Job, suspension: &Suspension) -> Left {
         let mut trace = self.traces.watched(job.id, &job.next_hop);
         let (lease, began) = match self.lease(&job, &trace).await {
             Ok(leased) => leased,
             Err(left) => return left,
         };
-        let is_tried = suspension.is_of_tls() && self.look_ups(&lease, began, &trace).are_waived();
+        let settler = self.settler(&lease);
+        let is_tried = lease.recipients.iter().any(|one| settler.is_last(one))
+            || suspension.is_of_tls() && self.look_ups(&lease, began, &trace).are_waived();
         if is_tried {
             // The log has the traces of attempts, not of mail that is left alone.
             let (traces, log) = (&self.traces, &self.events);

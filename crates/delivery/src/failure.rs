@@ -114,23 +114,29 @@ impl SessionFailure {
         }
     }
 
-    /// An address that failed in this way so long ago is not tried again for so long.
+    /// A server that failed in this way so long ago is not tried again for so long.
     pub(crate) fn left_alone(failure: Self, ago: Duration, again: Duration) -> Self {
-        let minutes = |time: Duration| time.as_secs().div_ceil(60).max(1);
+        let when = match ago.as_secs() / 60 {
+            0 => "just now".to_owned(),
+            minutes => format!("{minutes} min ago"),
+        };
+        let again = again.as_secs().div_ceil(60).max(1);
         Self {
-            reason: format!(
-                "{} {} min ago; not tried again for {} min",
-                failure.reason,
-                minutes(ago),
-                minutes(again)
-            )
-            .into(),
+            reason: format!("{} ({when}); not tried again for {again} min", failure.reason).into(),
             ..failure
         }
     }
 
-    /// A reply that ends its stage.
+    /// A reply that ends its stage: a refusal, or one that has no place there.
     pub(crate) fn refused(stage: Stage, reply: &Reply) -> Self {
+        if !matches!(reply.code.class(), 4 | 5) {
+            let cause = Cause::protocol(stage, "an unexpected reply".to_owned());
+            return Self {
+                reason: Reason::of_reply(shortened(reply)).below(&cause),
+                valid: None,
+                cause,
+            };
+        }
         Self {
             cause: Cause::Smtp(SmtpFault::Refused {
                 stage,
@@ -149,6 +155,16 @@ impl SessionFailure {
             reason: Reason::of_reply(shortened(reply)).below(&cause),
             valid: None,
             cause,
+        }
+    }
+
+    /// STARTTLS was refused, and the server has ended the session with that.
+    pub(crate) fn ended_at_starttls(refused: Self) -> Self {
+        let cause = Cause::closed(Stage::Starttls);
+        Self {
+            reason: refused.reason.below(&cause),
+            cause,
+            ..refused
         }
     }
 
@@ -211,6 +227,15 @@ impl SessionFailure {
             // The last reply is not the one that the cause is about.
             reason: format!("{cause}; without TLS the server takes no mail: {}", self.reason).into(),
             cause,
+            ..self
+        }
+    }
+
+    /// Before it failed in this way the server had said this.
+    pub(crate) fn after(self, reply: &Reply) -> Self {
+        let ours = format!("{}; before that the server said", self.reason);
+        Self {
+            reason: Reason::of_reply(shortened(reply)).below(ours),
             ..self
         }
     }

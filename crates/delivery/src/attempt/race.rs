@@ -83,7 +83,7 @@ impl Attempt<'_, '_> {
                     matches!(failure, Some(NotOpened::Failed(_))),
                 );
                 match failure {
-                    None => self.deliverer.connections.doubt(first.target.address),
+                    None => self.deliverer.connections.doubt(&first.want),
                     Some(NotOpened::Failed(failure)) => {
                         self.failed(&first.target, failure, Shown::new(began, Witness::default()));
                     }

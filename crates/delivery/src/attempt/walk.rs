@@ -31,8 +31,11 @@ use crate::remembered::Remembered;
 use crate::route::{Candidate, LookUps, Route, RouteHost, too_late};
 use crate::trace::Step;
 
-/// The maximum number of connections of one attempt on one way, however many hosts and addresses a destination has.
+/// The maximum number of connections in one round over the hosts, however many hosts and addresses a destination has.
 const CONNECTIONS: usize = 24;
+
+/// The second round may begin connections for so long at least, however long the first one took.
+const SECOND_ROUND: Duration = Duration::from_mins(3);
 
 /// A trace tells of a longer wait for a connection.
 const NOTABLE: Duration = Duration::from_millis(500);
@@ -132,7 +135,7 @@ pub(super) struct Attempt<'a, 'd> {
     pub(super) pending: BTreeMap<RecipientIndex, Pending<'a>>,
     /// What was done at servers, here and on the way before.
     pub(super) trail: Trail,
-    /// How many connections belong to the way before.
+    /// How many connections belong to the way, or the round, before.
     before: usize,
     /// Whom the last session at the same address could not serve, though nothing is known against them.
     left: Option<BTreeSet<RecipientIndex>>,
@@ -151,10 +154,10 @@ impl<'a> Attempt<'a, '_> {
         for Candidate { host, decision } in candidates {
             let failed = match &decision.action {
                 Action::Connect { .. } => self.host(host, &Phase::AsDecided).await,
+                // Nobody needed it: whatever is wrong there held up nothing.
+                Action::PassOver(_) if self.is_done() || self.later.is_some() => None,
                 Action::PassOver(failure) => {
-                    if !self.is_done() && self.later.is_none() {
-                        self.count_passed_over(route, Some(host), &failure.cause);
-                    }
+                    self.count_passed_over(route, Some(host), &failure.cause);
                     self.pass_over(route, failure, HostRecord::passed_over(route, host))
                 }
             };
@@ -162,6 +165,9 @@ impl<'a> Attempt<'a, '_> {
                 passed_over.push((host, failed));
             }
         }
+        // Whatever the first round has used up: at the next attempt it would use it up again.
+        self.before = self.trail.sessions.len();
+        self.last_begin = self.last_begin.max(Instant::now() + SECOND_ROUND);
         for (host, failed) in passed_over {
             let trace = &self.look_ups.trace;
             trace.tell(|| Step::SecondRound(host.name.as_ref().map_or("-", Domain::as_str)));
@@ -175,7 +181,8 @@ impl<'a> Attempt<'a, '_> {
         if self.later.is_some() {
             return None;
         }
-        let all = self.deliverer.connections.in_order(&host.addresses);
+        let (connections, route) = (&self.deliverer.connections, &self.newest);
+        let all = connections.in_order(&host.addresses, &route.next_hop, route.port);
         let mut addresses = Addresses::new(all)?;
         let mut failed = None;
         self.has_turn = false;

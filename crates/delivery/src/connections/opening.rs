@@ -166,15 +166,12 @@ impl Caller {
         let reply = wire
             .command(&Command::StartTls, extensions, Stage::Starttls)
             .await?;
-        if optional && reply.code.get() == 421 {
-            // The session is over; whether a new one may continue in plain text is decided separately.
-            return Err(Cause::closed(Stage::Starttls).into());
-        }
         if reply.code.get() != 220 {
-            if optional {
-                goes_on(wire, extensions).await?;
-            }
             let refused = SessionFailure::starttls_refused(&reply);
+            if optional && (reply.code.get() == 421 || !goes_on(wire, extensions).await) {
+                // Whether a new session may continue in plain text is decided separately.
+                return Err(SessionFailure::ended_at_starttls(refused));
+            }
             return in_clear_or_fail(greeted, requirement, refused).await;
         }
         let stream = greeted.wire.into_plain()?;
@@ -230,12 +227,9 @@ fn socket(is_ipv4: bool) -> Result<TcpSocket, SessionFailure> {
 
 /// Whether the session goes on after STARTTLS was refused. A server may end it there, and take mail in one without STARTTLS:
 /// that must be known before a message is at stake.
-async fn goes_on(wire: &mut Wire, extensions: &Extensions) -> Result<(), SessionFailure> {
-    let reply = wire.command(&Command::Rset, extensions, Stage::Starttls).await?;
-    if reply.code.get() == 421 {
-        return Err(Cause::closed(Stage::Starttls).into());
-    }
-    Ok(())
+async fn goes_on(wire: &mut Wire, extensions: &Extensions) -> bool {
+    let reply = wire.command(&Command::Rset, extensions, Stage::Starttls).await;
+    reply.is_ok_and(|reply| reply.code.get() != 421)
 }
 
 /// Continues in plain text if TLS is not required.

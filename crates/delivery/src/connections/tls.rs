@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use policy::decision::Requirement;
 use policy::settings::RouteTls;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{AlertDescription, ClientConfig, ClientConnection};
+use rustls::{AlertDescription, ClientConfig, ClientConnection, InvalidMessage};
 use smtp::Reply;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -431,6 +431,11 @@ pub(super) fn broken(error: io::Error) -> SessionFailure {
     {
         Some(rustls::Error::AlertReceived(alert)) => BrokenHandshake::Alert(alert_name(*alert)),
         Some(rustls::Error::PeerIncompatible(_)) => BrokenHandshake::NothingInCommon,
+        Some(rustls::Error::InvalidMessage(
+            InvalidMessage::CertificatePayloadTooLarge
+            | InvalidMessage::HandshakePayloadTooLarge
+            | InvalidMessage::MessageTooLarge,
+        )) => BrokenHandshake::Other("handshake message too large".to_owned()),
         Some(rustls::Error::InvalidMessage(_)) => BrokenHandshake::NotTls,
         Some(rustls::Error::PeerMisbehaved(_)) => BrokenHandshake::Misbehaved,
         Some(_) => BrokenHandshake::Other("handshake error".to_owned()),
@@ -446,7 +451,15 @@ pub(super) fn broken(error: io::Error) -> SessionFailure {
 
 /// The alert's name in TLS (RFC 8446 §6): `HandshakeFailure` becomes `handshake_failure`.
 fn alert_name(alert: AlertDescription) -> String {
-    let camel = alert.as_str().unwrap_or("unknown alert");
+    let camel = match alert {
+        AlertDescription::UnknownCA => "UnknownCa",
+        AlertDescription::UnrecognisedName => "UnrecognizedName",
+        AlertDescription::UnknownPSKIdentity => "UnknownPskIdentity",
+        other => match other.as_str() {
+            Some(name) => name,
+            None => return format!("unknown alert {}", u8::from(other)),
+        },
+    };
     let mut name = String::with_capacity(camel.len() + 4);
     for (position, c) in camel.chars().enumerate() {
         if c.is_ascii_uppercase() && position > 0 {
@@ -455,4 +468,29 @@ fn alert_name(alert: AlertDescription) -> String {
         name.push(c.to_ascii_lowercase());
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alerts_have_the_names_of_the_rfc() {
+        for (number, name) in [
+            (0, "close_notify"),
+            (40, "handshake_failure"),
+            (42, "bad_certificate"),
+            (48, "unknown_ca"),
+            (70, "protocol_version"),
+            (109, "missing_extension"),
+            (112, "unrecognized_name"),
+            (113, "bad_certificate_status_response"),
+            (115, "unknown_psk_identity"),
+            (116, "certificate_required"),
+            (120, "no_application_protocol"),
+            (255, "unknown alert 255"),
+        ] {
+            assert_eq!(alert_name(AlertDescription::from(number)), name);
+        }
+    }
 }

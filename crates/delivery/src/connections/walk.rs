@@ -1,6 +1,6 @@
 //! All steps from an address to a session that can send; deliveries and probes use the same ones.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use super::key::ReuseKey;
 use super::marks::{HandshakeMarks, SmallHellos};
 use super::opening::{Caller, Handshake};
 use super::paces::Paces;
-use super::places::{Destination, Entered, NotHere, Place, Places, Wish};
+use super::places::{Destination, Entered, NotHere, Path, Place, Places, Wish};
 use super::pool::PooledSession;
 use super::session::{ClearedSession, Secured};
 use super::source::SourceAddresses;
@@ -153,7 +153,10 @@ impl Connections {
             source,
             key: key.clone(),
             wish: Wish {
-                address: peer.address(),
+                path: Path {
+                    socket: peer.socket,
+                    source,
+                },
                 host: peer.host.cloned(),
                 host_limit: terms.host_limit,
                 key: key.filter(|_| destination.is_some()),
@@ -247,17 +250,21 @@ impl Connections {
     }
 
     /// Another address of the host was connected to sooner.
-    pub(crate) fn doubt(&self, address: IpAddr) {
-        self.places.doubt(address);
+    pub(crate) fn doubt(&self, want: &Want) {
+        self.places.doubt(want.wish.path);
     }
 
-    /// These addresses, those that were slower than others of their host lately at the end.
-    pub(crate) fn in_order(&self, addresses: &[IpAddr]) -> Vec<IpAddr> {
-        let mut addresses = addresses.to_vec();
-        if addresses.len() > 1 {
-            self.places.doubted_last(&mut addresses);
+    /// These addresses of a host, for a next hop and a port; those that were slower than others lately at the end.
+    pub(crate) fn in_order(&self, addresses: &[IpAddr], next_hop: &NextHop, port: u16) -> Vec<IpAddr> {
+        let path = |address: &IpAddr| Path {
+            socket: SocketAddr::new(*address, port),
+            source: self.sources.of(next_hop, *address),
+        };
+        let mut paths: Vec<Path> = addresses.iter().map(path).collect();
+        if paths.len() > 1 {
+            self.places.doubted_last(&mut paths);
         }
-        addresses
+        paths.into_iter().map(|path| path.socket.ip()).collect()
     }
 
     /// Connects, unless that is done, and meets the requirement, or says why not. If TLS is not required and the handshake broke, continues in
@@ -291,14 +298,14 @@ impl Connections {
         match self.with_some_hello(peer, want, dialled).await {
             Ok(secured) if secured.is_over_tls() => {
                 // If it breaks again, that is news.
-                self.marks.forget(peer.address());
+                self.marks.forget(peer.socket);
                 Ok(secured)
             }
             Err(failure) if requirement == Requirement::Opportunistic && failure.cause.broke_handshake() => {
                 let Some(in_clear) = in_clear else {
                     return Err(failure);
                 };
-                let seen_before = self.marks.mark(peer.address(), &failure.cause);
+                let seen_before = self.marks.mark(peer.socket, &failure.cause);
                 if !in_clear.is_allowed(seen_before) {
                     return Err(failure);
                 }
@@ -320,7 +327,7 @@ impl Connections {
         dialled: &mut Dialled,
     ) -> Result<Secured, SessionFailure> {
         let (source, requirement) = (want.source, want.requirement);
-        let small_works = self.small_hellos.is_marked(peer.address());
+        let small_works = self.small_hellos.is_marked(peer.socket);
         let hello = if small_works { Hello::Small } else { Hello::Full };
         let handshake = Handshake::IfOffered(hello);
         let opened = self
@@ -342,9 +349,9 @@ impl Connections {
         {
             Ok(secured) => {
                 match other {
-                    Hello::Small if secured.is_over_tls() => self.small_hellos.mark(peer.address()),
+                    Hello::Small if secured.is_over_tls() => self.small_hellos.mark(peer.socket),
                     Hello::Small => {}
-                    Hello::Full => self.small_hellos.forget(peer.address()),
+                    Hello::Full => self.small_hellos.forget(peer.socket),
                 }
                 Ok(secured)
             }
@@ -420,9 +427,9 @@ impl Connections {
 
     /// Forgets what was learned about hosts of these names and next hops, and closes the sessions that are kept with them.
     pub(crate) fn forget_named(&self, names: &Names) {
-        for address in self.places.forget_named(names) {
-            self.marks.forget(address);
-            self.small_hellos.forget(address);
+        for server in self.places.forget_named(names) {
+            self.marks.forget(server);
+            self.small_hellos.forget(server);
         }
     }
 

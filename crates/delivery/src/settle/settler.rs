@@ -107,6 +107,13 @@ impl Settler<'_> {
         Some(self.settled(result, concluded))
     }
 
+    /// Whether an attempt that fails now is the last one for this recipient.
+    pub(crate) fn is_last(&self, recipient: &LeasedRecipient) -> bool {
+        let attempts = recipient.attempts.saturating_add(1);
+        let term = self.term(recipient);
+        self.retry.next_attempt(attempts, self.now, term, 0.0).is_none()
+    }
+
     fn term(&self, recipient: &LeasedRecipient) -> Term {
         let attempts = recipient.attempts;
         let term = self

@@ -60,7 +60,10 @@ impl Transfer<'_> {
                 return Verdict::Failed(early_reply(session, failure).await);
             }
             Ok(Err(Stopped::Damaged(damage))) => return Verdict::Damaged(damage),
-            Err(_) => return Verdict::Failed(Cause::timed_out(Stage::Body).into()),
+            Err(_) => {
+                let failure = Cause::timed_out(Stage::Body).into();
+                return Verdict::Failed(early_reply(session, failure).await);
+            }
         }
         match session.reply(Stage::FinalDot).await {
             Ok(reply) => match reply.code.class() {
@@ -113,17 +116,19 @@ async fn unasked(session: &mut ClearedSession) -> SessionFailure {
     if has_closed && !reply.is_positive() {
         SessionFailure::refused(Stage::Body, &reply)
     } else {
-        Cause::protocol(Stage::Body, "a reply before the end of the content".to_owned()).into()
+        let cause = Cause::protocol(Stage::Body, "a reply before the end of the content".to_owned());
+        SessionFailure::from(cause).after(&reply)
     }
 }
 
-/// A server that stops reading has often said why.
+/// A server that stops reading has often said why. A refusal counts if the server has closed; one that keeps the connection
+/// is only quoted.
 async fn early_reply(session: &mut ClearedSession, failure: SessionFailure) -> SessionFailure {
-    if !failure.is_closed() {
-        return failure;
-    }
     match session.reply_within(Stage::Body, LAST_WORDS).await {
-        Ok(reply) if !reply.is_positive() => SessionFailure::refused(Stage::Body, &reply),
-        Ok(_) | Err(_) => failure,
+        Ok(reply) if failure.is_closed() && !reply.is_positive() => {
+            SessionFailure::refused(Stage::Body, &reply)
+        }
+        Ok(reply) => failure.after(&reply),
+        Err(_) => failure,
     }
 }

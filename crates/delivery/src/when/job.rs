@@ -40,7 +40,7 @@ impl Suspension {
     /// After an attempt failed there.
     pub(crate) fn after(failure: &Failure, record: &HostRecord) -> Arc<Self> {
         let reason = format!(
-            "not tried, because other mail to this destination failed: {}",
+            "not tried, because mail to this destination failed: {}",
             failure.reason
         );
         Arc::new(Self {

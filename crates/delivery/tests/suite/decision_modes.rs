@@ -8,6 +8,7 @@ use crate::scene::common::{
 };
 use crate::scene::{Scene, Setting};
 use delivery::Forget;
+use testworld::RecordType;
 use testworld::mail::{Identity, MailFault, Stage};
 
 const SOFTENED: (&str, &str) = ("dane", "Softfail (No matching TLSA RRs)");
@@ -44,6 +45,27 @@ async fn soft_fail_goes_by_the_good_host_first_and_fails_like_mail_without_dane(
     scene
         .expect("a@soft.test", &[BOUNCED, ("dsn", "550"), SOFTENED])
         .await;
+}
+
+#[tokio::test]
+async fn soft_fail_delivers_where_there_are_more_addresses_than_one_round_may_ask() {
+    let scene = Scene::new(SOFT_FAIL).await;
+    let identity = scene.identity("mx.test");
+    let mut receivers = Vec::new();
+    for last in 101..127 {
+        receivers.push(scene.receiver(last, &identity, vec![]).await);
+    }
+    let mut domain = scene.world.domain("many.test").signed();
+    for (host, own) in ["mx1.many.test", "mx2.many.test"].iter().zip(receivers.chunks(13)) {
+        domain = domain.mx(10, host, own[0].address()).tlsa(WRONG);
+        for receiver in &own[1..] {
+            domain = domain.record(host, RecordType::A, &receiver.address().ip().to_string());
+        }
+    }
+    domain.add().unwrap();
+    scene.expect("a@many.test", &[SENT, SOFTENED]).await;
+    let connections: usize = receivers.iter().map(|one| one.connections().len()).sum();
+    assert_eq!(connections, 25);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::scene::common::{
-    DEFERRED, OPPORTUNISTIC, SENT, SOFT_FAIL, assert_line, hosts, reply_for, signed_mx, single, single_at,
+    DEFERRED, EXPIRED, OPPORTUNISTIC, SENT, SOFT_FAIL, assert_line, hosts, reply_for, signed_mx, single, single_at,
     two_receivers,
 };
 use crate::scene::{LIMIT, Scene, Setting};
@@ -131,7 +131,7 @@ async fn what_a_failing_destination_held_up_follows_when_it_is_back_and_what_was
         let line = scene.lines(id, 1).await.remove(0);
         assert_line(&line, &[DEFERRED, ("attempt", "1")]);
         let not_tried =
-            line["reason"].starts_with("not tried, because other mail to this destination failed: ");
+            line["reason"].starts_with("not tried, because mail to this destination failed: ");
         assert_eq!(not_tried, number >= 5, "{number}: {line:?}");
         held_up.push(id);
     }
@@ -145,6 +145,47 @@ async fn what_a_failing_destination_held_up_follows_when_it_is_back_and_what_was
         assert_line(&scene.lines(id, 2).await[1], &[SENT, ("attempt", "2")]);
     }
     assert_eq!(scene.lines_so_far(greylisted).len(), 1);
+}
+
+#[tokio::test]
+async fn what_would_be_given_up_is_tried_though_its_destination_fails() {
+    let setting = Setting {
+        max_age: Duration::from_hours(1),
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let server = single(&scene, "late").await;
+    server.set_faults(vec![MailFault::CloseInHandshake]);
+    for _ in 0..5 {
+        scene.expect("a@late.test", &[DEFERRED]).await;
+    }
+    let line = scene.expect("a@late.test", &[DEFERRED]).await;
+    assert!(line["reason"].starts_with("not tried"), "{line:?}");
+    let old = Duration::from_hours(2);
+    let line = scene.send_aged("a@late.test", old).await;
+    assert_line(&line, &[EXPIRED]);
+    assert!(!line["reason"].contains("not tried"), "{line:?}");
+    server.set_faults(vec![]);
+    assert_line(&scene.send_aged("a@late.test", old).await, &[SENT]);
+}
+
+/// A message that its server cannot bear: it closes in the middle of the content.
+#[tokio::test]
+async fn one_message_that_breaks_its_sessions_keeps_no_other_mail_back() {
+    let setting = Setting {
+        retry: vec![Duration::from_millis(50)],
+        ..Setting::default()
+    };
+    let scene = Scene::with(OPPORTUNISTIC, setting).await;
+    let server = single(&scene, "frail").await;
+    server.set_faults(vec![MailFault::CloseInContent]);
+    let poison = scene.queue(&["a@frail.test"], CONTENT, Timestamp::now()).await;
+    for line in scene.lines(poison, 8).await {
+        assert_line(&line, &[DEFERRED]);
+        assert!(!line["reason"].starts_with("not tried"), "{line:?}");
+    }
+    server.set_faults(vec![]);
+    scene.expect("b@frail.test", &[SENT]).await;
 }
 
 #[tokio::test]

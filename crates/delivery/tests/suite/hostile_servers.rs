@@ -359,7 +359,7 @@ async fn no_content_goes_to_a_server_that_did_not_ask_for_it() {
     .await;
     plain(&scene, "eager", address);
     scene
-        .expect("a@eager.test", &[DEFERRED, ("dsn", "250"), ("enhanced", "4.0.0")])
+        .expect("a@eager.test", &[DEFERRED, ("dsn", "-"), ("enhanced", "4.4.2")])
         .await;
     // 354 though every recipient was refused: the end of the content and nothing before it.
     let address = scripted(&scene, 3, |line| match line.get(..4) {
@@ -444,6 +444,22 @@ async fn replies_of_odd_shapes_are_read_for_what_they_say() {
 }
 
 /// A blank line among several replies could stand for one of them.
+#[tokio::test]
+async fn a_reply_that_has_no_place_at_its_command_is_a_protocol_error() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let receiver = single(&scene, "odd").await;
+    for (stage, text, command) in [
+        (Stage::Data, "250 2.1.5 ok", "DATA"),
+        (Stage::Mail, "354 go", "MAIL"),
+        (Stage::Rcpt, "354 go", "RCPT"),
+    ] {
+        receiver.set_faults(vec![reply(stage, text)]);
+        let reason = format!("protocol error at {command}: an unexpected reply: {text}");
+        let expected = [DEFERRED, ("enhanced", "4.4.2"), ("reason", &reason), ("dsn", "-")];
+        scene.expect("a@odd.test", &expected).await;
+    }
+}
+
 #[tokio::test]
 async fn a_blank_line_in_a_group_of_replies_is_no_reply() {
     let scene = Scene::new(OPPORTUNISTIC).await;

@@ -5,9 +5,10 @@ use mail::sighting::{Ending, Place, Spot, Trouble};
 use mail::{Domain, NextHop};
 use spool::{Incidents as _, KnownIncident};
 use testworld::RecordType;
-use testworld::mail::{Identity, MailFault, Receiver};
+use testworld::dns::DnsFault;
+use testworld::mail::{Identity, MailFault, Receiver, Stage};
 
-use crate::scene::common::{DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, VERIFIED, signed_mx};
+use crate::scene::common::{DEFERRED, NO_MATCH, OPPORTUNISTIC, SENT, VERIFIED, reply, signed_mx};
 use crate::scene::{Scene, Setting};
 
 const HOST: &str = "mx.provider.test";
@@ -63,6 +64,24 @@ async fn at_host(scene: &Scene, trouble: Trouble) -> (KnownIncident, Option<Endi
 
 async fn ending(scene: &Scene, trouble: Trouble) -> Option<Ending> {
     at_host(scene, trouble).await.1
+}
+
+#[tokio::test]
+async fn a_host_that_nobody_needed_opens_no_incident() {
+    let (scene, _, receiver) = provider(OPPORTUNISTIC).await;
+    let two = scene.world.domain("two.test").signed();
+    two.host("mx.two.test", receiver.address())
+        .record("two.test", RecordType::MX, "10 mx.provider.test.")
+        .record("two.test", RecordType::MX, "20 mx.two.test.")
+        .add()
+        .unwrap();
+    scene.break_tlsa("mx.two.test", DnsFault::ServFail);
+    scene.expect("x@two.test", &[SENT, VERIFIED]).await;
+    assert!(scene.spool.incidents().await.unwrap().is_empty());
+    // Once the first one does not take the message, the other is what holds it up.
+    receiver.set_faults(vec![reply(Stage::Mail, "451 4.3.0 later")]);
+    scene.expect("x@two.test", &[DEFERRED]).await;
+    assert_eq!(scene.spool.incidents().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -224,3 +224,28 @@ async fn a_receiver_may_stop_reading_for_a_while_and_no_longer() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_a_receiver_says_before_it_stops_reading_is_told() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let address = SocketAddr::from(([127, 0, 0, 2], scene.port));
+    let listener = TcpListener::bind(address).await.unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"220 full\r\n").await.unwrap();
+        let mut octets = vec![0; 1 << 12];
+        while let Ok(read @ 1..) = stream.read(&mut octets).await {
+            let has_data = octets[..read].windows(6).any(|text| text == b"DATA\r\n");
+            let reply = if has_data { "354 go\r\n552 5.3.4 too big\r\n" } else { "250 yes\r\n" };
+            let written = stream.write_all(reply.as_bytes()).await;
+            if has_data || written.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    });
+    plain(&scene, "full", address);
+    let content = [&b"S: x\r\n\r\n"[..], &b"0123456789\r\n".repeat(1_500_000)].concat();
+    let line = scene.send(&["a@full.test"], &content).await.remove(0);
+    let reason = "timeout at the content; before that the server said: 552 5.3.4 too big";
+    assert_line(&line, &[DEFERRED, ("reason", reason)]);
+}

@@ -88,7 +88,7 @@ async fn a_silent_host_is_passed_over_until_it_is_forgotten() {
     let line = scene
         .expect("a@dead.test", &[DEFERRED, ("enhanced", "4.4.2")])
         .await;
-    let reason = "timeout at the greeting 1 min ago; not tried again for 10 min";
+    let reason = "timeout at the greeting (just now); not tried again for 10 min";
     assert_line(&line, &[("reason", reason)]);
     assert_eq!(dead.connections().len(), 1);
     scene.scheduler().forget(Forget::All);
@@ -155,7 +155,7 @@ async fn a_host_that_refuses_everybody_is_not_asked_by_each_of_its_domains() {
         let line = scene
             .expect(&format!("a@{name}.test"), &[DEFERRED, ("enhanced", "4.3.2")])
             .await;
-        let left_alone = "421 4.3.2 not now 1 min ago; not tried again for 1 min";
+        let left_alone = "421 4.3.2 not now (just now); not tried again for 1 min";
         assert_line(
             &line,
             &if number < 5 {
@@ -169,6 +169,25 @@ async fn a_host_that_refuses_everybody_is_not_asked_by_each_of_its_domains() {
     scene.scheduler().forget(Forget::All);
     server.set_faults(vec![]);
     scene.expect("a@d0.test", &[SENT]).await;
+}
+
+#[tokio::test]
+async fn a_port_at_which_nobody_listens_keeps_no_mail_from_another() {
+    let scene = Scene::new(OPPORTUNISTIC).await;
+    let works = single_at(&scene, 3, "works").await;
+    let route = |domain: &str, port: u16| {
+        format!("[[domain]]\nmatch = \"{domain}.test\"\nroute = \"[127.0.0.3]:{port}\"\n")
+    };
+    let closed = std::net::TcpListener::bind("127.0.0.3:0").unwrap();
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let routes = route("closed", port) + &route("open", scene.port);
+    scene.set_policy(&format!("{OPPORTUNISTIC}{routes}"));
+    for _ in 0..6 {
+        scene.expect("a@closed.test", &[DEFERRED]).await;
+    }
+    scene.expect("a@open.test", &[SENT]).await;
+    assert_eq!(works.messages().len(), 1);
 }
 
 #[tokio::test]

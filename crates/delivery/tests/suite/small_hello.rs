@@ -50,7 +50,7 @@ async fn a_server_that_cannot_take_a_name_gets_none_where_nothing_is_authenticat
     let strict = single_at(&scene, 3, "named").await;
     strict.set_faults(vec![MailFault::NoSni]);
     let line = scene.expect("a@named.test", &[DEFERRED]).await;
-    assert_line(&line, &[("dane", "Fail (TLS handshake: unrecognised_name)")]);
+    assert_line(&line, &[("dane", "Fail (TLS handshake: unrecognized_name)")]);
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::super::key::ReuseKey;
 use super::super::tls::{DanePeer, Peer};
 use super::host::Grant;
+use super::path::Path;
 use super::state::State;
 use super::wish::{Destination, Part, Seat, Wish};
 use crate::config::Windows;
@@ -213,7 +214,10 @@ impl History {
 
     fn wish(&self, message: &Message) -> Wish {
         Wish {
-            address: message.socket.ip(),
+            path: Path {
+                socket: message.socket,
+                source: message.source,
+            },
             host: None,
             host_limit: None,
             has_others: false,
@@ -345,7 +349,10 @@ impl History {
         let number = self.dice.below(self.in_use.len());
         let session = self.in_use.swap_remove(number);
         let wish = Wish {
-            address: session.socket.ip(),
+            path: Path {
+                socket: session.socket,
+                source: session.source,
+            },
             host: None,
             host_limit: None,
             has_others: false,
@@ -364,7 +371,10 @@ impl History {
     fn closed(&mut self, mut sessions: Vec<Session>) {
         while let Some(session) = sessions.pop() {
             let wish = Wish {
-                address: session.socket.ip(),
+                path: Path {
+                socket: session.socket,
+                source: session.source,
+            },
                 host: None,
                 host_limit: None,
                 has_others: false,

@@ -1,4 +1,4 @@
-//! What goes on at one receiving address: who waits there, and which sessions are kept.
+//! What goes on at one host, on one path to it: who waits there, and which sessions are kept.
 
 use std::collections::VecDeque;
 
@@ -48,7 +48,7 @@ pub(super) struct Waiting<S> {
     pub(super) grant: oneshot::Sender<Grant<S>>,
 }
 
-/// What goes on at one receiving address.
+/// What goes on at one host.
 #[derive(Debug)]
 pub(super) struct Host<S> {
     /// Connections that are open, those that are kept and those that are being closed included.

@@ -5,20 +5,21 @@
 //! whichever comes first, or hears that the address does not answer. Kept sessions never stand in anybody's way: the
 //! oldest is closed when its place is needed.
 //!
-//! `wish`: what is asked for; `host`: what goes on at one address; `state`: how it is decided; `strangers`: servers that
-//! are not known to work have a share of the places; `memory`: what is remembered about addresses.
+//! `wish`: what is asked for; `path`: from where to where; `host`: what goes on there; `state`: how it is decided;
+//! `strangers`: servers that are not known to work have a share of the places; `memory`: what is remembered about paths.
 
 #[cfg(test)]
 mod history;
 mod host;
 mod memory;
+mod path;
 mod state;
 mod strangers;
 #[cfg(test)]
 mod tests;
 mod wish;
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use self::host::Grant;
 pub(crate) use self::host::NotHere;
 use self::memory::Dead;
 use self::state::{State, ToClose};
+pub(crate) use self::path::Path;
 pub(crate) use self::wish::{Destination, Wish};
 use self::wish::{Part, Seat};
 use super::key::ReuseKey;
@@ -216,25 +218,25 @@ impl<S: Kept> Places<S> {
     }
 
     /// Another address of the host was connected to sooner: nobody waits at this one any longer.
-    pub(super) fn doubt(&self, address: IpAddr) {
-        self.0.state.lock().doubt(address, Instant::now());
+    pub(super) fn doubt(&self, path: Path) {
+        self.0.state.lock().doubt(path, Instant::now());
     }
 
-    /// Moves the addresses that are in doubt to the end.
-    pub(super) fn doubted_last(&self, addresses: &mut [IpAddr]) {
+    /// Moves the paths that are in doubt to the end.
+    pub(super) fn doubted_last(&self, paths: &mut [Path]) {
         let (state, now) = (self.0.state.lock(), Instant::now());
-        addresses.sort_by_key(|address| state.is_doubted(*address, now));
+        paths.sort_by_key(|path| state.is_doubted(*path, now));
     }
 
-    /// Forgets what was learned about addresses of these hosts and next hops, and closes the sessions that are kept with
-    /// them. The addresses.
-    pub(super) fn forget_named(&self, names: &Names) -> Vec<IpAddr> {
-        let (addresses, to_close) = self.0.state.lock().forget_named(names);
+    /// Forgets what was learned on paths to these hosts and next hops, and closes the sessions that are kept with them. The
+    /// ends of the paths.
+    pub(super) fn forget_named(&self, names: &Names) -> Vec<SocketAddr> {
+        let (sockets, to_close) = self.0.state.lock().forget_named(names);
         close(to_close);
-        addresses
+        sockets
     }
 
-    /// Forgets what was learned about addresses, and closes all sessions that are kept.
+    /// Forgets what was learned about servers, and closes all sessions that are kept.
     pub(super) fn forget(&self) {
         let mut state = self.0.state.lock();
         state.forget();
@@ -349,7 +351,7 @@ impl<S: Kept> Waiter<'_, S> {
 
 impl<S: Kept> Drop for Waiter<'_, S> {
     fn drop(&mut self) {
-        if self.number == TAKEN || self.shared.state.lock().cancel(self.number, self.wish.address) {
+        if self.number == TAKEN || self.shared.state.lock().cancel(self.number, self.wish.path) {
             return;
         }
         match self.granted.try_recv() {

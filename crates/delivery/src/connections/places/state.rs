@@ -8,7 +8,7 @@ mod counts;
 mod turns;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mail::{Cause, NextHop};
@@ -18,13 +18,14 @@ use tokio::time::Instant;
 use super::super::key::ReuseKey;
 use super::host::{Grant, Host, Idle, NotHere, Waiting};
 use super::memory::Memory;
+use super::path::Path;
 use super::strangers::Strangers;
 use super::wish::{Part, Seat, Wish};
 use crate::config::Windows;
 use crate::failure::SessionFailure;
 use crate::forget::Names;
 
-/// So many may wait at one address in any case, beyond twice as many as it is given connections.
+/// So many may wait at one host in any case, beyond twice as many as it is given connections.
 const CROWD: usize = 10;
 
 /// Places and kept sessions.
@@ -33,13 +34,14 @@ pub(super) struct State<S> {
     limits: Windows,
     /// Connections that are open, without those that are being closed.
     open: usize,
-    hosts: HashMap<IpAddr, Host<S>>,
+    /// What goes on at each host, by the path to it.
+    hosts: BTreeMap<Path, Host<S>>,
     /// Open connections by destination.
     destinations: HashMap<Arc<NextHop>, usize>,
     /// Hosts at which somebody waits and may have a turn.
-    turns: VecDeque<IpAddr>,
+    turns: VecDeque<Path>,
     /// Hosts whose turn has to wait until fewer strangers are connected to.
-    parked: Vec<IpAddr>,
+    parked: Vec<Path>,
     strangers: Strangers,
     memory: Memory,
     /// Those that have a place at their host and gave the other one back.
@@ -59,7 +61,7 @@ impl<S> State<S> {
         Self {
             limits,
             open: 0,
-            hosts: HashMap::new(),
+            hosts: BTreeMap::new(),
             destinations: HashMap::new(),
             turns: VecDeque::new(),
             parked: Vec::new(),
@@ -80,7 +82,7 @@ impl<S> State<S> {
     /// A kept session for `wish`, if there is one: the one that was used last, so that those not needed grow old.
     pub(super) fn take(&mut self, wish: &Wish) -> Option<S> {
         let key = wish.key.as_ref()?;
-        let host = self.hosts.get(&wish.address)?;
+        let host = self.hosts.get(&wish.path)?;
         let serves = |number: &&u64| self.idle.get(number).is_some_and(|idle| idle.key.serves(key));
         let number = *host.idle.iter().rev().find(serves)?;
         let idle = self.forget_idle(number)?;
@@ -91,23 +93,23 @@ impl<S> State<S> {
 
     /// Waits for whichever comes first: a kept session, or a place for a new one. The number is for [`State::cancel`].
     pub(super) fn wait(&mut self, wish: Wish, grant: oneshot::Sender<Grant<S>>) -> (u64, ToClose<S>) {
-        let (number, address) = (self.number(), wish.address);
+        let (number, path) = (self.number(), wish.path);
         self.memory.named(&wish, Instant::now());
         let crowd = self.crowd(&wish);
-        let host = self.hosts.entry(address).or_default();
+        let host = self.hosts.entry(path).or_default();
         if wish.comes_again && host.waiting.len() >= crowd {
             // Nobody receives it: nobody needs it.
             let _ = grant.send(Grant::NotHere(NotHere::Crowded));
             return (number, Vec::new());
         }
         host.waiting.push_back(Waiting { number, wish, grant });
-        self.offer_turn(address);
+        self.offer_turn(path);
         (number, self.serve())
     }
 
-    /// How many may wait at one address: enough to keep it busy, and not everybody who may run.
+    /// How many may wait at one host: enough to keep it busy, and not everybody who may run.
     fn crowd(&self, wish: &Wish) -> usize {
-        let limit = self.memory.limit(wish.address, wish.most(self.limits.per_host));
+        let limit = self.memory.limit(wish.path, wish.most(self.limits.per_host));
         let share = self.limits.connections / 10;
         limit.saturating_mul(2).max(share).max(CROWD)
     }
@@ -120,31 +122,31 @@ impl<S> State<S> {
     }
 
     /// Nobody waits any more. False if the wish has been granted: then the grant is to be given back.
-    pub(super) fn cancel(&mut self, number: u64, address: IpAddr) -> bool {
+    pub(super) fn cancel(&mut self, number: u64, path: Path) -> bool {
         let returning = self.returning.len();
         self.returning.retain(|waiting| waiting.number != number);
         if self.returning.len() < returning {
             return true;
         }
-        let Some(host) = self.hosts.get_mut(&address) else {
+        let Some(host) = self.hosts.get_mut(&path) else {
             return false;
         };
         let before = host.waiting.len();
         host.waiting.retain(|waiting| waiting.number != number);
         let found = host.waiting.len() < before;
-        self.forget_host_if_unused(address);
+        self.forget_host_if_unused(path);
         found
     }
 
     /// A message was sent over a connection.
     pub(super) fn succeeded(&mut self, seat: &Seat, now: Instant) {
-        let open = self.hosts.get(&seat.address).map_or(0, |host| host.open);
-        self.memory.succeeded(seat.address, open, now);
+        let open = self.hosts.get(&seat.path).map_or(0, |host| host.open);
+        self.memory.succeeded(seat.path, open, now);
     }
 
     /// A session is not in use: somebody who waits gets it, or it is kept, or closed if others need its place.
     pub(super) fn put(&mut self, mut session: S, key: ReuseKey, seat: Seat, now: Instant) -> ToClose<S> {
-        while let Some(waiting) = self.first_served(&key, seat.address) {
+        while let Some(waiting) = self.first_served(&key, seat.path) {
             match waiting.grant.send(Grant::Kept(session)) {
                 Ok(()) => {
                     self.count_out(seat.next_hop.as_ref());
@@ -155,7 +157,7 @@ impl<S> State<S> {
                 Err(Grant::Place(_) | Grant::Dead(_) | Grant::NotHere(_)) => return Vec::new(),
             }
         }
-        let (number, address) = (self.number(), seat.address);
+        let (number, path) = (self.number(), seat.path);
         let idle = Idle {
             session,
             key,
@@ -163,14 +165,14 @@ impl<S> State<S> {
             since: now,
         };
         self.idle.insert(number, idle);
-        self.hosts.entry(address).or_default().idle.push(number);
-        self.offer_turn(address);
+        self.hosts.entry(path).or_default().idle.push(number);
+        self.offer_turns(path.address());
         self.serve()
     }
 
     /// Takes the first wish that a session on these terms fulfils out of those that wait.
-    fn first_served(&mut self, key: &ReuseKey, address: IpAddr) -> Option<Waiting<S>> {
-        let host = self.hosts.get_mut(&address)?;
+    fn first_served(&mut self, key: &ReuseKey, path: Path) -> Option<Waiting<S>> {
+        let host = self.hosts.get_mut(&path)?;
         let serves =
             |waiting: &Waiting<S>| waiting.wish.key.as_ref().is_some_and(|wanted| key.serves(wanted));
         let position = host.waiting.iter().position(serves)?;
@@ -183,20 +185,20 @@ impl<S> State<S> {
         match part {
             Part::All => {
                 self.leave_all(seat);
-                self.leave_host(seat.address);
+                self.leave_host(seat.path);
             }
             Part::BeingClosed => {
                 self.leave_all(seat);
-                self.closing(seat.address);
+                self.closing(seat.path);
             }
             Part::Closed => {
-                if let Some(host) = self.hosts.get_mut(&seat.address) {
+                if let Some(host) = self.hosts.get_mut(&seat.path) {
                     host.closing = host.closing.saturating_sub(1);
                 }
-                self.leave_host(seat.address);
+                self.leave_host(seat.path);
             }
             Part::SteppedBack => self.leave_all(seat),
-            Part::GivenUp => self.leave_host(seat.address),
+            Part::GivenUp => self.leave_host(seat.path),
         }
         self.serve()
     }
@@ -204,25 +206,25 @@ impl<S> State<S> {
     /// The session of a connection is set up, or its server has said why not.
     pub(super) fn greeted(&mut self, seat: &Seat, now: Instant) -> ToClose<S> {
         self.end_setup(seat);
-        self.memory.greeted(seat.address, now);
-        self.offer_turn(seat.address);
+        self.memory.greeted(seat.path, now);
+        self.offer_turn(seat.path);
         self.serve()
     }
 
     /// The server of a connection has let a session be opened.
     pub(super) fn opened(&mut self, seat: &Seat) {
-        self.memory.opened(seat.address);
+        self.memory.opened(seat.path);
     }
 
     /// The server of a connection does not answer: nobody waits for it any longer.
     pub(super) fn unanswered(&mut self, seat: &Seat, failure: SessionFailure, now: Instant) {
-        self.memory.unanswered(seat.address, failure, now);
+        self.memory.unanswered(seat.path, failure, now);
     }
 
     /// Another address of the host was connected to sooner: whoever waits at this one and has another goes on there.
-    pub(super) fn doubt(&mut self, address: IpAddr, now: Instant) {
-        self.memory.doubt(address, now);
-        if let Some(host) = self.hosts.get_mut(&address) {
+    pub(super) fn doubt(&mut self, path: Path, now: Instant) {
+        self.memory.doubt(path, now);
+        if let Some(host) = self.hosts.get_mut(&path) {
             let waiting = std::mem::take(&mut host.waiting);
             let (go_on, stay) = waiting.into_iter().partition(|one| one.wish.has_others);
             host.waiting = stay;
@@ -233,32 +235,32 @@ impl<S> State<S> {
     }
 
     /// Whether that has happened lately.
-    pub(super) fn is_doubted(&self, address: IpAddr, now: Instant) -> bool {
-        self.memory.is_doubted(address, now)
+    pub(super) fn is_doubted(&self, path: Path, now: Instant) -> bool {
+        self.memory.is_doubted(path, now)
     }
 
     /// The server of a connection says that it has enough of them. False if it has no other: then it is down.
     pub(super) fn refused(&mut self, seat: &Seat, failure: &SessionFailure, now: Instant) -> bool {
-        let open = self.hosts.get(&seat.address).map_or(0, |host| host.open);
+        let open = self.hosts.get(&seat.path).map_or(0, |host| host.open);
         if open > 1 {
-            self.memory.busy(seat.address, open, now);
+            self.memory.busy(seat.path, open, now);
         } else if !matches!(failure.cause, Cause::Tls(_)) {
             // What it says to STARTTLS is not for those who need no TLS.
-            self.memory.refused(seat.address, failure.clone(), now);
+            self.memory.refused(seat.path, failure.clone(), now);
         }
         open > 1
     }
 
-    /// Forgets what was learned about addresses.
+    /// Forgets what was learned about servers.
     pub(super) fn forget(&mut self) {
         self.memory.clear();
     }
 
     /// The same for those of these hosts and next hops, whose kept sessions are closed.
-    pub(super) fn forget_named(&mut self, names: &Names) -> (Vec<IpAddr>, ToClose<S>) {
+    pub(super) fn forget_named(&mut self, names: &Names) -> (Vec<SocketAddr>, ToClose<S>) {
         let is_named = |idle: &Idle<S>| {
             let next_hop = idle.seat.next_hop.as_deref();
-            names.have_address(idle.seat.address)
+            names.have_address(idle.seat.path.address())
                 || idle.key.host().is_some_and(|host| names.have(host))
                 || next_hop.is_some_and(|next_hop| names.have_next_hop(next_hop))
         };
@@ -273,9 +275,9 @@ impl<S> State<S> {
         self.limits = limits;
         self.turns.extend(self.parked.drain(..));
         let waiting = self.hosts.iter().filter(|(_, host)| !host.waiting.is_empty());
-        let waiting: Vec<IpAddr> = waiting.map(|(address, _)| *address).collect();
-        for address in waiting {
-            self.offer_turn(address);
+        let waiting: Vec<Path> = waiting.map(|(path, _)| *path).collect();
+        for path in waiting {
+            self.offer_turn(path);
         }
         self.serve()
     }
@@ -318,13 +320,13 @@ impl<S> State<S> {
     fn close_idle(&mut self, number: u64) -> Option<S> {
         let idle = self.forget_idle(number)?;
         self.leave_all(&idle.seat);
-        self.closing(idle.seat.address);
+        self.closing(idle.seat.path);
         Some(idle.session)
     }
 
     fn forget_idle(&mut self, number: u64) -> Option<Idle<S>> {
         let idle = self.idle.remove(&number)?;
-        if let Some(host) = self.hosts.get_mut(&idle.seat.address) {
+        if let Some(host) = self.hosts.get_mut(&idle.seat.path) {
             host.idle.retain(|one| *one != number);
         }
         Some(idle)

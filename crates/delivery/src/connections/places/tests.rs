@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::super::key::ReuseKey;
 use super::super::tls::Peer;
 use super::host::{Grant, NotHere};
+use super::path::Path;
 use super::state::State;
 use super::wish::{Destination, Part, Seat, Wish};
 use crate::config::Windows;
@@ -35,6 +36,13 @@ fn address(last: u8) -> IpAddr {
     IpAddr::from([192, 0, 2, last])
 }
 
+fn path(last: u8, port: u16) -> Path {
+    Path {
+        socket: SocketAddr::new(address(last), port),
+        source: None,
+    }
+}
+
 /// Terms at this address; those of another port are others.
 fn key(last: u8, port: u16) -> ReuseKey {
     let peer = Peer {
@@ -50,7 +58,7 @@ fn key(last: u8, port: u16) -> ReuseKey {
 
 fn wish(last: u8, port: u16, domain: &str) -> Wish {
     Wish {
-        address: address(last),
+        path: path(last, port),
         host: None,
         host_limit: None,
         has_others: false,
@@ -147,7 +155,7 @@ fn who_gave_up_leaves_no_turn_behind() {
     for _ in 0..3 {
         let (number, granted, _) = room.ask(&mine);
         drop(granted);
-        room.state.cancel(number, mine.address);
+        room.state.cancel(number, mine.path);
     }
     let (_, mut first, _) = room.ask(&mine);
     let (_, mut second, _) = room.ask(&mine);
@@ -213,11 +221,11 @@ fn who_leaves_the_queue_is_not_served() {
     room.enter(&mine);
     let (number, _gone, _) = room.ask(&mine);
     let (_, mut second, _) = room.ask(&mine);
-    assert!(room.state.cancel(number, mine.address));
+    assert!(room.state.cancel(number, mine.path));
     room.state.leave(&mine.seat(), Part::All);
     assert!(has_place(&mut second));
     // What has been granted cannot be cancelled.
-    assert!(!room.state.cancel(number + 1, mine.address));
+    assert!(!room.state.cancel(number + 1, mine.path));
     // A grant that nobody receives is not lost.
     let (_, unheard, _) = room.ask(&mine);
     drop(unheard);
@@ -285,7 +293,10 @@ async fn sessions_grow_old_in_order() {
 /// An address that is not known to work.
 fn stranger(network: u8, last: u8) -> Wish {
     Wish {
-        address: IpAddr::from([10, network, 0, last]),
+        path: Path {
+            socket: SocketAddr::from(([10, network, 0, last], 25)),
+            source: None,
+        },
         ..wish(9, 25, "s.example")
     }
 }
@@ -440,6 +451,81 @@ async fn an_address_that_refuses_every_connection_is_probed_by_one_message_for_a
     assert!(has_place(&mut room.ask(&domains[3]).1));
 }
 
+/// Wishes at one address: at another port, and from another address of ours.
+fn beside(one: &Wish) -> [Wish; 2] {
+    let at = |socket, source| Wish {
+        path: Path { socket, source },
+        key: None,
+        ..one.clone()
+    };
+    let socket = one.path.socket;
+    [
+        at(SocketAddr::new(socket.ip(), 465), None),
+        at(socket, Some(address(99))),
+    ]
+}
+
+#[test]
+fn what_fails_on_one_path_says_nothing_about_another() {
+    let mine = wish(1, 25, "a.example");
+    let unanswered: fn(&mut Room, &Seat) =
+        |room, seat| room.state.unanswered(seat, refusal(), Instant::now());
+    let refused: fn(&mut Room, &Seat) = |room, seat| {
+        for _ in 0..5 {
+            room.state.refused(seat, &refusal(), Instant::now());
+        }
+    };
+    let doubted: fn(&mut Room, &Seat) = |room, seat| room.state.doubt(seat.path, Instant::now());
+    for (fails, is_left_alone) in [(unanswered, true), (refused, true), (doubted, false)] {
+        let mut room = Room::new(MANY, MANY);
+        let seat = seat(&mut room.ask(&mine).1);
+        fails(&mut room, &seat);
+        room.state.leave(&seat, Part::All);
+        assert_eq!(is_dead(&mut room.ask(&mine).1), is_left_alone);
+        for other in beside(&mine) {
+            assert!(!room.state.is_doubted(other.path, Instant::now()));
+            assert!(has_place(&mut room.ask(&other).1), "{other:?}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_takes_few_connections_on_one_path_is_given_more_on_another() {
+    let mut room = Room::new(MANY, MANY);
+    let mine = wish(1, 25, "a.example");
+    let [first, second] = [(); 2].map(|()| seat(&mut room.ask(&mine).1));
+    for seat in [&first, &second] {
+        room.state.greeted(seat, Instant::now());
+    }
+    assert!(room.state.refused(&second, &refusal(), Instant::now()));
+    room.state.leave(&second, Part::All);
+    let (_, mut waits, _) = room.ask(&mine);
+    assert!(!has_place(&mut waits), "it takes one");
+    for other in beside(&mine) {
+        assert!(has_place(&mut room.ask(&other).1), "{other:?}");
+    }
+}
+
+#[test]
+fn the_limit_of_an_address_is_for_all_paths_to_it_and_who_waited_longest_is_first() {
+    let mut room = Room::new(MANY, 1);
+    let mine = wish(1, 25, "a.example");
+    let [port, source] = beside(&mine);
+    for path in [&port, &source] {
+        room.state.greeted(&path.seat(), Instant::now());
+    }
+    room.enter(&mine);
+    let mut waiting = [&source, &port, &mine, &source].map(|wish| (wish.clone(), room.ask(wish).1));
+    let mut open = mine;
+    for (number, (wish, granted)) in waiting.iter_mut().enumerate() {
+        assert!(!has_place(granted), "{number}");
+        room.state.leave(&open.seat(), Part::All);
+        let seat = seat(granted);
+        room.state.greeted(&seat, Instant::now());
+        open = wish.clone();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_has_another_address_does_not_wait_at_one_in_doubt() {
     let mut room = Room::new(MANY, 1);
@@ -452,24 +538,24 @@ async fn who_has_another_address_does_not_wait_at_one_in_doubt() {
     let (_, mut stays, _) = room.ask(&mine);
     let (_, mut goes_on, _) = room.ask(&flexible);
     let order = |room: &Room| {
-        let mut addresses = [mine.address, others.address];
-        addresses.sort_by_key(|address| room.state.is_doubted(*address, Instant::now()));
-        addresses
+        let mut paths = [mine.path, others.path];
+        paths.sort_by_key(|path| room.state.is_doubted(*path, Instant::now()));
+        paths
     };
-    assert_eq!(order(&room), [mine.address, others.address]);
-    room.state.doubt(mine.address, Instant::now());
+    assert_eq!(order(&room), [mine.path, others.path]);
+    room.state.doubt(mine.path, Instant::now());
     let elsewhere = goes_on.try_recv();
     assert!(matches!(elsewhere, Ok(Grant::NotHere(NotHere::Elsewhere))) && stays.try_recv().is_err());
-    assert_eq!(order(&room), [others.address, mine.address]);
+    assert_eq!(order(&room), [others.path, mine.path]);
     // It is not dead: who has no other one is served there.
     room.state.leave(&mine.seat(), Part::All);
     let mut seat = seat(&mut stays);
     tokio::time::advance(Duration::from_mins(10)).await;
-    assert_eq!(order(&room), [mine.address, others.address]);
-    room.state.doubt(mine.address, Instant::now());
+    assert_eq!(order(&room), [mine.path, others.path]);
+    room.state.doubt(mine.path, Instant::now());
     room.state.greeted(&seat, Instant::now());
     seat.setup = None;
-    assert_eq!(order(&room), [mine.address, others.address]);
+    assert_eq!(order(&room), [mine.path, others.path]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,15 +7,16 @@ use mail::{Domain, NextHop};
 use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
+use super::path::Path;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Wish {
-    /// The receiving address.
-    pub(crate) address: IpAddr,
-    /// The host whose address it is.
+    /// From where to where.
+    pub(crate) path: Path,
+    /// The host whose address that is.
     pub(crate) host: Option<Domain>,
-    /// How many connections may be open to it, if the policy says so.
+    /// How many connections may be open to the address, if the policy says so.
     pub(crate) host_limit: Option<usize>,
     /// The terms on which a kept session may be used instead of a new one; `None`: only a new one will do.
     pub(crate) key: Option<ReuseKey>,
@@ -37,7 +38,7 @@ pub(crate) struct Destination {
 /// What a connection counts as.
 #[derive(Debug, Clone)]
 pub(crate) struct Seat {
-    pub(super) address: IpAddr,
+    pub(super) path: Path,
     pub(super) next_hop: Option<Arc<NextHop>>,
     /// Until the session is set up.
     pub(super) setup: Option<Setup>,
@@ -73,7 +74,7 @@ pub(super) enum Part {
 impl Wish {
     pub(super) fn seat(&self) -> Seat {
         Seat {
-            address: self.address,
+            path: self.path,
             next_hop: self.next_hop(),
             setup: None,
         }

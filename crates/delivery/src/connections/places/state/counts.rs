@@ -6,17 +6,18 @@ use std::sync::Arc;
 use mail::NextHop;
 use tokio::time::Instant;
 
+use super::super::path::Path;
 use super::super::wish::{Network, Seat, Setup, Wish};
 use super::State;
 
 impl<S> State<S> {
     pub(super) fn begin_setup(&mut self, seat: &mut Seat, now: Instant) {
-        let is_known = self.memory.is_known(seat.address, now);
-        let stranger = (!is_known).then(|| Network::from(seat.address));
+        let is_known = self.memory.is_known(seat.path, now);
+        let stranger = (!is_known).then(|| Network::from(seat.path.address()));
         if let Some(network) = stranger {
             self.strangers.enter(network);
         }
-        self.hosts.entry(seat.address).or_default().in_setup.push(now);
+        self.hosts.entry(seat.path).or_default().in_setup.push(now);
         seat.setup = Some(Setup { since: now, stranger });
     }
 
@@ -24,7 +25,7 @@ impl<S> State<S> {
         let Some(Setup { since, stranger }) = seat.setup else {
             return;
         };
-        if let Some(host) = self.hosts.get_mut(&seat.address)
+        if let Some(host) = self.hosts.get_mut(&seat.path)
             && let Some(position) = host.in_setup.iter().position(|one| *one == since)
         {
             host.in_setup.swap_remove(position);
@@ -35,8 +36,8 @@ impl<S> State<S> {
         }
     }
 
-    pub(super) fn closing(&mut self, address: IpAddr) {
-        if let Some(host) = self.hosts.get_mut(&address) {
+    pub(super) fn closing(&mut self, path: Path) {
+        if let Some(host) = self.hosts.get_mut(&path) {
             host.closing += 1;
         }
     }
@@ -66,21 +67,27 @@ impl<S> State<S> {
         }
     }
 
-    pub(super) fn leave_host(&mut self, address: IpAddr) {
-        if let Some(host) = self.hosts.get_mut(&address) {
+    pub(super) fn leave_host(&mut self, path: Path) {
+        if let Some(host) = self.hosts.get_mut(&path) {
             host.open = host.open.saturating_sub(1);
         }
-        self.offer_turn(address);
-        self.forget_host_if_unused(address);
+        self.offer_turns(path.address());
+        self.forget_host_if_unused(path);
     }
 
-    pub(super) fn forget_host_if_unused(&mut self, address: IpAddr) {
-        if let Some(host) = self.hosts.get(&address)
+    /// Open connections to an address, on all paths.
+    pub(super) fn open_at(&self, address: IpAddr) -> usize {
+        let hosts = self.hosts.range(Path::all_to(address));
+        hosts.map(|(_, host)| host.open).sum()
+    }
+
+    pub(super) fn forget_host_if_unused(&mut self, path: Path) {
+        if let Some(host) = self.hosts.get(&path)
             && host.open == 0
             && host.waiting.is_empty()
             && !host.in_turn
         {
-            self.hosts.remove(&address);
+            self.hosts.remove(&path);
         }
     }
 }

@@ -2,26 +2,28 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::host::{Grant, Waiting};
+use super::super::host::{Grant, Host, Waiting};
 use super::super::memory::Dead;
+use super::super::path::Path;
 use super::super::wish::Destination;
 use super::{Idle, State, ToClose};
 
-/// A session that is not set up after this time is the last one at its address until then.
+/// A session that is not set up after this time is the last one on its path until then.
 const SUSPECT: Duration = Duration::from_secs(10);
 
-/// What one who waits at an address can expect.
+/// What one who waits at a host can expect.
 enum Prospect {
     /// A place there.
     Open,
     /// To be told that it does not answer.
     Dead(Dead),
-    /// A place when one is given back; so many kept sessions are closed for that.
-    Full(usize),
+    /// A place when one is given back; these kept sessions are closed for that.
+    Full(Vec<u64>),
     /// A place when fewer strangers are connected to.
     Parked,
     /// A place when the session that is being set up is, or nothing.
@@ -29,13 +31,24 @@ enum Prospect {
 }
 
 impl<S> State<S> {
-    pub(super) fn offer_turn(&mut self, address: IpAddr) {
-        if let Some(host) = self.hosts.get_mut(&address)
+    pub(super) fn offer_turn(&mut self, path: Path) {
+        if let Some(host) = self.hosts.get_mut(&path)
             && !host.in_turn
             && !host.waiting.is_empty()
         {
             host.in_turn = true;
-            self.turns.push_back(address);
+            self.turns.push_back(path);
+        }
+    }
+
+    /// The same for all hosts at an address at which somebody waits: who has waited longest comes first.
+    pub(super) fn offer_turns(&mut self, address: IpAddr) {
+        let hosts = self.hosts.range(Path::all_to(address));
+        let first = |(path, host): (&Path, &Host<S>)| Some((host.waiting.front()?.number, *path));
+        let mut waiting: Vec<(u64, Path)> = hosts.filter_map(first).collect();
+        waiting.sort_unstable();
+        for (_, path) in waiting {
+            self.offer_turn(path);
         }
     }
 
@@ -63,55 +76,55 @@ impl<S> State<S> {
 
     /// Whether the host whose turn it is may have another connection; if not, its turn ends until that changes.
     fn is_next_host_open(&mut self, closing: &mut ToClose<S>) -> bool {
-        let Some(address) = self.turns.pop_front() else {
+        let Some(path) = self.turns.pop_front() else {
             return false;
         };
-        match self.prospect(address, Instant::now()) {
+        match self.prospect(path, Instant::now()) {
             Prospect::Open => {
-                self.turns.push_front(address);
+                self.turns.push_front(path);
                 return true;
             }
             Prospect::Dead(dead) => {
-                let host = self.hosts.get_mut(&address);
+                let host = self.hosts.get_mut(&path);
                 let waiting = host.map(|host| std::mem::take(&mut host.waiting));
                 turn_away(waiting.unwrap_or_default(), &dead);
             }
             Prospect::Parked => {
-                self.parked.push(address);
+                self.parked.push(path);
                 return false;
             }
             // Kept sessions of others make room; each that is being closed does so for one that waits.
-            Prospect::Full(needed) => {
-                let host = self.hosts.get(&address);
-                let oldest = host.into_iter().flat_map(|host| host.idle.iter().take(needed));
-                let oldest: Vec<u64> = oldest.copied().collect();
-                closing.extend(oldest.into_iter().filter_map(|one| self.close_idle(one)));
+            Prospect::Full(kept) => {
+                closing.extend(kept.into_iter().filter_map(|one| self.close_idle(one)));
             }
             Prospect::Shut => {}
         }
-        if let Some(host) = self.hosts.get_mut(&address) {
+        if let Some(host) = self.hosts.get_mut(&path) {
             host.in_turn = false;
         }
-        self.forget_host_if_unused(address);
+        self.forget_host_if_unused(path);
         false
     }
 
-    /// What the next one who waits at this address can expect.
-    fn prospect(&self, address: IpAddr, now: Instant) -> Prospect {
-        let Some(host) = self.hosts.get(&address) else {
+    /// What the next one who waits at this host can expect.
+    fn prospect(&self, path: Path, now: Instant) -> Prospect {
+        let Some(host) = self.hosts.get(&path) else {
             return Prospect::Shut;
         };
         let Some(first) = host.waiting.front() else {
             return Prospect::Shut;
         };
-        if let Some(dead) = self.memory.dead(address, !host.in_setup.is_empty(), now) {
+        if let Some(dead) = self.memory.dead(path, !host.in_setup.is_empty(), now) {
             return Prospect::Dead(dead.clone());
         }
-        let limit = self.memory.limit(address, first.wish.most(self.limits.per_host));
-        if host.open >= limit {
-            return Prospect::Full(host.waiting.len().saturating_sub(host.closing));
+        let (address, most) = (path.address(), first.wish.most(self.limits.per_host));
+        if host.open >= self.memory.limit(path, most) {
+            return Prospect::Full(self.in_the_way(path..=path));
         }
-        let is_known = self.memory.is_known(address, now);
+        if self.open_at(address) >= most {
+            return Prospect::Full(self.in_the_way(Path::all_to(address)));
+        }
+        let is_known = self.memory.is_known(path, now);
         let is_suspect = |since: &Instant| !is_known || now.duration_since(*since) >= SUSPECT;
         if host.in_setup.iter().any(is_suspect) {
             return Prospect::Shut;
@@ -123,12 +136,25 @@ impl<S> State<S> {
         }
     }
 
+    /// The oldest kept sessions on these paths, one for each who waits there and for whom none is being closed yet.
+    fn in_the_way(&self, paths: RangeInclusive<Path>) -> Vec<u64> {
+        let (mut kept, mut waiting, mut closing) = (Vec::new(), 0_usize, 0);
+        for (_, host) in self.hosts.range(paths) {
+            kept.extend_from_slice(&host.idle);
+            waiting += host.waiting.len();
+            closing += host.closing;
+        }
+        kept.sort_unstable();
+        kept.truncate(waiting.saturating_sub(closing));
+        kept
+    }
+
     /// Gives the host whose turn it is a place, and the next host its turn.
     fn serve_next_host(&mut self, closing: &mut ToClose<S>) {
-        let Some(address) = self.turns.pop_front() else {
+        let Some(path) = self.turns.pop_front() else {
             return;
         };
-        let Some(host) = self.hosts.get_mut(&address) else {
+        let Some(host) = self.hosts.get_mut(&path) else {
             return;
         };
         host.in_turn = false;
@@ -137,7 +163,7 @@ impl<S> State<S> {
             closing.extend(self.make_room_for(waiting.wish.destination.as_ref()));
             self.grant_place(waiting);
         }
-        self.offer_turn(address);
+        self.offer_turn(path);
     }
 
     /// Grants a place that is already counted at its host; takes it back if nobody is there any more.
@@ -149,7 +175,7 @@ impl<S> State<S> {
         if let Err(Grant::Place(seat)) = waiting.grant.send(Grant::Place(seat)) {
             self.end_setup(&seat);
             self.leave_all(&seat);
-            self.leave_host(seat.address);
+            self.leave_host(seat.path);
         }
     }
 
