@@ -16,7 +16,7 @@ use crate::accounts;
 /// What is to be done with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// Read a file.
+    /// Read a file, or the files in a directory.
     Read,
     /// Write a file, or create it in its directory.
     Write,
@@ -25,8 +25,9 @@ pub(crate) enum Use {
 }
 
 impl Use {
-    fn wanted(self) -> Access {
+    fn wanted(self, is_directory: bool) -> Access {
         match self {
+            Self::Read if is_directory => Access::READ_OK | Access::EXEC_OK,
             Self::Read => Access::READ_OK,
             Self::Write => Access::READ_OK | Access::WRITE_OK,
             Self::Keep => Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK,
@@ -34,8 +35,9 @@ impl Use {
     }
 
     /// The permission that the user needs, and a mode that would grant it.
-    fn needed(self) -> (&'static str, &'static str) {
+    fn needed(self, is_directory: bool) -> (&'static str, &'static str) {
         match self {
+            Self::Read if is_directory => ("read and enter it", "its group and mode 0750"),
             Self::Read => ("read it", "its group and mode 0640"),
             Self::Write => ("write it", "that owner and mode 0640"),
             Self::Keep => ("keep files in it", "that owner and mode 0750"),
@@ -57,18 +59,12 @@ pub(crate) struct Denied {
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            path,
-            owner,
-            mode,
-            user,
-            must,
-            example,
+            user, must, example, ..
         } = self;
+        let facts = self.without_advice();
         write!(
             f,
-            "permission denied: {} belongs to {owner} and has mode {mode:04o}, and {user} must be able to {must}; \
-             {example} would do, for example",
-            path.display()
+            "{facts}, and {user} must be able to {must}; {example} would do, for example"
         )
     }
 }
@@ -85,8 +81,8 @@ pub(crate) fn denied(path: &Path, purpose: Use) -> Option<Denied> {
     }
     match fs::metadata(path) {
         Ok(found) => {
-            let denied = rustix::fs::access(path, purpose.wanted()).is_err();
-            denied.then(|| Denied::of(path, &found, purpose.needed()))
+            let denied = rustix::fs::access(path, purpose.wanted(found.is_dir())).is_err();
+            denied.then(|| Denied::of(path, &found, purpose.needed(found.is_dir())))
         }
         // It has to be created, in the nearest directory that exists.
         Err(_) if purpose != Use::Read => {
@@ -98,6 +94,17 @@ pub(crate) fn denied(path: &Path, purpose: Use) -> Option<Denied> {
 }
 
 impl Denied {
+    /// Owner and mode alone, where changing them is not the way.
+    pub(crate) fn without_advice(&self) -> String {
+        let Self {
+            path, owner, mode, ..
+        } = self;
+        format!(
+            "permission denied: {} belongs to {owner} and has mode {mode:04o}",
+            path.display()
+        )
+    }
+
     fn of(path: &Path, found: &Metadata, (must, example): (&'static str, &'static str)) -> Self {
         Self {
             path: path.to_owned(),

@@ -175,7 +175,11 @@ fn unopened(path: &Path, cause: &SpoolError) -> String {
             let denied = paths
                 .into_iter()
                 .find_map(|path| access::denied(&path, Use::Read));
-            denied.map_or_else(|| access::words(error), |denied| denied.to_string())
+            // Its modes are for the relay alone; others ask the relay.
+            let why = denied.map_or_else(|| access::words(error), |denied| denied.without_advice());
+            format!(
+                "{why}; run this as its owner, or while the relay runs as a member of the group of `admin.socket`"
+            )
         }
         SpoolError::Io(error) => access::words(error),
         other => other.to_string(),

@@ -451,3 +451,82 @@ fn tlsrpt_read_obeys_no_report() {
     assert!(text.contains("    a\\x0Ab\n"), "{text}");
     assert!(!text.contains("\n0 of 0"), "{text}");
 }
+
+/// Durations and dates that are out of range are refused, and none ends the program.
+#[test]
+fn the_last_day_of_an_exception_has_bounds() {
+    let (_directory, file) = configured("state_directory = \"state\"\n[admin]\nsocket = \"\"\n");
+    for until in ["7304484d", "7304485d", "2147483647d", "99999999999999d", "36501d"] {
+        let output = with(
+            &file,
+            &["danefail", "add", "a.example", "--reason", "r", "--until", until],
+        );
+        assert_eq!(status(&output), 2, "{until}: {}", stderr(&output));
+        assert!(stderr(&output).contains("from 1d to 36500d"), "{}", stderr(&output));
+    }
+}
+
+/// Whoever asks without being able to read all of the policy is told so, and gets no all-clear.
+#[test]
+fn what_cannot_be_read_of_the_policy_is_said() {
+    let (directory, file) = configured("state_directory = \"state\"\n[admin]\nsocket = \"\"\n");
+    // A directory: nobody can read that as a file, not even root.
+    std::fs::create_dir_all(directory.path().join("state/exceptions.toml")).unwrap();
+    let listed = with(&file, &["danefail", "list"]);
+    assert_eq!((status(&listed), stdout(&listed)), (0, String::new()));
+    let said = "the exceptions that were added by commands cannot be read, and do not count here";
+    assert!(stderr(&listed).contains(said), "{}", stderr(&listed));
+    let listed = with(&file, &["danefail", "list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_str(&stdout(&listed)).unwrap();
+    let unread = listed["unread"].as_array().unwrap();
+    assert!(
+        unread.len() == 1 && unread[0].as_str().unwrap().contains("exceptions.toml"),
+        "{listed}"
+    );
+    let tested = with(&file, &["danefail", "recheck", "a.example"]);
+    assert_eq!(status(&tested), 3, "{}", stderr(&tested));
+    assert!(
+        stderr(&tested).contains("a.example is not excepted by what can be read"),
+        "{}",
+        stderr(&tested)
+    );
+}
+
+/// Each entry of an imported list turns DANE off for somebody: a file that is no list adds none.
+#[test]
+fn what_is_no_list_is_not_imported() {
+    let (directory, file) = configured("state_directory = \"state\"\n[admin]\nsocket = \"\"\n");
+    let wrong = directory.path().join("wrong");
+    let long = vec![b'#'; 16 * 1024 * 1024 + 1];
+    for (octets, words) in [
+        (
+            &b"<html>\n<head>\nbody\nexample.com\n"[..],
+            "is an HTML page and no list of domains; nothing was added",
+        ),
+        (
+            b"a page about\nwhat went wrong\nat this server\nexample.com\n",
+            "is no list of domains: most of its lines are no domain; nothing was added",
+        ),
+        (b"a.example\n\0\n", "it has NUL octets"),
+        (&long, "larger than 16 MiB"),
+    ] {
+        std::fs::write(&wrong, octets).unwrap();
+        let imported = with(&file, &["danefail", "import", wrong.to_str().unwrap()]);
+        assert_eq!(status(&imported), 2, "{words}: {}", stderr(&imported));
+        assert!(
+            stderr(&imported).contains(words),
+            "{words} is not in: {}",
+            stderr(&imported)
+        );
+    }
+    assert!(!directory.path().join("state/exceptions.toml").exists());
+    std::fs::write(&wrong, "<html>\nexample.com\n").unwrap();
+    let compared = with(&file, &["danefail", "compare", wrong.to_str().unwrap()]);
+    assert_eq!(status(&compared), 2, "{}", stderr(&compared));
+    // Of a long reason the beginning is kept.
+    std::fs::write(&wrong, format!("a.example # {}\n", "x".repeat(5000))).unwrap();
+    let imported = with(&file, &["danefail", "import", wrong.to_str().unwrap()]);
+    assert_eq!(status(&imported), 0, "{}", stderr(&imported));
+    let written = std::fs::read_to_string(directory.path().join("state/exceptions.toml")).unwrap();
+    assert!(written.contains(&format!("reason = \"{}\"", "x".repeat(1000))));
+}

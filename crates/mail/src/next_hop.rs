@@ -69,16 +69,7 @@ pub enum NextHopProblem {
 impl NextHop {
     /// The next hop of a recipient without a configured route.
     pub fn of(recipient: &Mailbox) -> Self {
-        match recipient.domain() {
-            DomainPart::Name(domain) => Self::Domain {
-                domain: domain.clone(),
-                port: None,
-            },
-            DomainPart::Literal(address) => Self::Address {
-                address: *address,
-                port: None,
-            },
-        }
+        recipient.domain().clone().into()
     }
 
     /// Parses what an administrator has written. A bare address is refused here: the administrator means an address, but it
@@ -97,6 +88,15 @@ impl NextHop {
     pub fn port(&self) -> Option<u16> {
         match self {
             Self::Domain { port, .. } | Self::Host { port, .. } | Self::Address { port, .. } => *port,
+        }
+    }
+}
+
+impl From<DomainPart> for NextHop {
+    fn from(domain: DomainPart) -> Self {
+        match domain {
+            DomainPart::Name(domain) => Self::Domain { domain, port: None },
+            DomainPart::Literal(address) => Self::Address { address, port: None },
         }
     }
 }

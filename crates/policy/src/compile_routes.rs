@@ -14,11 +14,8 @@ use crate::notes::Notes;
 use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::schema::{Defaults, DomainRule, NextHopForm, PolicyFile};
-use crate::settings::{DaneMode, Route, RouteTls, TlsFloor};
+use crate::settings::{DaneMode, Route, RouteTls, SUBMISSIONS, TlsFloor};
 use crate::warning::Remark;
-
-/// On this port servers speak TLS from the first octet (RFC 8314 §3.3).
-const SUBMISSIONS: u16 = 465;
 
 /// Reads the files that routes name.
 pub(crate) struct Logins<'a> {

@@ -86,7 +86,7 @@ pub enum NoList {
 
 impl NoList {
     /// What a text is, if it is not a list: one with `bad` lines and no domain, or a web page.
-    pub(crate) fn of(text: &str, list: &DomainList, bad: &BadLines) -> Option<Self> {
+    pub fn of(text: &str, list: &DomainList, bad: &BadLines) -> Option<Self> {
         let begin = text.trim_start_matches('\u{feff}').trim_start();
         if begin.starts_with('<') {
             Some(Self::Page)
@@ -96,7 +96,7 @@ impl NoList {
     }
 
     /// For a sentence whose subject is the file.
-    pub(crate) fn words(self) -> &'static str {
+    pub fn words(self) -> &'static str {
         match self {
             Self::Page => " is an HTML page and no list of domains",
             Self::Other => " is no list of domains: not one of its lines is a domain",

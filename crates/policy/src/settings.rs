@@ -317,7 +317,18 @@ pub enum RouteTls {
     Implicit,
 }
 
+/// On this port servers speak TLS from the first octet (RFC 8314 §3.3).
+pub const SUBMISSIONS: u16 = 465;
+
 impl RouteTls {
+    /// How TLS begins on this port where nothing else is said.
+    pub const fn at_port(port: u16) -> Self {
+        match port {
+            SUBMISSIONS => Self::Implicit,
+            _ => Self::Starttls,
+        }
+    }
+
     /// The word used in the policy file.
     pub const fn as_str(self) -> &'static str {
         match self {

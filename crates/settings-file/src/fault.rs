@@ -180,7 +180,8 @@ fn suggest(f: &mut fmt::Formatter<'_>, found: &str, allowed: &[String]) -> fmt::
     }
 }
 
-fn quoted(words: &[String]) -> String {
+/// The words, each in quotes.
+pub(crate) fn quoted(words: &[impl fmt::Debug]) -> String {
     words
         .iter()
         .map(|word| format!("{word:?}"))

@@ -16,21 +16,46 @@ const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Interval(pub Duration);
 
-/// The text is not a duration.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no duration: allowed are a whole number and one of s, m, h, d, like \"30s\" or \"5d\"")]
-pub struct DurationError(String);
+/// The longest duration, 100 years: added to any time there is, it gives a time that can be represented.
+const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
+
+/// Why a text is not a duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum DurationError {
+    /// It does not have the form of one.
+    #[error("allowed: a whole number and one of s, m, h, d, like 30s or 5d")]
+    Form,
+    /// It is longer than 100 years.
+    #[error("longer than 100 years; allowed: at most 36500d")]
+    TooLong,
+}
 
 /// A whole number and its unit, with nothing in between.
-fn parse(text: &str) -> Option<Duration> {
-    let unit = text.chars().last()?;
-    let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    let number = text.strip_suffix(unit)?;
-    if !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+fn parse(text: &str) -> Result<Duration, DurationError> {
+    let unit = text.chars().last().ok_or(DurationError::Form)?;
+    let (_, seconds) = UNITS
+        .iter()
+        .find(|(name, _)| *name == unit)
+        .ok_or(DurationError::Form)?;
+    let number = text.strip_suffix(unit).unwrap_or_default();
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(DurationError::Form);
     }
-    let number: u64 = number.parse().ok()?;
-    number.checked_mul(*seconds).map(Duration::from_secs)
+    // Digits alone that are no number are too many.
+    let number = number.parse::<u64>().ok();
+    let time = number.and_then(|number| number.checked_mul(*seconds));
+    time.map(Duration::from_secs)
+        .filter(|time| *time <= LONGEST)
+        .ok_or(DurationError::TooLong)
+}
+
+impl From<DurationError> for Unfit {
+    fn from(error: DurationError) -> Self {
+        match error {
+            DurationError::Form => Self::Form,
+            DurationError::TooLong => Self::because("longer than 100 years"),
+        }
+    }
 }
 
 /// A duration that needs a unit even if it is zero: `"0s"`.
@@ -40,18 +65,18 @@ impl Form for Duration {
     const ALLOWED: &'static str = "a whole number and one of s, m, h, d in quotes, like \"30s\" or \"5d\"";
 
     fn read(text: &str) -> Result<Self, Unfit> {
-        parse(text).ok_or(Unfit::Form)
+        Ok(parse(text)?)
     }
 }
 
 impl Form for Interval {
     type Value = Self;
 
-    const ALLOWED: &'static str =
-        "a whole number and one of s, m, h, d in quotes, like \"30s\" or \"5d\", or 0";
+    // A zero without unit is taken, too, but most keys take none.
+    const ALLOWED: &'static str = Duration::ALLOWED;
 
     fn read(text: &str) -> Result<Self, Unfit> {
-        text.parse().map_err(|_: DurationError| Unfit::Form)
+        Ok(text.parse::<Self>()?)
     }
 
     fn read_number(number: i64) -> Option<Self> {
@@ -66,8 +91,7 @@ impl FromStr for Interval {
         if text == "0" {
             return Ok(Self(Duration::ZERO));
         }
-        let wrong = || DurationError(text.to_owned());
-        parse(text).map(Self).ok_or_else(wrong)
+        parse(text).map(Self)
     }
 }
 
@@ -144,12 +168,24 @@ mod tests {
             "5w",
             "5é",
             "5 parsecs",
-            "99999999999999999999s",
-            "999999999999999999d",
         ] {
-            assert!(text.parse::<Interval>().is_err(), "{text:?}");
+            assert_eq!(text.parse::<Interval>(), Err(DurationError::Form), "{text:?}");
         }
-        assert!(parse("0").is_none());
+        assert_eq!(parse("0"), Err(DurationError::Form));
+    }
+
+    /// So that no time overflows to which a duration is added.
+    #[test]
+    fn a_hundred_years_are_the_longest() {
+        for text in [
+            "36501d",
+            "99999999d",
+            "999999999999999999d",
+            "99999999999999999999s",
+        ] {
+            assert_eq!(text.parse::<Interval>(), Err(DurationError::TooLong), "{text}");
+        }
+        assert_eq!("36500d".parse::<Interval>(), Ok(Interval::days(36_500)));
     }
 
     #[test]

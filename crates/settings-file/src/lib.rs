@@ -27,7 +27,7 @@ mod version;
 pub use document::Document;
 pub use fault::{Fault, FileError};
 pub use forms::{Form, Formed, Unfit};
-pub use interval::Interval;
+pub use interval::{DurationError, Interval};
 pub use reading::{Reading, read};
 pub use size::Size;
 pub use version::Version;

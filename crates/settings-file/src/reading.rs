@@ -201,6 +201,19 @@ mod tests {
     }
 
     #[test]
+    fn a_text_without_its_closing_quote_is_said_to_lack_it() {
+        assert_eq!(
+            faults("[[rule]]\nname = \"a.example\nsize = 1\n"),
+            ["f.toml:2:8: `rule.name` cannot be \"a.example: the closing quote is missing; allowed: text in quotes"]
+        );
+        let colour = faults("part.colour = 'red\n");
+        assert!(
+            colour[0].ends_with("the closing quote is missing; allowed: \"red\", \"dark-blue\""),
+            "{colour:?}"
+        );
+    }
+
+    #[test]
     fn what_is_no_toml_is_named_with_its_place() {
         let faults = faults("[part]\ncolour = red\n[[rule]\n");
         assert!(faults[0].starts_with("f.toml:2:10: "), "{faults:?}");

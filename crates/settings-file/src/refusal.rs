@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::de::{Error, Expected, Unexpected};
 
-use crate::fault::{Fault, one_line};
+use crate::fault::{Fault, one_line, quoted};
 
 /// One reason, with the keys that lead to its place.
 #[derive(Debug)]
@@ -67,7 +67,19 @@ impl Refusal {
         let key = self.keys.join(".");
         let value = one_line(source.get(span.clone()).unwrap_or_default());
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let unclosed = is_unclosed(source.get(span.clone()).unwrap_or_default());
+        let reason = |allowed: &str| format!("the closing quote is missing; allowed: {allowed}");
         let fault = match self.what {
+            What::Word(allowed) if unclosed => Fault::Value {
+                key,
+                value,
+                reason: reason(&quoted(allowed)),
+            },
+            What::Form(allowed) if unclosed => Fault::Value {
+                key,
+                value,
+                reason: reason(&allowed),
+            },
             What::UnknownKey { key, allowed } => Fault::UnknownKey {
                 key,
                 allowed: owned(allowed),
@@ -83,6 +95,14 @@ impl Refusal {
         };
         (span, fault)
     }
+}
+
+/// Whether this is the beginning of a text in quotes without its end.
+fn is_unclosed(written: &str) -> bool {
+    ['"', '\''].into_iter().any(|quote| {
+        let inner = written.strip_prefix(quote);
+        inner.is_some_and(|inner| !inner.ends_with(quote))
+    })
 }
 
 impl fmt::Display for Refusal {

@@ -12,6 +12,7 @@ use dane::{
 use delivery::route::RouteHost;
 use mail::DomainPart;
 use policy::failure::Failure;
+use policy::settings::RouteTls;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, ClientConfig};
@@ -28,6 +29,8 @@ use crate::explain::{certificates, published};
 pub(super) struct Offers {
     pub(super) configs: ClientConfigs,
     pub(super) hostname: DomainPart,
+    /// How TLS begins.
+    pub(super) tls: RouteTls,
     /// For one offer, with everything.
     pub(super) patience: Duration,
     /// How many are under way at once.
@@ -139,6 +142,44 @@ impl Offers {
         check: &Check,
     ) -> io::Result<Shaken> {
         let peer = stream.peer_addr()?;
+        let stream = match self.tls {
+            RouteTls::Starttls => self.start_tls(stream).await?,
+            RouteTls::Implicit => stream,
+        };
+        let name = host
+            .tlsa()
+            .map(|(base, _)| base)
+            .or(host.name())
+            .map_or_else(String::new, ToString::to_string);
+        let name = server_name_or_address(&name, peer.ip());
+        let connected = TlsConnector::from(config).connect(name, stream).await;
+        let shaken = match connected {
+            Ok(stream) => {
+                let connection = stream.get_ref().1;
+                let chain = connection.peer_certificates().unwrap_or_default();
+                let shaken = Shaken {
+                    result: OfferResult::Taken,
+                    chain: chain.iter().map(|one| one.clone().into_owned()).collect(),
+                    is_verified: check.dane().map(|dane| dane.proof(connection).is_some()),
+                    suite: connection.negotiated_cipher_suite().map(|suite| suite.suite()),
+                };
+                let mut session = Session::new(stream);
+                let is_greeted = match self.tls {
+                    RouteTls::Starttls => true,
+                    RouteTls::Implicit => session.read().await.is_ok(),
+                };
+                if is_greeted && session.ehlo(&self.hostname).await.is_ok() {
+                    session.quit().await;
+                }
+                shaken
+            }
+            Err(error) => check.refused(&error)?,
+        };
+        Ok(shaken)
+    }
+
+    /// As far as the handshake after STARTTLS.
+    async fn start_tls(&self, stream: TcpStream) -> io::Result<TcpStream> {
         let mut plain = Session::new(stream);
         let greeting = plain.read().await?;
         let extensions = if greeting.is_positive() {
@@ -155,32 +196,7 @@ impl Offers {
             plain.quit().await;
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let name = host
-            .tlsa()
-            .map(|(base, _)| base)
-            .or(host.name())
-            .map_or_else(String::new, ToString::to_string);
-        let name = server_name_or_address(&name, peer.ip());
-        let connected = TlsConnector::from(config).connect(name, plain.stream).await;
-        let shaken = match connected {
-            Ok(stream) => {
-                let connection = stream.get_ref().1;
-                let chain = connection.peer_certificates().unwrap_or_default();
-                let shaken = Shaken {
-                    result: OfferResult::Taken,
-                    chain: chain.iter().map(|one| one.clone().into_owned()).collect(),
-                    is_verified: check.dane().map(|dane| dane.proof(connection).is_some()),
-                    suite: connection.negotiated_cipher_suite().map(|suite| suite.suite()),
-                };
-                let mut session = Session::new(stream);
-                if session.ehlo(&self.hostname).await.is_ok() {
-                    session.quit().await;
-                }
-                shaken
-            }
-            Err(error) => check.refused(&error)?,
-        };
-        Ok(shaken)
+        Ok(plain.stream)
     }
 }
 

@@ -7,6 +7,7 @@ use delivery::probe::Prober;
 use dns::Resolver;
 use dns::host::AddressFamily;
 use mail::DomainPart;
+use policy::settings::RouteTls;
 use tokio::sync::Semaphore;
 
 use super::contacts::Contacts;
@@ -89,6 +90,7 @@ fn contacts(config: &Config, delivery: &DeliveryConfig, depth: Depth) -> Result<
         Depth::Everything => Some(Offers {
             configs,
             hostname: DomainPart::parse(&delivery.hostname).map_err(WiringError::Ehlo)?,
+            tls: RouteTls::at_port(delivery.port),
             patience: stages.connect + stages.banner + stages.ehlo + stages.starttls,
             places: Semaphore::new(HANDSHAKES),
         }),

@@ -6,16 +6,15 @@ use std::path::Path;
 use clap::Args;
 use dns::QuestionError;
 use mail::LookupStatus;
-use policy::Missing;
 use serde::Serialize;
 
 use super::look_up::{DnsOptions, block_on, resolver};
 use super::output::{self, printable};
+use super::readable;
 use crate::config;
 use crate::exit::Verdict;
 use crate::failure::Failure;
 use crate::lookup_report::LookupReport;
-use crate::wiring;
 
 /// What to look up, and how.
 #[derive(Debug, Args)]
@@ -40,7 +39,7 @@ pub(crate) struct DnsArguments {
 pub(crate) fn run(arguments: &DnsArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
     let mut loaded = config::load(named)?;
     arguments.dns.apply(&mut loaded.config.dns);
-    let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
+    let policy = readable::policy(&loaded)?.policy;
     let resolver = resolver(&loaded.config, &policy)?;
     let lookup: Result<_, QuestionError> = block_on(resolver.text(&arguments.name, &arguments.record_type))?;
     let found = Found {

@@ -11,11 +11,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use clap::Args;
-use policy::Missing;
 
 use super::client::{AdminError, Client};
 use super::look_up::{DnsOptions, block_on, resolver};
-use super::output;
+use super::{output, readable};
 use crate::admin::protocol::Request;
 use crate::config::{self, Config, Loaded};
 use crate::exit::Verdict;
@@ -125,7 +124,7 @@ fn explain(
     because: String,
 ) -> Result<Report, Failure> {
     arguments.dns.apply(&mut loaded.config.dns);
-    let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
+    let policy = readable::policy(&loaded)?.policy;
     let config = &loaded.config;
     let hostname = settings::hostname(config)?;
     let resolver = resolver(config, &policy)?;

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use dns::Resolver;
-use policy::{Missing, Policy};
+use policy::Policy;
 use tokio::runtime::Builder;
 
+use super::readable;
 use crate::config;
 use crate::config::schema::{Config, Dns, DnsMode};
 use crate::config::units::Server;
 use crate::failure::Failure;
 use crate::wiring::resolver::plan;
-use crate::wiring::{self, WiringError, unvalidated};
+use crate::wiring::{WiringError, unvalidated};
 
 /// Whom to ask and whom to believe, in place of what the configuration says.
 #[derive(Debug, Clone, Args)]
@@ -84,7 +85,7 @@ pub(super) fn resolver(config: &Config, policy: &Policy) -> Result<Resolver, Wir
 pub(super) fn resolver_of(options: &DnsOptions, named: Option<&Path>) -> Result<Resolver, Failure> {
     let mut loaded = config::load(named)?;
     options.apply(&mut loaded.config.dns);
-    let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
+    let policy = readable::policy(&loaded)?.policy;
     Ok(resolver(&loaded.config, &policy)?)
 }
 

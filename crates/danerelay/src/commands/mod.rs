@@ -17,6 +17,7 @@ pub(crate) mod man;
 mod output;
 mod progress;
 pub(crate) mod queue;
+mod readable;
 pub(crate) mod reload;
 pub(crate) mod report;
 mod source;

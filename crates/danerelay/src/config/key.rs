@@ -46,9 +46,9 @@ pub(crate) enum Change {
 pub(crate) enum Demand {
     /// No further requirement.
     Anything,
-    /// More than zero, and if it is a list, not empty: otherwise all mail would stop.
-    NotZero,
-    /// More than zero, and at most so many seconds, octets or things; the text says that.
+    /// A whole number from one to this.
+    FromOne(u64),
+    /// More than zero, and at most so many seconds or octets; the text says that. A list must not be empty.
     UpTo(u64, &'static str),
     /// Not empty; the text says what is expected.
     Given(&'static str),
@@ -81,10 +81,10 @@ impl Rule {
         }
     }
 
-    /// See [`Demand::NotZero`].
-    pub(crate) const fn not_zero(self) -> Self {
+    /// See [`Demand::FromOne`].
+    pub(crate) const fn from_one(self, most: u32) -> Self {
         Self {
-            demand: Demand::NotZero,
+            demand: Demand::FromOne(most as u64),
             ..self
         }
     }
@@ -105,6 +105,15 @@ impl Rule {
         }
     }
 
+    /// What is allowed, if the type allows values of this form.
+    pub(crate) fn allowed(self, form: &str) -> String {
+        match self.demand {
+            Demand::Anything => form.to_owned(),
+            Demand::FromOne(most) => from_one(most),
+            Demand::UpTo(_, further) | Demand::Given(further) => format!("{form}; {further}"),
+        }
+    }
+
     /// See [`Function::Later`].
     pub(crate) const fn later(self) -> Self {
         Self {
@@ -112,6 +121,11 @@ impl Rule {
             ..self
         }
     }
+}
+
+/// What [`Demand::FromOne`] allows.
+pub(crate) fn from_one(most: u64) -> String {
+    format!("a whole number from 1 to {most}")
 }
 
 /// Whether a value is empty or zero.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use settings_file::{Document, FileError, fault};
+use settings_file::{Document, Fault, FileError, fault};
 
 use super::loaded::Loaded;
 use super::schema::Config;
@@ -71,7 +71,7 @@ pub(super) fn parse(path: &Path, text: Option<String>) -> Result<Loaded, ConfigE
 
 fn interpret(path: &Path, text: &str) -> Result<(Config, Vec<FileError>), Vec<FileError>> {
     let reading = settings_file::read::<Config>(&path.to_string_lossy(), text);
-    let mut faults = reading.faults;
+    let mut faults: Vec<FileError> = reading.faults.into_iter().map(with_demand).collect();
     let Some(config) = reading.value else {
         return Err(faults);
     };
@@ -88,4 +88,14 @@ fn interpret(path: &Path, text: &str) -> Result<(Config, Vec<FileError>), Vec<Fi
     } else {
         Err(faults)
     }
+}
+
+/// Of a value of another form, says also what its key demands beyond the form.
+fn with_demand(mut error: FileError) -> FileError {
+    if let Fault::Form { key, allowed, .. } = &mut error.fault
+        && let Some(row) = Config::default().rows().iter().find(|row| row.dotted() == *key)
+    {
+        *allowed = row.key.rule.allowed(allowed);
+    }
+    error
 }

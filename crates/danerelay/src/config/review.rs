@@ -6,7 +6,7 @@
 
 use settings_file::{Document, FileError};
 
-use super::key::{Amount, Demand, Function, Row};
+use super::key::{self, Amount, Demand, Function, Row};
 use super::schema::{Config, Store};
 
 const NOT_AVAILABLE: &str = "not available in this version";
@@ -24,7 +24,7 @@ pub(super) fn review(document: &Document<'_>, config: &Config) -> Findings {
     for row in config.rows() {
         let dotted = row.dotted();
         if let Some(allowed) = demanded(&row) {
-            findings.errors.push(document.other_form(&dotted, allowed));
+            findings.errors.push(document.other_form(&dotted, &allowed));
         } else if document.has(&dotted) && row.value.amount() == Amount::Some {
             match row.key.rule.function {
                 Function::Available => {}
@@ -46,14 +46,17 @@ pub(super) fn review(document: &Document<'_>, config: &Config) -> Findings {
 }
 
 /// What the value should be, if it does not satisfy its key.
-fn demanded(row: &Row<'_>) -> Option<&'static str> {
-    match (row.key.rule.demand, row.value.amount()) {
-        (Demand::UpTo(most, _), Amount::Some) if row.value.quantity() <= most => None,
-        (Demand::UpTo(_, allowed), Amount::Some | Amount::Zero) | (Demand::Given(allowed), Amount::Empty) => {
-            Some(allowed)
+fn demanded(row: &Row<'_>) -> Option<String> {
+    let (amount, quantity) = (row.value.amount(), row.value.quantity());
+    match row.key.rule.demand {
+        Demand::Anything => None,
+        Demand::FromOne(most) => {
+            (amount == Amount::Zero || quantity > most).then(|| key::from_one(most))
         }
-        (Demand::Anything, _) | (_, Amount::Some) | (Demand::Given(_), Amount::Zero) => None,
-        (Demand::NotZero, Amount::Zero) => Some("more than 0"),
-        (Demand::NotZero | Demand::UpTo(..), Amount::Empty) => Some("at least one"),
+        Demand::UpTo(..) if amount == Amount::Empty => Some("at least one".to_owned()),
+        Demand::UpTo(most, allowed) => {
+            (amount == Amount::Zero || quantity > most).then(|| allowed.to_owned())
+        }
+        Demand::Given(allowed) => (amount == Amount::Empty).then(|| allowed.to_owned()),
     }
 }

@@ -154,7 +154,7 @@ section! {
         internal_domains: Vec<Domain> = Vec::new(), "none" => RESTART;
 
         /// How long figures are kept by domain and host, in whole days; totals are kept for ten years.
-        keep: Interval = Interval::days(400), "a year can be compared with the one before" => RESTART.not_zero();
+        keep: Interval = Interval::days(400), "a year can be compared with the one before" => RESTART.up_to(u64::MAX, "more than 0");
     }
 }
 
@@ -164,7 +164,7 @@ section! {
         /// Look policies up, and how many are remembered, in state_directory; all together may take 64 MiB. What is made of
         /// them is said in the policy file (mta_sts).
         enabled: bool = true, "it protects destinations without DNSSEC" => RESTART;
-        cache_entries: u32 = 50_000, "own choice" => RESTART.not_zero();
+        cache_entries: u32 = 50_000, "own choice" => RESTART.from_one(u32::MAX);
     }
 }
 

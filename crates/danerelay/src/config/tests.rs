@@ -118,7 +118,7 @@ const WRONG: [(&str, (usize, usize), &[&str]); 43] = [
     (
         "[limits]\nrecipients = 100001",
         (2, 14),
-        &["`limits.recipients` cannot be 100001; allowed: more than 0, at most 100000"],
+        &["`limits.recipients` cannot be 100001; allowed: a whole number from 1 to 100000"],
     ),
     (
         "[limits]\ntimeout = \"3601s\"",
@@ -136,6 +136,24 @@ const WRONG: [(&str, (usize, usize), &[&str]); 43] = [
         &["`delivery.retry` cannot be [\"5m\", \"101d\"]; allowed: more than 0, at most 100d"],
     ),
     (
+        "[limits]\ntimeout = \"soon\"",
+        (2, 11),
+        &[
+            "`limits.timeout` cannot be \"soon\"; allowed: a whole number and one of s, m, h, d in quotes, like \"30s\" \
+             or \"5d\"; more than 0, at most 1h",
+        ],
+    ),
+    (
+        "[report]\nkeep = \"99999999d\"",
+        (2, 8),
+        &["`report.keep` cannot be \"99999999d\": longer than 100 years; allowed: "],
+    ),
+    (
+        "hostname = \"relay.example",
+        (1, 12),
+        &["`hostname` cannot be \"relay.example: the closing quote is missing; allowed: a domain name"],
+    ),
+    (
         "[delivery]\nport = 0",
         (2, 8),
         &["`delivery.port` cannot be 0; allowed: a port from 1 to 65535"],
@@ -149,7 +167,7 @@ const WRONG: [(&str, (usize, usize), &[&str]); 43] = [
     (
         "[limits]\nrecipients = \"many\"",
         (2, 14),
-        &["`limits.recipients` cannot be \"many\"; allowed: a whole number from 0 to 4294967295"],
+        &["`limits.recipients` cannot be \"many\"; allowed: a whole number from 1 to 100000"],
     ),
     (
         "[listen]\nsmtp = [\"localhost\"]",

@@ -98,9 +98,5 @@ fn allowed(row: &Row<'_>) -> String {
         }
         other => panic!("{text}: {other}"),
     };
-    match row.key.rule.demand {
-        key::Demand::NotZero => format!("{allowed}; more than 0"),
-        key::Demand::Given(more) | key::Demand::UpTo(_, more) => format!("{allowed}; {more}"),
-        key::Demand::Anything => allowed,
-    }
+    row.key.rule.allowed(&allowed)
 }

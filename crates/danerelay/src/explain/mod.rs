@@ -76,7 +76,7 @@ pub(crate) struct Inquiry {
 /// A destination as people write it: a recipient's address, a domain, or an address literal in brackets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct Destination(pub(crate) NextHop);
+pub(crate) struct Destination(DomainPart);
 
 /// Why a text is not a destination.
 #[derive(Debug, thiserror::Error)]
@@ -84,9 +84,9 @@ pub(crate) enum DestinationError {
     /// It is neither an address nor a domain.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// An IP address without brackets; with them it would be this next hop.
+    /// An IP address without brackets; with them it would be this literal.
     #[error("an address stands in brackets, {0}, or it would be looked up as a name")]
-    Bare(NextHop),
+    Bare(DomainPart),
 }
 
 impl FromStr for Destination {
@@ -94,14 +94,17 @@ impl FromStr for Destination {
 
     fn from_str(text: &str) -> Result<Self, DestinationError> {
         if let Ok(address) = text.rsplit('@').next().unwrap_or(text).parse() {
-            return Err(DestinationError::Bare(NextHop::Address { address, port: None }));
+            return Err(DestinationError::Bare(DomainPart::Literal(address)));
         }
         if text.contains('@') {
-            return Ok(Self(NextHop::of(&Mailbox::parse(text)?)));
+            return Ok(Self(Mailbox::parse(text)?.domain().clone()));
         }
-        Ok(Self(match DomainPart::parse(text)? {
-            DomainPart::Name(domain) => NextHop::Domain { domain, port: None },
-            DomainPart::Literal(address) => NextHop::Address { address, port: None },
+        // As a route is written: without the tag that IPv6 addresses have in mail (RFC 5321 §4.1.3).
+        let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let untagged = inner.and_then(|inner| inner.parse().ok());
+        Ok(Self(match untagged {
+            Some(address) => DomainPart::Literal(address),
+            None => DomainPart::parse(text)?,
         }))
     }
 }
@@ -139,7 +142,7 @@ impl Explainer {
     pub(crate) async fn explain(&self, inquiry: &Inquiry, whose: Whose) -> Result<Report, AddressError> {
         let resolver = resolver::examine(&self.resolver, &self.names, whose).await;
         let (policy, today) = (self.policy.load_full(), Zoned::now().date());
-        let destination = &inquiry.destination.0;
+        let destination = &NextHop::from(inquiry.destination.0.clone());
         let means = Means {
             policy: &policy,
             resolver: &self.resolver,
@@ -192,5 +195,32 @@ pub(crate) fn impatient(config: &DeliveryConfig) -> DeliveryConfig {
     DeliveryConfig {
         timeouts: config.timeouts.clone().at_most(STAGE),
         ..config.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// The running relay is asked in the same words.
+    #[test]
+    fn a_destination_is_read_as_it_is_written() {
+        for (text, written) in [
+            ("a@example.nl", "example.nl"),
+            ("example.nl", "example.nl"),
+            ("[192.0.2.1]", "[192.0.2.1]"),
+            ("a@[192.0.2.1]", "[192.0.2.1]"),
+            ("[2001:db8::1]", "[IPv6:2001:db8::1]"),
+            ("[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]"),
+            ("a@[IPv6:::1]", "[IPv6:::1]"),
+        ] {
+            let destination: Destination = text.parse().unwrap();
+            let json = serde_json::to_string(&destination).unwrap();
+            assert_eq!(json, format!("\"{written}\""));
+            assert_eq!(serde_json::from_str::<Destination>(&json).unwrap(), destination);
+        }
+        let bare = "2001:db8::1".parse::<Destination>().unwrap_err();
+        assert!(bare.to_string().contains("[IPv6:2001:db8::1]"), "{bare}");
     }
 }

@@ -59,7 +59,7 @@ impl LookUps<'_> {
     pub(crate) fn not_made(&self) -> (DaneMode, u16) {
         let Sought { next_hop, way, .. } = self.sought;
         let policy = self.policy.load().for_destination(next_hop, self.today);
-        let target = Target::of(next_hop, &policy, way);
+        let target = Target::of(next_hop, &policy, way, self.config);
         (policy.dane, target.port(self.config))
     }
 

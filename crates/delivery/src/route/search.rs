@@ -103,7 +103,7 @@ pub(super) async fn find_again(sought: Sought<'_>, means: Means<'_>, earlier: Op
     let begun = Instant::now();
     let policy = means.policy.for_destination(sought.next_hop, means.today);
     let message = MessageTls::of(sought.tag, sought.sender, &policy);
-    let target = Target::of(sought.next_hop, &policy, sought.way);
+    let target = Target::of(sought.next_hop, &policy, sought.way, means.config);
     let (port, tls, login) = (target.port(means.config), target.tls, target.login.cloned());
     let search = Search {
         means,

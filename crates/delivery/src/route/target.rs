@@ -2,12 +2,9 @@
 
 use mail::NextHop;
 use policy::login::Login;
-use policy::settings::{DestinationPolicy, RouteTls, TlsFloor};
+use policy::settings::{DestinationPolicy, RouteTls, SUBMISSIONS, TlsFloor};
 
 use crate::config::DeliveryConfig;
-
-/// On this port servers speak TLS from the first octet (RFC 8314 §3.3).
-const SUBMISSIONS: u16 = 465;
 
 /// The way that mail for a destination takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +28,18 @@ pub(super) struct Target<'a> {
 
 impl<'a> Target<'a> {
     /// Where mail for `next_hop` goes by this policy.
-    pub(super) fn of(next_hop: &'a NextHop, policy: &'a DestinationPolicy, way: Way) -> Self {
+    pub(super) fn of(
+        next_hop: &'a NextHop,
+        policy: &'a DestinationPolicy,
+        way: Way,
+        config: &DeliveryConfig,
+    ) -> Self {
         let (configured, tls, login) = match (way, &policy.fallback, &policy.route) {
             (Way::Fallback, Some(fallback), _) => (Some(fallback), RouteTls::Starttls, None),
             (Way::Usual, _, Some(route)) | (Way::Fallback, None, Some(route)) => {
                 (Some(&route.next_hop), route.tls, route.login.as_ref())
             }
-            (_, _, None) => (None, RouteTls::Starttls, None),
+            (_, _, None) => (None, RouteTls::at_port(config.port), None),
         };
         Self {
             next_hop: configured.unwrap_or(next_hop),

@@ -53,7 +53,8 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     pub(super) no_connect: bool,
 
-    /// The port of the MX hosts, and of their TLSA records, instead of `delivery.port`.
+    /// The port of the MX hosts, and of their TLSA records, instead of `delivery.port`. On port 465 TLS begins with the first
+    /// octet, on others with STARTTLS.
     #[arg(long, value_name = "PORT", value_parser = port)]
     pub(super) port: Option<NonZeroU16>,
 

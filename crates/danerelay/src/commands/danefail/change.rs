@@ -1,10 +1,11 @@
 //! Adds and removes exceptions.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
 use jiff::civil::Date;
-use jiff::{ToSpan as _, Zoned};
+use jiff::Zoned;
 use policy::pattern::Pattern;
 use policy::settings::{DaneMode, ExceptionEntry};
 use policy::{ExceptedKind, ListedException, Missing};
@@ -13,13 +14,15 @@ use settings_file::Interval;
 
 use crate::admin::protocol::{RefusalKind, Reloaded, Request};
 use crate::commands::client::{AdminError, Client};
-use crate::commands::output;
+use crate::commands::{output, readable};
 use crate::commands::values::formed;
 use crate::config::Loaded;
 use crate::exceptions;
 use crate::exit::Verdict;
 use crate::failure::Failure;
 use crate::wiring;
+
+const DAY: Duration = Duration::from_hours(24);
 
 /// Which names.
 #[derive(Debug, Args)]
@@ -102,27 +105,27 @@ impl From<Weaker> for DaneMode {
     }
 }
 
-fn reason(text: &str) -> Result<String, &'static str> {
+/// The longest reason, in characters.
+pub(super) const LONGEST_REASON: usize = 1000;
+
+pub(super) fn reason(text: &str) -> Result<String, &'static str> {
     let words = text.trim();
-    let allowed = "allowed: some words for whoever finds this exception later";
-    (!words.is_empty()).then(|| words.to_owned()).ok_or(allowed)
+    let is_usual = (1..=LONGEST_REASON).contains(&words.chars().count());
+    is_usual.then(|| words.to_owned()).ok_or(
+        "allowed: some words for whoever finds this exception later, at most 1000 characters",
+    )
 }
 
 fn until(text: &str) -> Result<Date, &'static str> {
-    let allowed =
-        "allowed: a date from today on, like 2027-01-31, or a number of days, like 30d, at least 1d";
     let today = Zoned::now().date();
     let date = match text.parse::<Interval>() {
-        Ok(Interval(time)) => {
-            let days = i32::try_from(time.as_secs() / 86_400)
-                .ok()
-                .filter(|days| *days > 0);
-            let days = days.ok_or(allowed)?;
-            today.checked_add(days.days()).map_err(|_| allowed)?
-        }
-        Err(_) => text.parse().map_err(|_| allowed)?,
+        Ok(Interval(time)) if time < DAY => None,
+        Ok(Interval(time)) => today.checked_add(time).ok(),
+        Err(_) => text.parse().ok(),
     };
-    if date < today { Err(allowed) } else { Ok(date) }
+    date.filter(|date| *date >= today).ok_or(
+        "allowed: a date from today on, like 2027-01-31, or a number of days, like 30d, from 1d to 36500d",
+    )
 }
 
 impl Names {
@@ -248,7 +251,7 @@ pub(super) fn remove(arguments: &RemoveArguments, loaded: &Loaded) -> Result<Ver
         before - all.len()
     })?;
     if removed == 0 {
-        let policy = wiring::policy::load(loaded, Missing::Warned)?.policy;
+        let policy = readable::policy(loaded)?.policy;
         let there = policy.exceptions().find(|one| is_about(one, kind, names));
         let there = there.map(|one| {
             let entry = &one.entry;
@@ -364,12 +367,15 @@ fn reload(loaded: &Loaded) -> Result<Reloaded, AdminError> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use jiff::ToSpan as _;
+
     use super::*;
 
     #[test]
     fn the_last_day_is_a_date_or_a_number_of_days() {
         let today = Zoned::now().date();
         assert_eq!(until("30d").unwrap(), today.saturating_add(30.days()));
+        assert_eq!(until("36500d").unwrap(), today.saturating_add(36_500.days()));
         assert_eq!(until("2999-01-31").unwrap(), jiff::civil::date(2999, 1, 31));
         assert_eq!(until(&today.to_string()).unwrap(), today);
         for text in [
@@ -377,6 +383,8 @@ mod tests {
             "2020-01-01",
             "tomorrow",
             "2026-02-30",
+            "36501d",
+            "99999999d",
             "99999999999999999d",
             "-1d",
             "12h",

@@ -11,15 +11,16 @@ use jiff::{Timestamp, ToSpan as _, Zoned, tz::TimeZone};
 use mail::ledger::{DaneResult, DeliverySecurity};
 use mail::{DomainPart, LedgerKey, count};
 use parking_lot::Mutex;
-use policy::list::DomainList;
+use policy::list::{DomainList, NoList};
 use policy::pattern::Pattern;
 use policy::schema::ListKind;
-use policy::{ExceptedKind, Missing, Policy};
+use policy::{ExceptedKind, Policy};
 use serde::Serialize;
 use spool::Ledger as _;
 
 use crate::commands::look_up::block_on;
 use crate::commands::output::{self, printable};
+use crate::commands::readable;
 use crate::commands::values::{MOST_DAYS, days};
 use crate::config::Loaded;
 use crate::exit::Verdict;
@@ -69,7 +70,12 @@ pub(super) fn run(arguments: &CompareArguments, loaded: &Loaded) -> Result<Verdi
         path: arguments.list.clone(),
         cause,
     })?;
-    let (list, bad) = DomainList::parse("", &String::from_utf8_lossy(&octets));
+    let text = String::from_utf8_lossy(&octets);
+    let (list, bad) = DomainList::parse("", &text);
+    if let Some(found) = NoList::of(&text, &list, &bad) {
+        output::notice(&format!("{}{}", arguments.list.display(), found.words()));
+        return Ok(Verdict::Unusable);
+    }
     for line in &bad.first {
         let file = arguments.list.display();
         output::notice(&format!("{file}:{}: skipped: {}", line.line, line.error));
@@ -77,7 +83,7 @@ pub(super) fn run(arguments: &CompareArguments, loaded: &Loaded) -> Result<Verdi
     if bad.more > 0 {
         output::notice(&format!("{} further lines are skipped", bad.more));
     }
-    let policy = wiring::policy::load(loaded, Missing::Warned)?.policy;
+    let policy = readable::policy(loaded)?.policy;
     let (failing, verified) = traffic(loaded, arguments.days)?;
     let seen = Seen {
         theirs: list.iter().map(|(name, _)| name.to_owned()).collect(),

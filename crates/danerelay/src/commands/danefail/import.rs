@@ -4,22 +4,27 @@ mod imported;
 mod list;
 mod postfix;
 
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use policy::list::{DomainList, NoList};
 use policy::{ExceptedKind, ListedException};
 use serde::Serialize;
 
-use super::change::{Inserted, TakenUp, Terms, insert, take_up};
+use super::change::{Inserted, LONGEST_REASON, TakenUp, Terms, insert, reason, take_up};
 use crate::commands::output;
 use crate::config::Loaded;
 use crate::exit::Verdict;
 use crate::failure::Failure;
+use imported::Imported;
 
 /// The most entries of a file: each becomes an exception, which is tested daily and is written anew with each change. A list
 /// is made for more.
 const MOST: usize = 5_000;
+/// The largest file, in octets.
+const MOST_OCTETS: u64 = 16 * 1024 * 1024;
 
 /// What to read, and what becomes of it.
 #[derive(Debug, Args)]
@@ -33,7 +38,7 @@ pub(crate) struct ImportArguments {
     form: Option<FileForm>,
 
     /// The reason of an entry that has none in the file.
-    #[arg(long, value_name = "WORDS")]
+    #[arg(long, value_name = "WORDS", value_parser = reason)]
     reason: Option<String>,
 
     #[command(flatten)]
@@ -81,6 +86,13 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
     if arguments.form.is_none() && !imported.faults.is_empty() {
         output::notice(form.assumed());
     }
+    if let Some(words) = no_list(&text, form, &imported) {
+        output::notice(&format!(
+            "{}{words}; nothing was added",
+            arguments.file.display()
+        ));
+        return Ok(Verdict::Unusable);
+    }
     if imported.excepted.len() > MOST {
         output::notice(&too_long(arguments, form, imported.excepted.len()));
         return Ok(Verdict::Unusable);
@@ -94,7 +106,8 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
         .into_iter()
         .map(|(names, reason)| {
             let reason = reason.as_deref().unwrap_or(&default);
-            arguments.terms.exception(names, ExceptedKind::Domain, reason)
+            let reason: String = reason.chars().take(LONGEST_REASON).collect();
+            arguments.terms.exception(names, ExceptedKind::Domain, &reason)
         })
         .collect();
     let (inserted, taken_up) = if exceptions.is_empty() {
@@ -168,18 +181,44 @@ fn words(answer: &Answer) -> String {
     words
 }
 
+/// What is said of a file that is something else than what it was taken for. Each of its entries would turn DANE off for
+/// somebody, so that it is not read for the lines that happen to be a name.
+fn no_list(text: &str, form: FileForm, imported: &Imported) -> Option<&'static str> {
+    match form {
+        FileForm::Postfix => None,
+        FileForm::Danefail => {
+            let (list, bad) = DomainList::parse("", text);
+            let found = NoList::of(text, &list, &bad).map(NoList::words);
+            let is_mostly_wrong = imported.faults.len() > imported.excepted.len();
+            found.or(is_mostly_wrong.then_some(" is no list of domains: most of its lines are no domain"))
+        }
+    }
+}
+
 fn read(path: &PathBuf) -> Result<String, Failure> {
-    let unreadable = |cause| Failure::Unread {
+    let read = if path.as_os_str() == "-" {
+        text_of(io::stdin())
+    } else {
+        File::open(path).and_then(text_of)
+    };
+    read.map_err(|cause| Failure::Unread {
         path: path.clone(),
         cause,
-    };
-    let octets = if path.as_os_str() == "-" {
-        let mut octets = Vec::new();
-        io::stdin().read_to_end(&mut octets).map_err(unreadable)?;
-        octets
-    } else {
-        std::fs::read(path).map_err(unreadable)?
-    };
+    })
+}
+
+/// An octet that is not UTF-8 makes its line wrong, not the file; one that no text has, the file.
+fn text_of(file: impl Read) -> io::Result<String> {
+    let mut octets = Vec::new();
+    file.take(MOST_OCTETS + 1).read_to_end(&mut octets)?;
+    if octets.len() as u64 > MOST_OCTETS {
+        return Err(io::Error::other(
+            "larger than 16 MiB: a list of that size is named in the policy file, as a [[list]]",
+        ));
+    }
+    if octets.contains(&0) {
+        return Err(io::Error::other("it has NUL octets, as no text has"));
+    }
     Ok(String::from_utf8_lossy(&octets).into_owned())
 }
 

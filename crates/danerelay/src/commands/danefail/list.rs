@@ -8,16 +8,16 @@ use jiff::{Timestamp, Zoned};
 use mail::count;
 use policy::schema::ListKind;
 use policy::settings::DaneMode;
-use policy::{ListedException, Missing, Policy};
+use policy::{ListedException, Policy};
 use serde::Serialize;
 
 use crate::commands::client;
 use crate::commands::output::{self, printable};
+use crate::commands::readable::{self, Readable};
 use crate::config::Loaded;
 use crate::exceptions;
 use crate::exit::Verdict;
 use crate::failure::Failure;
-use crate::wiring;
 use crate::wiring::standing::PolicyTrouble;
 
 /// How to show it.
@@ -33,6 +33,8 @@ pub(crate) struct ListArguments {
 struct Excepted {
     exceptions: Vec<Exception>,
     lists: Vec<List>,
+    /// What of the policy this user cannot read.
+    unread: Vec<String>,
     /// What the running relay says; none if none runs.
     trouble: Option<PolicyTrouble>,
 }
@@ -65,9 +67,10 @@ struct List {
 
 /// `list`.
 pub(super) fn run(arguments: &ListArguments, loaded: &Loaded) -> Result<Verdict, Failure> {
-    let policy = wiring::policy::load(loaded, Missing::Warned)?.policy;
+    let Readable { policy, unread } = readable::policy(loaded)?;
     let added = exceptions::path(&loaded.config).display().to_string();
     let mut excepted = Excepted::of(&policy, &added, Zoned::now().date());
+    excepted.unread = unread;
     excepted.trouble = client::standing(&loaded.config).ok();
     if arguments.json {
         output::write_json(&excepted)?;
@@ -96,6 +99,7 @@ impl Excepted {
         let lists = lists.filter(|list| list.kind == ListKind::Danefail);
         Self {
             exceptions: policy.exceptions().map(exception).collect(),
+            unread: Vec::new(),
             trouble: None,
             lists: lists
                 .map(|list| List {
@@ -110,7 +114,7 @@ impl Excepted {
 
 fn table(excepted: &Excepted) -> String {
     let mut table = String::new();
-    if excepted.exceptions.is_empty() && excepted.lists.is_empty() {
+    if excepted.exceptions.is_empty() && excepted.lists.is_empty() && excepted.unread.is_empty() {
         table.push_str("nothing is excepted\n");
     }
     let width = excepted

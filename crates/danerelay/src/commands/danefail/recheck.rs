@@ -9,13 +9,14 @@ use clap::Args;
 use dns::{Resolver, self_test};
 use jiff::Zoned;
 use policy::pattern::Pattern;
-use policy::{ListedException, Missing, Policy};
+use policy::{ListedException, Policy};
 use serde::Serialize;
 
 use super::change::{TakenUp, take_up};
 use crate::commands::look_up::{DnsOptions, block_on};
 use crate::commands::output::{self, printable};
 use crate::commands::progress::Progress;
+use crate::commands::readable::{self, Readable};
 use crate::commands::values::formed;
 use crate::config::Loaded;
 use crate::exceptions;
@@ -23,7 +24,7 @@ use crate::exit::Verdict;
 use crate::explain::impatient;
 use crate::failure::Failure;
 use crate::recheck::{Finding, State, Subject, Tester, subjects, test_all};
-use crate::wiring::{self, WiringError, resolver, settings, tls};
+use crate::wiring::{WiringError, resolver, settings, tls};
 
 /// What to test, and what to do about it.
 #[derive(Debug, Args)]
@@ -51,6 +52,8 @@ struct Answer {
     /// How many of each state.
     counts: BTreeMap<&'static str, usize>,
     entries: Vec<Entry>,
+    /// What of the policy this user cannot read, and so was not tested.
+    unread: Vec<String>,
 }
 
 /// One of them.
@@ -70,7 +73,7 @@ struct Entry {
 pub(super) fn run(arguments: &RecheckArguments, loaded: &Loaded) -> Result<Verdict, Failure> {
     let mut loaded = loaded.clone();
     arguments.dns.apply(&mut loaded.config.dns);
-    let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
+    let Readable { policy, unread } = readable::policy(&loaded)?;
     let today = Zoned::now().date();
     let wanted: HashSet<&Pattern> = arguments.names.iter().collect();
     let all = || {
@@ -80,6 +83,12 @@ pub(super) fn run(arguments: &RecheckArguments, loaded: &Loaded) -> Result<Verdi
     if !wanted.is_empty() {
         let there: HashSet<Pattern> = all().map(|one| one.tested.names()).collect();
         let unknown = arguments.names.iter().find(|names| !there.contains(names));
+        if let Some(unknown) = unknown.filter(|_| !unread.is_empty()) {
+            output::notice(&format!(
+                "{unknown} is not excepted by what can be read of the policy"
+            ));
+            return Ok(Verdict::Undecided);
+        }
         if let Some(unknown) = unknown {
             output::notice(&format!(
                 "{unknown} is not excepted: no exception and no danefail list has just this name"
@@ -97,7 +106,7 @@ pub(super) fn run(arguments: &RecheckArguments, loaded: &Loaded) -> Result<Verdi
     } else {
         (Vec::new(), TakenUp::InForce)
     };
-    let answer = Answer::of(&tested, &removed);
+    let answer = Answer::of(&tested, &removed, unread);
     if arguments.json {
         output::write_json(&answer)?;
     } else {
@@ -109,7 +118,7 @@ pub(super) fn run(arguments: &RecheckArguments, loaded: &Loaded) -> Result<Verdi
     };
     Ok(if is_any(State::Healed) {
         Verdict::Bad
-    } else if is_any(State::Undecided) {
+    } else if is_any(State::Undecided) || !answer.unread.is_empty() {
         Verdict::Undecided
     } else {
         taken_up.verdict()
@@ -171,7 +180,7 @@ fn remove_healed(loaded: &Loaded, tested: &Found) -> Result<(Vec<ListedException
 }
 
 impl Answer {
-    fn of(tested: &Found, removed: &[ListedException]) -> Self {
+    fn of(tested: &Found, removed: &[ListedException], unread: Vec<String>) -> Self {
         let mut counts = BTreeMap::new();
         let mut entries = Vec::new();
         for (subject, finding) in tested {
@@ -189,7 +198,11 @@ impl Answer {
                     .is_some_and(|exception| removed.iter().any(|one| one.is_same(exception))),
             });
         }
-        Self { counts, entries }
+        Self {
+            counts,
+            entries,
+            unread,
+        }
     }
 }
 
@@ -213,7 +226,8 @@ fn table(answer: &Answer) -> String {
         .map(|(state, count)| format!("{count} {state}"))
         .collect();
     let _ = match counts.as_slice() {
-        [] => writeln!(table, "nothing is excepted"),
+        [] if answer.unread.is_empty() => writeln!(table, "nothing is excepted"),
+        [] => writeln!(table, "nothing was tested"),
         counts => writeln!(table, "{}", counts.join(", ")),
     };
     table

@@ -31,7 +31,7 @@ pub(super) struct SelectorArguments {
     sender: Option<ReversePath>,
 
     /// Messages accepted longer ago than this, for example 4h.
-    #[arg(long, value_name = "DURATION", value_parser = parse_age, allow_hyphen_values = true)]
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     older_than: Option<Interval>,
 
     /// Recipients whose last attempt, as `queue list` shows it, contains this text: part of the host's name, of the codes
@@ -47,15 +47,6 @@ enum SenderError {
     Empty(#[from] EmptyText),
     #[error(transparent)]
     Address(#[from] AddressError),
-}
-
-/// Why a text is not an age.
-#[derive(Debug, thiserror::Error)]
-#[error("a duration is positive: a whole number and one of s, m, h, d, such as 4h or 5d")]
-struct AgeError;
-
-fn parse_age(text: &str) -> Result<Interval, AgeError> {
-    text.parse().map_err(|_| AgeError)
 }
 
 fn parse_sender(text: &str) -> Result<ReversePath, SenderError> {

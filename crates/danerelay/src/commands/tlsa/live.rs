@@ -8,20 +8,17 @@ use delivery::probe::{Look, Prober};
 use dns::host::{AddressFamily, Addresses, TlsaQuestion};
 use mail::Domain;
 use mail::cause::Cause;
-use policy::Missing;
 use policy::settings::RouteTls;
 use serde::Serialize;
 
 use super::issuers::Given;
 use crate::commands::look_up::{DnsOptions, block_on, resolver};
-use crate::commands::output;
+use crate::commands::{output, readable};
 use crate::config;
 use crate::explain::{CertificateReport, certificates, impatient};
 use crate::failure::Failure;
 use crate::wiring::{self, WiringError, settings};
 
-/// SMTP with TLS from the first octet (RFC 8314 §7.3).
-const SUBMISSIONS: u16 = 465;
 /// The most addresses that are connected to.
 const ADDRESSES: usize = 16;
 
@@ -88,7 +85,7 @@ pub(super) fn look(
     let mut loaded = config::load(named)?;
     dns.apply(&mut loaded.config.dns);
     let config = &loaded.config;
-    let policy = wiring::policy::load(&loaded, Missing::Warned)?.policy;
+    let policy = readable::policy(&loaded)?.policy;
     let resolver = resolver(config, &policy)?;
     let hostname = settings::hostname(config)?;
     let delivery = impatient(&settings::delivery(config, &hostname, Vec::new()));
@@ -106,10 +103,7 @@ pub(super) fn look(
                 return nowhere(format!("the look-up of its addresses failed: {failure}"), true);
             }
         };
-        let begin = match port.get() {
-            SUBMISSIONS => RouteTls::Implicit,
-            _ => RouteTls::Starttls,
-        };
+        let begin = RouteTls::at_port(port.get());
         let mut seen = Vec::new();
         for address in addresses.into_iter().take(ADDRESSES) {
             let socket = SocketAddr::new(address, port.get());
