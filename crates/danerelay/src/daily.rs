@@ -3,7 +3,9 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use mail::count;
 use mail::printable::PrintableLines;
+use mail::words::{day, moment, span};
 use report::incidents::Incident;
 use report::summary::{CauseCount, Daily, DomainTraffic, Outcomes, Traffic, sum};
 use spool::{Ages, Summary};
@@ -13,7 +15,7 @@ use crate::own_mail::Letter;
 use crate::pages::document::{Document, Section};
 use crate::pages::html::Column;
 use crate::pages::plain;
-use crate::pages::words::{ago, counted, day, grouped, moment, octets, percent, span, without_addresses};
+use crate::pages::words::{ago, counted, grouped, octets, percent, without_addresses};
 use crate::wiring::standing::PolicyTrouble;
 
 #[cfg(test)]
@@ -52,7 +54,7 @@ impl Facts {
         let open = self.incidents.len();
         let incidents = match open {
             0 => String::new(),
-            open => format!(", {open} open incident{}", if open == 1 { "" } else { "s" }),
+            open => format!(", {}", count(open, "open incident")),
         };
         Letter {
             subject: format!(

@@ -52,6 +52,7 @@ mod recheck;
 mod serve;
 mod state_file;
 mod surroundings;
+mod terminal;
 mod tlsa_records;
 mod tlsrpt;
 mod wiring;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use data_encoding::BASE64_MIME;
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
+use mail::words::header_date;
 use mail::{BodyType, Envelope, MailParameters, Mailbox, QueueId, ReversePath};
 use spool::{Accepted, NewMessage, Spool, SpoolError};
 
@@ -68,9 +68,8 @@ impl<S: Spool> Post<S> {
 /// It says that it was made by a program, so that nobody replies to it by one (RFC 3834 §5).
 fn content(letter: &Letter, (to, relay): (&Mailbox, &str), (id, now): (QueueId, Timestamp)) -> String {
     let mut content = String::new();
-    let date = rfc2822::to_string(&now.to_zoned(jiff::tz::TimeZone::UTC)).unwrap_or_default();
     let fields = [
-        ("Date", date),
+        ("Date", header_date(now)),
         ("From", format!("danerelay <postmaster@{relay}>")),
         ("To", to.to_string()),
         ("Subject", letter.subject.clone()),

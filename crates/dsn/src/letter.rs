@@ -1,6 +1,7 @@
 //! The part for people: what happened, to whom, why, and who can fix it.
 
 use jiff::Timestamp;
+use mail::words::header_date;
 use mail::Action;
 
 use crate::Diagnostic;
@@ -8,7 +9,7 @@ use crate::address::readable;
 use crate::explain::{Mender, rule_of};
 use crate::report::{RecipientReport, Report, rank};
 use crate::returned::Extent;
-use crate::text::{Prose, date};
+use crate::text::Prose;
 
 /// The indentation of the lines about one recipient.
 const INDENT: usize = 4;
@@ -32,7 +33,7 @@ pub(crate) fn letter(
     );
     let about = format!(
         "It has a report for you about the message that it took over on {} (queue id {}).",
-        date(report.arrived),
+        header_date(report.arrived),
         report.queue_id
     );
     prose.paragraph(0, &format!("{about}{}", what_is_attached(extent)));
@@ -162,7 +163,7 @@ fn add_story(prose: &mut Prose, report: &Report, alike: &[&RecipientReport]) {
     }
     add_rule(prose, report, recipient);
     if let Action::Delayed { will_retry_until } = recipient.action {
-        let until = format!("It will be tried until {}.", date(will_retry_until));
+        let until = format!("It will be tried until {}.", header_date(will_retry_until));
         prose.paragraph(INDENT, &until);
     }
 }

@@ -2,13 +2,14 @@
 //! `message/global-delivery-status` (RFC 6533 §4.1).
 
 use jiff::Timestamp;
+use mail::words::header_date;
 use mail::{Action, DaneVerdict, DomainPart};
 
 use crate::Diagnostic;
 use crate::address::{Form, original, typed};
 use crate::encoding::Way;
 use crate::report::{RecipientReport, Report};
-use crate::text::{Fields, date};
+use crate::text::Fields;
 
 /// The type of our own diagnostics. Names beginning with `X-` are never registered (RFC 3464 §2.1.2); our own fields begin
 /// with `X-` and our name (§2.4).
@@ -40,7 +41,7 @@ pub(crate) fn delivery_status(report: &Report, recipients: &[&RecipientReport]) 
         fields.add("Original-Envelope-Id", &envelope_id.decoded());
     }
     fields.add("Reporting-MTA", &reporting_mta(&report.reporting_mta));
-    fields.add("Arrival-Date", &date(report.arrived));
+    fields.add("Arrival-Date", &header_date(report.arrived));
     fields.add("X-Danerelay-Queue-Id", &report.queue_id.to_string());
     let share = diagnostic_share(recipients);
     for recipient in recipients {
@@ -80,10 +81,10 @@ fn add_recipient(fields: &mut Fields, recipient: &RecipientReport, form: Form, s
     }
     add_diagnostic(fields, &recipient.diagnostic.within(share));
     if let Some(last_attempt) = recipient.last_attempt {
-        fields.add("Last-Attempt-Date", &date(last_attempt));
+        fields.add("Last-Attempt-Date", &header_date(last_attempt));
     }
     if let Some(until) = will_retry_until(recipient.action) {
-        fields.add("Will-Retry-Until", &date(until));
+        fields.add("Will-Retry-Until", &header_date(until));
     }
     if recipient.verdict != DaneVerdict::NotReached {
         fields.add("X-Danerelay-DANE", &recipient.verdict.to_string());

@@ -1,7 +1,6 @@
 //! Text that cannot break the structure around it: printable, folded and wrapped.
 
-use jiff::Timestamp;
-use mail_builder::headers::date::Date;
+use mail::wrap;
 
 /// The longest line of a field, in octets; below the 998 of RFC 5322 §2.1.1 with room for a name in front.
 const FIELD_LINE: usize = 900;
@@ -18,11 +17,6 @@ pub(crate) fn printable(text: &str) -> String {
             _ => '?',
         })
         .collect()
-}
-
-/// Date and time in the form of RFC 5322 §3.3 with a numeric zone, as RFC 3464 §2.2.4 demands.
-pub(crate) fn date(at: Timestamp) -> String {
-    Date::new(at.as_second()).to_rfc822()
 }
 
 /// A block of fields, each on lines of its own (RFC 5322 §2.2).
@@ -89,23 +83,9 @@ pub(crate) struct Prose(String);
 impl Prose {
     /// Adds a paragraph, wrapped at spaces and indented by `indent` spaces, followed by a blank line.
     pub(crate) fn paragraph(&mut self, indent: usize, words: &str) {
-        let words = printable(words);
-        let mut column = 0;
-        for word in words.split(' ').filter(|word| !word.is_empty()) {
-            if column == 0 {
-                self.0.extend(std::iter::repeat_n(' ', indent));
-                column = indent;
-            } else if column.saturating_add(word.len()).saturating_add(1) > PROSE_LINE {
-                self.0.push_str("\r\n");
-                self.0.extend(std::iter::repeat_n(' ', indent));
-                column = indent;
-            } else {
-                self.0.push(' ');
-                column = column.saturating_add(1);
-            }
-            self.0.push_str(word);
-            column = column.saturating_add(word.len());
-        }
+        let indent = " ".repeat(indent);
+        let lines = wrap(&printable(words), PROSE_LINE, &indent, &indent);
+        self.0.push_str(&lines.join("\r\n"));
         self.0.push_str("\r\n\r\n");
     }
 

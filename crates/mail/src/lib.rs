@@ -21,6 +21,7 @@
 //! * [`event`]: what is written to the log, [`record`]: what each event is made of, and [`source`]: who can cause it.
 //!   [`alarm`]: which reports of lasting trouble are logged. [`render`]: an event as a line of text or JSON, safe against
 //!   forged fields and lines, of bounded length. [`printable`]: foreign text made safe for a terminal.
+//! * [`words`]: numbers, times and lists in words; [`wrap`](mod@wrap): text on lines of limited width.
 //!
 //! * [`clock`]: [`Clock`]: the time of day, for those who store it or compare it with what is stored.
 //!
@@ -32,7 +33,6 @@ pub mod alarm;
 pub mod cause;
 pub mod cause_kind;
 pub mod clock;
-mod count;
 pub mod domain;
 pub mod envelope;
 pub mod event;
@@ -56,13 +56,14 @@ pub mod status;
 pub mod tls_result;
 pub mod tls_results;
 pub mod verdict;
+pub mod words;
+pub mod wrap;
 
 pub use address::{AddressError, DomainPart, Mailbox, ReversePath};
 pub use alarm::{Alarm, Over, Pace};
 pub use cause::Cause;
 pub use cause_kind::CauseKind;
 pub use clock::{Clock, SystemClock};
-pub use count::count;
 pub use domain::{Domain, DomainError};
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient, RecipientParameters, TlsTag};
 pub use event::{Event, EventLog};
@@ -84,3 +85,5 @@ pub use status::{EnhancedStatus, ReplyCode};
 pub use tls_result::TlsResult;
 pub use tls_results::{TlsDetail, TlsFailure, TlsPolicy, TlsSession, TlsTally};
 pub use verdict::{DaneVerdict, FailCause, SkipReason};
+pub use words::count;
+pub use wrap::wrap;

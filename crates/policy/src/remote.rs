@@ -80,7 +80,7 @@ pub enum Suspicion {
     #[error("what came has more than {MOST} entries")]
     TooMany,
     /// It has very many more entries than the copy.
-    #[error("what came has {}, and the last good copy has {before}", count(*now as u64, "entry"))]
+    #[error("what came has {}, and the last good copy has {before}", count(*now, "entry"))]
     Grown {
         /// The entries of the copy.
         before: usize,
@@ -88,7 +88,7 @@ pub enum Suspicion {
         now: usize,
     },
     /// It has very many fewer.
-    #[error("what came has {}, and the last good copy has {before}", count(*now as u64, "entry"))]
+    #[error("what came has {}, and the last good copy has {before}", count(*now, "entry"))]
     Shrunk {
         /// The entries of the copy.
         before: usize,

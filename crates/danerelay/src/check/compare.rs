@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
+use mail::count;
+
 use super::observation::Manner;
 use super::row::Row;
 use super::verdict::Verdict;
@@ -137,7 +139,7 @@ impl Changes {
     pub(crate) fn unlike_words(&self) -> String {
         format!(
             "{} not compared: the earlier run had another port or other --days, was without connections, or looked more or less closely",
-            super::summary::domains(self.unlike)
+            count(self.unlike, "domain")
         )
     }
 }

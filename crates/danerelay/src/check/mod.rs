@@ -10,7 +10,7 @@
 //!    fit it.
 //! 3. [`findings`]: what is wrong or could be better, and how to mend it; [`verdict`]: secure, insecure, broken or
 //!    unreachable. Both are pure.
-//! 4. [`report`]: all of it, and the JSON; [`text`]: the same for people, coloured by [`paint`].
+//! 4. [`report`]: all of it, and the JSON; [`text`]: the same for people, in colours.
 //! 5. Many domains: [`bulk`] checks them, some at once; of each a [`row`] is remembered, for the [`summary`], the [`page`] and
 //!    what it [compares](compare) with an earlier run. [`nagios`] and [`metrics`] are for monitoring.
 
@@ -29,7 +29,6 @@ mod offers;
 mod once;
 mod outcome;
 mod page;
-pub(crate) mod paint;
 mod plain;
 mod report;
 mod row;

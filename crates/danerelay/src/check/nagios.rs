@@ -1,7 +1,9 @@
 //! One line for Nagios, Icinga and their kin, and its status: `DANE CRITICAL - …|secure=3 …`.
 
+use mail::count;
+
 use super::row::Row;
-use super::summary::{Counts, domains};
+use super::summary::Counts;
 use super::verdict::Verdict;
 
 /// The states of a service, the worst last.
@@ -67,7 +69,7 @@ impl Worst {
     pub(crate) fn line(&self, counts: &Counts) -> (String, State) {
         let (state, words) = match &self.found {
             None => (State::Unknown, "no domain".to_owned()),
-            Some((State::Ok, _)) => (State::Ok, format!("{} as it should be", domains(counts.all()))),
+            Some((State::Ok, _)) => (State::Ok, format!("{} as it should be", count(counts.all(), "domain"))),
             Some((state, words)) => (*state, words.clone()),
         };
         let figures: Vec<String> = Verdict::ALL

@@ -4,10 +4,12 @@
 use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
+use mail::count;
 use mail::printable::Printable;
+use mail::words::{day, moment};
 
 use super::compare::Changes;
-use super::summary::{Counts, Summary, domains, percent};
+use super::summary::{Counts, Summary, percent};
 use super::verdict::Verdict;
 
 /// The most changes that are listed.
@@ -42,8 +44,8 @@ impl Page<'_> {
     pub(crate) fn write(&self) -> String {
         let counts = &self.summary.counts;
         let mut out = String::with_capacity(256 * 1024);
-        let date = self.made.strftime("%Y-%m-%d %H:%M UTC");
-        let domains = domains(counts.all());
+        let date = moment(self.made);
+        let domains = count(counts.all(), "domain");
         let _ = write!(
             out,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -74,10 +76,10 @@ impl Page<'_> {
         for run in self.earlier {
             let date = run
                 .checked
-                .map_or_else(String::new, |date| date.strftime("%Y-%m-%d").to_string());
+                .map_or_else(String::new, day);
             run_bar(out, &date, &run.counts);
         }
-        run_bar(out, &self.made.strftime("%Y-%m-%d").to_string(), now);
+        run_bar(out, &day(self.made), now);
         out.push_str("</div>\n");
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use mail::count;
 
 use super::row::Row;
 use super::verdict::Verdict;
@@ -152,7 +153,7 @@ impl Summary {
 
     /// For people.
     pub(crate) fn table(&self) -> String {
-        let mut table = format!("{}\n", domains(self.counts.all()));
+        let mut table = format!("{}\n", count(self.counts.all(), "domain"));
         for verdict in Verdict::ALL {
             let _ = writeln!(
                 table,
@@ -192,15 +193,6 @@ fn shortened(name: &str) -> String {
     match name.len().checked_sub(MOST) {
         None | Some(0) => name.to_owned(),
         Some(more) => format!("…{}", name.get(more + 1..).unwrap_or_default()),
-    }
-}
-
-/// `1 domain`, `7 domains`.
-pub(crate) fn domains(count: usize) -> String {
-    if count == 1 {
-        "1 domain".to_owned()
-    } else {
-        format!("{count} domains")
     }
 }
 

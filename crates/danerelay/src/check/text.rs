@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use mail::printable::Printable;
+use mail::{count, wrap};
 
 use super::findings::{Finding, Severity};
 use super::marks::{Mark, mark};
@@ -10,23 +11,24 @@ use super::observation::{
     AddressSeen, HostSeen, KeySeen, MxKind, OfferResult, RecordSeen, StsKind, TlsrptKind, VersionSeen, short,
 };
 use super::outcome::Outcome;
-use super::paint::{Paint, Tint};
 use super::report::{Host, Report};
+use super::verdict::Verdict;
 use crate::explain::{AddressStatus, StepType, TlsaStatus};
+use crate::terminal::{Palette, Style};
 
 /// The columns of a terminal.
 const WIDTH: usize = 80;
 
 /// The whole report.
-pub(crate) fn write(report: &Report, paint: Paint) -> String {
+pub(crate) fn write(report: &Report, palette: Palette) -> String {
     let mut text = Text {
         out: String::new(),
-        paint,
+        palette,
     };
     text.line(&format!(
         "{}: {}",
-        paint.bold(&plain(&report.domain)),
-        paint.verdict(report.verdict)
+        palette.style(&plain(&report.domain), Style::Bold),
+        coloured(report.verdict, palette)
     ));
     if report.manner.connected {
         text.wrapped(2, "", report.verdict.words());
@@ -54,7 +56,7 @@ pub(crate) fn write(report: &Report, paint: Paint) -> String {
 }
 
 /// The verdict alone, with the finding that matters most where there is something to mend.
-pub(crate) fn line(report: &Report, paint: Paint) -> String {
+pub(crate) fn line(report: &Report, palette: Palette) -> String {
     let gravest = report.gravest();
     let words = gravest.map_or_else(String::new, |finding| {
         let about = finding
@@ -65,10 +67,20 @@ pub(crate) fn line(report: &Report, paint: Paint) -> String {
     });
     format!(
         "{}{}  {}{words}\n",
-        paint.verdict(report.verdict),
+        coloured(report.verdict, palette),
         " ".repeat(12_usize.saturating_sub(report.verdict.as_str().len())),
         plain(&report.domain)
     )
+}
+
+fn coloured(verdict: Verdict, palette: Palette) -> String {
+    let style = match verdict {
+        Verdict::Secure => Style::Green,
+        Verdict::Broken => Style::Red,
+        Verdict::Insecure | Verdict::Unreachable => Style::Yellow,
+        Verdict::NoMail => Style::Plain,
+    };
+    palette.style(verdict.as_str(), style)
 }
 
 /// On one line, without anything that a terminal would interpret.
@@ -78,7 +90,7 @@ fn plain(text: &str) -> String {
 
 struct Text {
     out: String,
-    paint: Paint,
+    palette: Palette,
 }
 
 impl Text {
@@ -88,36 +100,12 @@ impl Text {
 
     /// Words after a label, wrapped; further lines are indented as far as the words of the first.
     fn wrapped(&mut self, indent: usize, label: &str, words: &str) {
-        let start = indent
-            + if label.is_empty() {
-                0
-            } else {
-                label.chars().count() + 2
-            };
-        let mut line = if label.is_empty() {
-            " ".repeat(indent)
-        } else {
-            format!("{}{label}  ", " ".repeat(indent))
-        };
-        let mut used = start;
-        let mut is_first = true;
-        for word in plain(words).split(' ') {
-            let length = word.chars().count();
-            if !is_first && used + 1 + length > WIDTH {
-                self.line(&line);
-                line = " ".repeat(start);
-                used = start;
-                is_first = true;
-            }
-            if !is_first {
-                line.push(' ');
-                used += 1;
-            }
-            line.push_str(word);
-            used += length;
-            is_first = false;
+        let gap = if label.is_empty() { "" } else { "  " };
+        let first = format!("{:indent$}{label}{gap}", "");
+        let rest = " ".repeat(first.chars().count());
+        for line in wrap(&plain(words), WIDTH, &first, &rest) {
+            self.line(&line);
         }
-        self.line(&line);
     }
 
     fn mx(&mut self, report: &Report) {
@@ -146,8 +134,8 @@ impl Text {
         let preference = seen.preference.map_or_else(String::new, |one| format!("{one} "));
         let head = format!(
             "  {preference}{}: {}",
-            self.paint.bold(&plain(&seen.name)),
-            self.paint.verdict(host.verdict)
+            self.palette.style(&plain(&seen.name), Style::Bold),
+            coloured(host.verdict, self.palette)
         );
         self.line("");
         self.line(&head);
@@ -183,15 +171,15 @@ impl Text {
     }
 
     fn record(&mut self, indent: usize, record: &RecordSeen, mark: Option<Mark>) {
-        let (tint, words) = match (&record.reason, mark) {
-            (Some(reason), _) => (Tint::Yellow, reason.clone()),
-            (None, None) => (Tint::Plain, String::new()),
-            (None, Some(mark)) if mark.is_match() => (Tint::Green, mark.words()),
-            (None, Some(mark)) => (Tint::Yellow, mark.words()),
+        let (style, words) = match (&record.reason, mark) {
+            (Some(reason), _) => (Style::Yellow, reason.clone()),
+            (None, None) => (Style::Plain, String::new()),
+            (None, Some(mark)) if mark.is_match() => (Style::Green, mark.words()),
+            (None, Some(mark)) => (Style::Yellow, mark.words()),
         };
         let start = self.out.len();
         self.wrapped(indent, &format!("{:<16}", short(&record.record)), &words);
-        self.repaint(start, &words, tint);
+        self.repaint(start, &words, style);
     }
 
     fn tlsa(&mut self, host: &Host) {
@@ -228,16 +216,16 @@ impl Text {
     }
 
     fn address(&mut self, address: &AddressSeen) {
-        let tint = match address.outcome {
-            Outcome::Verified => Tint::Green,
-            Outcome::NotTried | Outcome::NoRoute | Outcome::Encrypted => Tint::Plain,
+        let style = match address.outcome {
+            Outcome::Verified => Style::Green,
+            Outcome::NotTried | Outcome::NoRoute | Outcome::Encrypted => Style::Plain,
             Outcome::NotExamined
             | Outcome::OurFault
             | Outcome::Unreachable
             | Outcome::Unanswered
             | Outcome::Refused
-            | Outcome::Clear => Tint::Yellow,
-            _ => Tint::Red,
+            | Outcome::Clear => Style::Yellow,
+            _ => Style::Red,
         };
         let start = self.out.len();
         self.wrapped(
@@ -245,7 +233,7 @@ impl Text {
             &format!("{:<15}", address.address.to_string()),
             address.outcome.words(),
         );
-        self.repaint(start, address.outcome.words(), tint);
+        self.repaint(start, address.outcome.words(), style);
         let session: Vec<&str> = [&address.tls, &address.group]
             .into_iter()
             .filter_map(|one| one.as_deref())
@@ -323,12 +311,12 @@ impl Text {
             &format!("{:<7}", finding.severity.as_str()),
             &format!("{about}{}", finding.text),
         );
-        let tint = match finding.severity {
-            Severity::Error => Tint::Red,
-            Severity::Warning => Tint::Yellow,
-            Severity::Advice | Severity::Info => Tint::Plain,
+        let style = match finding.severity {
+            Severity::Error => Style::Red,
+            Severity::Warning => Style::Yellow,
+            Severity::Advice | Severity::Info => Style::Plain,
         };
-        self.repaint(start, finding.severity.as_str(), tint);
+        self.repaint(start, finding.severity.as_str(), style);
         if let Some(fix) = &finding.fix {
             self.wrapped(2, "mend   ", fix);
         }
@@ -336,13 +324,13 @@ impl Text {
 
     /// Colours words that were written since `start`, if they stand on one line: the wrapping counts columns, and a colour takes
     /// none.
-    fn repaint(&mut self, start: usize, words: &str, tint: Tint) {
+    fn repaint(&mut self, start: usize, words: &str, style: Style) {
         if words.is_empty() {
             return;
         }
         let tail = self.out.split_off(start);
         self.out
-            .push_str(&tail.replacen(words, &self.paint.tint(tint, words), 1));
+            .push_str(&tail.replacen(words, &self.palette.style(words, style), 1));
     }
 }
 
@@ -403,12 +391,4 @@ fn offers(address: &AddressSeen) -> String {
         format!("{what} {}", taken(offer.result))
     });
     words.collect::<Vec<_>>().join(", ")
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{number} {what}s")
-    }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use dns::Resolver;
-use mail::{Domain, NextHop};
+use mail::{Domain, NextHop, wrap};
 use policy::{Missing, Policy};
 use serde::Serialize;
 
@@ -105,12 +105,15 @@ fn usual(config: &Config) -> Option<NextHop> {
 }
 
 fn table(findings: &[Finding]) -> String {
+    let indent = " ".repeat(INDENT);
     let mut table = String::new();
     for finding in findings {
         let head = format!("{:<8}{:<16}", finding.result.as_str(), finding.check.as_str());
-        let _ = writeln!(table, "{head}{}", wrapped(&finding.found));
-        if let Some(mend) = &finding.mend {
-            let _ = writeln!(table, "{:INDENT$}{}", "", wrapped(&format!("{ARROW}{mend}")));
+        let mend = finding.mend.as_ref().map(|mend| format!("{ARROW}{mend}"));
+        let lines = wrap(&finding.found, WIDTH, &head, &indent);
+        let more = mend.map_or_else(Vec::new, |mend| wrap(&mend, WIDTH, &indent, &indent));
+        for line in lines.iter().chain(&more) {
+            let _ = writeln!(table, "{line}");
         }
     }
     let count = |level| findings.iter().filter(|finding| finding.result == level).count();
@@ -123,25 +126,4 @@ fn table(findings: &[Finding]) -> String {
         count(Level::Bad)
     );
     table
-}
-
-/// The text on lines of limited width.
-fn wrapped(text: &str) -> String {
-    let mut wrapped = String::new();
-    let mut column = INDENT;
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
-        if column > INDENT {
-            if column + 1 + length > WIDTH {
-                let _ = write!(wrapped, "\n{:INDENT$}", "");
-                column = INDENT;
-            } else {
-                wrapped.push(' ');
-                column += 1;
-            }
-        }
-        wrapped.push_str(word);
-        column += length;
-    }
-    wrapped
 }

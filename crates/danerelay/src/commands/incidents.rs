@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use mail::words::span;
 use report::incidents::letter::{self, Letter};
 use report::incidents::ours::Ours;
 use report::incidents::remedy::{self, Remedy};
-use report::incidents::words::span;
 use report::incidents::{Incident, Terms, compose, page};
 use serde::Serialize;
 use spool::Incidents as _;

@@ -1,9 +1,9 @@
 //! Text for a terminal of 80 columns.
 
-use std::ffi::OsString;
-use std::io::{self, IsTerminal};
-
 use mail::printable::Printable;
+use mail::wrap;
+
+use crate::terminal::{Palette, Style};
 
 /// The width of a line in columns.
 const WIDTH: usize = 80;
@@ -12,74 +12,44 @@ const INDENT: &str = "    ";
 /// The fields of a delivery line that are highlighted.
 const HIGHLIGHTED: [&str; 2] = ["dane=", "status="];
 
-/// How some words are shown.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
-    Bold,
-    Good,
-    Bad,
-}
-
-/// Whether words can be highlighted.
-#[derive(Clone, Copy)]
-pub(super) struct Paint {
-    colours: bool,
-}
-
-impl Paint {
-    /// For standard output: only if it is a terminal, and its user has not set `NO_COLOR` (no-color.org).
-    pub(super) fn for_stdout() -> Self {
-        Self {
-            colours: colours(io::stdout().is_terminal(), |name| {
-                std::env::var_os(name).unwrap_or_default()
-            }),
-        }
-    }
-
-    /// The text in this look.
-    pub(super) fn paint(self, text: &str, look: Look) -> String {
-        if !self.colours {
-            return text.to_owned();
-        }
-        let code = match look {
-            Look::Bold => "1",
-            Look::Good => "1;32",
-            Look::Bad => "1;31",
+/// A delivery line, broken between its fields where possible, without anything that a terminal would interpret.
+pub(super) fn delivery_line(line: &str, palette: Palette) -> String {
+    let line = Printable(line).to_string();
+    let pieces = fields(&line).into_iter().flat_map(|field| {
+        let is_highlighted = HIGHLIGHTED.iter().any(|key| field.starts_with(key));
+        let style = if is_highlighted { Style::Bold } else { Style::Plain };
+        let fits = columns(field) + INDENT.len() <= WIDTH;
+        let words: Vec<&str> = if fits {
+            vec![field]
+        } else {
+            field.split(' ').collect()
         };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        words.into_iter().map(move |word| (word, style))
+    });
+    let mut lines = String::new();
+    let mut column = 0;
+    for (word, style) in pieces {
+        let length = columns(word);
+        if column > 0 && column + 1 + length > WIDTH {
+            lines.push('\n');
+            column = 0;
+        }
+        if column == 0 {
+            lines.push_str(INDENT);
+            column = INDENT.len();
+        } else {
+            lines.push(' ');
+            column += 1;
+        }
+        lines.push_str(&palette.style(word, style));
+        column += length;
     }
-
-    /// A delivery line, broken between its fields where possible, without anything that a terminal would interpret.
-    pub(super) fn delivery_line(self, line: &str) -> String {
-        let line = Printable(line).to_string();
-        let pieces = fields(&line).into_iter().flat_map(|field| {
-            let look = HIGHLIGHTED
-                .iter()
-                .any(|key| field.starts_with(key))
-                .then_some(Look::Bold);
-            let fits = columns(field) + INDENT.len() <= WIDTH;
-            let words: Vec<&str> = if fits {
-                vec![field]
-            } else {
-                field.split(' ').collect()
-            };
-            words.into_iter().map(move |word| (word, look))
-        });
-        fill(pieces, |word, look| {
-            look.map_or_else(|| word.to_owned(), |look| self.paint(word, look))
-        })
-    }
-}
-
-fn colours(is_terminal: bool, variable: impl Fn(&str) -> OsString) -> bool {
-    is_terminal && variable("NO_COLOR").is_empty() && variable("TERM") != "dumb"
+    lines
 }
 
 /// Running text.
 pub(super) fn paragraph(text: &str) -> String {
-    fill(text.split_whitespace().map(|word| (word, ())), |word, ()| {
-        word.to_owned()
-    })
+    wrap(text, WIDTH, INDENT, INDENT).join("\n")
 }
 
 /// A command to type, quoted for a shell; if it needs more than one line, its parts stay whole.
@@ -129,29 +99,6 @@ fn fields(line: &str) -> Vec<&str> {
     fields
 }
 
-/// Breaks words into lines.
-fn fill<'a, L: Copy>(words: impl Iterator<Item = (&'a str, L)>, show: impl Fn(&str, L) -> String) -> String {
-    let mut lines = String::new();
-    let mut column = 0;
-    for (word, look) in words {
-        let length = columns(word);
-        if column > 0 && column + 1 + length > WIDTH {
-            lines.push('\n');
-            column = 0;
-        }
-        if column == 0 {
-            lines.push_str(INDENT);
-            column = INDENT.len();
-        } else {
-            lines.push(' ');
-            column += 1;
-        }
-        lines.push_str(&show(word, look));
-        column += length;
-    }
-    lines
-}
-
 /// Every character used here is exactly one column wide.
 fn columns(text: &str) -> usize {
     text.chars().count()
@@ -167,20 +114,20 @@ mod tests {
 
     #[test]
     fn a_delivery_line_is_broken_between_fields_and_two_of_them_stand_out() {
-        let plain = Paint { colours: false };
+        let plain = delivery_line(LINE, Palette::Plain);
         assert_eq!(
-            plain.delivery_line(LINE),
+            plain,
             "    id=01J, from=<a@b>, to=x@y.demo, mode=dane opportunistic,\n    \
              dane=\"Fail (TLS handshake: a, \\\"b\\\", c)\", tls=-, status=deferred, size=1"
         );
-        let painted = Paint { colours: true }.delivery_line(LINE);
+        let painted = delivery_line(LINE, Palette::Colours);
         assert!(
             painted.contains("\u{1b}[1mstatus=deferred,\u{1b}[0m size=1"),
             "{painted:?}"
         );
         let bare = painted.replace("\u{1b}[1m", "").replace("\u{1b}[0m", "");
-        assert_eq!(bare, plain.delivery_line(LINE));
-        let hostile = Paint { colours: true }.delivery_line("status=sent, reply=\"\u{1b}[2J\u{202e}\"");
+        assert_eq!(bare, plain);
+        let hostile = delivery_line("status=sent, reply=\"\u{1b}[2J\u{202e}\"", Palette::Colours);
         assert_eq!(
             hostile,
             "    \u{1b}[1mstatus=sent,\u{1b}[0m reply=\"\\x1B[2J\\xE2\\x80\\xAE\""
@@ -188,21 +135,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_terminal_gets_colours_and_only_where_they_are_wanted() {
-        let with = |name: &'static str, value: &'static str| {
-            move |asked: &str| OsString::from(if asked == name { value } else { "" })
-        };
-        assert!(colours(true, with("TERM", "xterm")));
-        assert!(colours(true, with("NO_COLOR", "")));
-        assert!(!colours(false, with("TERM", "xterm")));
-        assert!(!colours(true, with("TERM", "dumb")));
-        assert!(!colours(true, with("NO_COLOR", "1")));
-    }
-
-    #[test]
     fn a_field_that_is_too_long_is_broken_between_words() {
         let long = format!("id=1, reason=\"{}\"", "word ".repeat(30));
-        let lines = Paint { colours: false }.delivery_line(&long);
+        let lines = delivery_line(&long, Palette::Plain);
         assert!(lines.lines().count() > 1);
         assert!(lines.lines().all(|line| line.len() <= WIDTH), "{lines}");
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::error::DemoError;
 use super::files::{CONFIGURATION, LOG, POLICY};
-use super::layout::{Look, Paint, command, paragraph};
+use super::layout::{command, delivery_line, paragraph};
 use super::log::DeliveryLine;
 use super::relay::Relay;
 use super::scenes::{Arrival, Scene};
@@ -22,18 +22,19 @@ pub(super) struct Performance {
     pub(super) told: bool,
 }
 use crate::json;
+use crate::terminal::{Palette, Style};
 
 /// Writes the tour to standard output.
 pub(super) struct Report {
     json: bool,
-    paint: Paint,
+    palette: Palette,
 }
 
 impl Report {
     pub(super) fn new(json: bool) -> Self {
         Self {
             json,
-            paint: Paint::for_stdout(),
+            palette: Palette::for_stdout(),
         }
     }
 
@@ -71,14 +72,14 @@ impl Report {
             (true, Arrival::Changed | Arrival::Nowhere) => "✓ as expected: the server got nothing",
             (false, _) => "✗ NOT as expected",
         };
-        let look = if good { Look::Good } else { Look::Bad };
+        let style = if good { Style::Green } else { Style::Red };
         let title = format!("{number:2}. {}: {}", scene.title, scene.recipient());
         self.text(&format!(
             "\n{title}\n{explanation}\n\n{line}\n\n    {verdict}\n",
-            title = self.paint.paint(&title, Look::Bold),
+            title = self.palette.style(&title, Style::Bold),
             explanation = paragraph(scene.explanation),
-            line = self.paint.delivery_line(&performance.line.text),
-            verdict = self.paint.paint(verdict, look),
+            line = delivery_line(&performance.line.text, self.palette),
+            verdict = self.palette.style(verdict, style),
         ))?;
         if !good {
             self.text(&format!(

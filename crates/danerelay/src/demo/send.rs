@@ -5,11 +5,12 @@ use std::path::Path;
 use super::arguments::DemoSendArguments;
 use super::error::DemoError;
 use super::files::HOSTNAME;
-use super::layout::Paint;
+use super::layout::delivery_line;
 use super::{client, log, report};
 use crate::config::{self, LogTarget};
 use crate::exit::Verdict;
 use crate::failure::Failure;
+use crate::terminal::Palette;
 
 /// Sends the message and prints the delivery line of its first attempt. Good if it was delivered.
 pub(super) async fn run(arguments: &DemoSendArguments, named: Option<&Path>) -> Result<Verdict, Failure> {
@@ -31,7 +32,8 @@ pub(super) async fn run(arguments: &DemoSendArguments, named: Option<&Path>) -> 
     let message = client::message(recipient, "Sent by hand", "Hello from the demonstration.");
     let id = client::send(*relay, recipient, &message).await?;
     let line = log::first_line(log, &id).await?;
-    let written = report::write(&format!("{}\n", Paint::for_stdout().delivery_line(&line.text)));
+    let line_shown = delivery_line(&line.text, Palette::for_stdout());
+    let written = report::write(&format!("{line_shown}\n"));
     written.or_else(DemoError::unless_unread)?;
     Ok(match line.field("status") {
         Some("sent") => Verdict::Good,

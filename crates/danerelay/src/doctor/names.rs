@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use dns::{NoAnswer, Resolver};
 use mail::Domain;
+use mail::words::list;
 
 use super::families::{Sources, hidden};
 use super::finding::{Finding, Level, Subject};
@@ -44,10 +45,6 @@ async fn own_name(resolver: &Resolver, name: &Domain, sources: &Sources) -> (Fin
             let found = format!("{name}, said in EHLO, could not be looked up: {failure}");
             return (unknown(Subject::Name, found), Vec::new());
         }
-    };
-    let list = |addresses: &[IpAddr]| {
-        let words: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        words.join(", ")
     };
     if own.is_empty() {
         let finding = Finding::new(
@@ -123,11 +120,7 @@ async fn reverse(resolver: &Resolver, name: &Domain, address: IpAddr, own: &[IpA
             }
         }
     }
-    let words: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let found = format!(
-        "{address} is {}, which does not resolve back to it",
-        words.join(", ")
-    );
+    let found = format!("{address} is {}, which does not resolve back to it", list(&names));
     Finding::new(Subject::Reverse, Level::Bad, found, mend)
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use mail::wrap;
+
 use super::document::{Document, Part};
 use super::html::Column;
 
@@ -52,7 +54,7 @@ fn underlined(text: &mut String, words: &str, line: char) {
 }
 
 fn paragraph(text: &mut String, sentences: &str) {
-    for line in wrapped(sentences, WIDTH) {
+    for line in wrap(sentences, WIDTH, "", "") {
         text.push_str(&line);
         text.push('\n');
     }
@@ -89,7 +91,7 @@ fn row(text: &mut String, columns: &[Column], widths: &[usize], cells: &[String]
         match column {
             Column::Words(_) if number == last => {
                 let room = WIDTH.saturating_sub(start).max(LEAST);
-                for (below, words) in wrapped(cell, room).into_iter().enumerate() {
+                for (below, words) in wrap(cell, room, "", "").into_iter().enumerate() {
                     if below > 0 {
                         let _ = write!(line, "\n{:start$}", "");
                     }
@@ -112,28 +114,6 @@ fn row(text: &mut String, columns: &[Column], widths: &[usize], cells: &[String]
         text.push_str(line.trim_end());
         text.push('\n');
     }
-}
-
-/// The words on lines of at most so many columns; a longer word has a line of its own.
-fn wrapped(words: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut length = 0;
-    for word in words.split(' ').filter(|word| !word.is_empty()) {
-        let more = word.chars().count();
-        if length > 0 && length + 1 + more > width {
-            lines.push(String::new());
-            length = 0;
-        }
-        if let Some(line) = lines.last_mut() {
-            if length > 0 {
-                line.push(' ');
-                length += 1;
-            }
-            line.push_str(word);
-            length += more;
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

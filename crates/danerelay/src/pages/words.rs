@@ -1,25 +1,11 @@
 //! Numbers, times and ages in words, and what others said.
 
 use jiff::Timestamp;
+use mail::words::span;
 
 /// The age of something, in words.
 pub(crate) fn ago(time: Timestamp, now: Timestamp) -> String {
     span(now.duration_since(time).as_secs())
-}
-
-/// A number of seconds, in words.
-pub(crate) fn span(seconds: i64) -> String {
-    report::incidents::words::span(u64::try_from(seconds).unwrap_or(0))
-}
-
-/// `2026-11-29 14:05 UTC`.
-pub(crate) fn moment(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// `2026-11-29`, in UTC.
-pub(crate) fn day(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d").to_string()
 }
 
 /// What others said, without the addresses of people that may be in it.

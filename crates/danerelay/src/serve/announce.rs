@@ -7,6 +7,7 @@ use mail::Domain;
 use mail::event::service::{Recovery, Started};
 use mail::event::settings::{Subject, Warning};
 use mail::event::{Event, EventLog, resolver};
+use mail::words::list;
 use spool::Running;
 
 use crate::config::Loaded;
@@ -32,12 +33,6 @@ pub(super) fn unvalidated(names: &[Domain], mode: Mode) -> Event {
     })
 }
 
-/// Several items of a kind, for a log line or a status.
-pub(super) fn listed<T: ToString>(several: &[T]) -> String {
-    let words: Vec<String> = several.iter().map(T::to_string).collect();
-    words.join(", ")
-}
-
 /// The event that describes the settings the daemon runs with.
 pub(super) fn event(loaded: &Loaded, policy: &LoadedPolicy, plan: &Plan, addresses: &[SocketAddr]) -> Event {
     let built_in = || "built-in".to_owned();
@@ -52,10 +47,10 @@ pub(super) fn event(loaded: &Loaded, policy: &LoadedPolicy, plan: &Plan, address
         .map_or_else(built_in, |file| file.display().to_string());
     Event::Started(Box::new(Started {
         version: env!("CARGO_PKG_VERSION"),
-        listen: listed(addresses),
+        listen: list(addresses),
         dns: plan.mode_word(),
         reason: plan.choice.reason.clone(),
-        servers: listed(&plan.config.servers),
+        servers: list(&plan.config.servers),
         spool: loaded.config.spool.path.display().to_string(),
         config,
         policy,

@@ -11,13 +11,14 @@ use listener::{Encryption, ListenerConfig};
 use mail::Domain;
 use mail::event::settings::Subject;
 use mail::event::{Event, EventLog};
+use mail::words::list;
 use mta_sts::Policies;
 use policy::Policy;
 use spool::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::announce::{self, listed, warn};
+use super::announce::{self, warn};
 use super::error::StartError;
 use super::notify::Status;
 use super::sockets;
@@ -111,7 +112,7 @@ pub(super) async fn open(inputs: Inputs) -> Result<Opened<impl Store>, StartErro
         .unzip();
     let started = announce::event(&loaded, &policy, &plan, &addresses);
     let dns = format!("DNS: {}, not tested yet", plan.mode_word());
-    let status = Arc::new(Status::new(listed(&addresses), &dns));
+    let status = Arc::new(Status::new(list(&addresses), &dns));
     let watch = Watch::new(
         resolver.clone(),
         plan,

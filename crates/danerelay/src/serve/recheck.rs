@@ -292,7 +292,7 @@ impl<S: Ledger + Manage> Daily<S> {
             }));
         }
         if let Some(more @ 1..) = entries.checked_sub(NAMED) {
-            let entries = count(more as u64, "further entry");
+            let entries = count(more, "further entry");
             self.warn(format!(
                 "working again on danefail lists: {entries}; see `danerelay danefail list`"
             ));

@@ -10,10 +10,10 @@ use std::time::Duration;
 use dns::self_test::{self, Fault, Names};
 use dns::{Mode, Resolver, ResolverError, Server};
 use mail::event::{Event, EventLog, resolver as event};
+use mail::words::list;
 use mail::{Alarm, Pace};
 use tokio::time::Instant;
 
-use super::announce::listed;
 use super::notify::Status;
 use crate::wiring::resolver::{Choice, mode_word};
 
@@ -100,7 +100,7 @@ impl Tester {
                 None => event::Finding::Fine(finding.reason.clone()),
                 Some(fault) => event::Finding::Failing(fault.clone()),
             },
-            servers: listed(&self.servers),
+            servers: list(&self.servers),
         }));
     }
 }

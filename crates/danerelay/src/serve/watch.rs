@@ -7,10 +7,11 @@ use std::time::Duration;
 use dns::{Expected, Mode, Resolver};
 use mail::Domain;
 use mail::event::{Event, EventLog, resolver as event};
+use mail::words::list;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
-use super::announce::{self, listed};
+use super::announce;
 use super::notify::Status;
 use super::self_test::{News, Tester};
 use crate::config::schema::{Dns, DnsMode};
@@ -162,7 +163,7 @@ impl Watch {
             .write(&Event::Resolver(event::Resolver::Servers {
                 dns: mode_word(choice.mode),
                 file,
-                servers: listed(&servers),
+                servers: list(&servers),
             }));
         (self.tester.choice, self.tester.servers) = (choice, servers);
         self.expect_test();

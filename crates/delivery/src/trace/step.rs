@@ -7,7 +7,8 @@ use std::time::Duration;
 use dane::{CertificateSummary, MatchingType, Selector, TlsaRecord, TlsaSet, Unusable, Usage};
 use jiff::Timestamp;
 use mail::event::trace::StepKind;
-use mail::{DaneVerdict, Domain, Event, NextHop, Security};
+use mail::words::list;
+use mail::{DaneVerdict, Domain, Event, NextHop, Security, count};
 use policy::decision::{Action, HostDecision, Requirement};
 use policy::facts::{Addresses, HostFindings, Tlsa};
 use policy::failure::Failure;
@@ -201,7 +202,7 @@ impl Display for Step<'_> {
                 write!(f, "; mail goes to {target}")
             }
             Self::Mx { security, hosts, sts } => {
-                write!(f, "{security}, {}", counted(*hosts, "host"))?;
+                write!(f, "{security}, {}", count(*hosts, "host"))?;
                 sts.map_or(Ok(()), |sts| write!(f, "; MTA-STS {sts}"))
             }
             Self::Host(host) => host.fmt(f),
@@ -268,7 +269,7 @@ impl Display for HostStep<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.name {
             Some(name) => f.write_str(name)?,
-            None => write!(f, "[{}]", listed(self.addresses))?,
+            None => write!(f, "[{}]", list(self.addresses))?,
         }
         match self.findings {
             HostFindings::AddressLiteral | HostFindings::AddressName => {}
@@ -277,18 +278,18 @@ impl Display for HostStep<'_> {
                     Addresses::Unresolvable(failure) => write!(f, ", addresses: {failure}")?,
                     Addresses::Absent(security) => write!(f, ", no addresses ({security})")?,
                     Addresses::OtherFamily => {
-                        write!(f, ", no address of the family in use {}", listed(self.ignored))?;
+                        write!(f, ", no address of the family in use {}", list(self.ignored))?;
                     }
-                    Addresses::Ignored(_) => write!(f, ", ignored addresses {}", listed(self.ignored))?,
-                    Addresses::Insecure => write!(f, ", insecure addresses {}", listed(self.addresses))?,
+                    Addresses::Ignored(_) => write!(f, ", ignored addresses {}", list(self.ignored))?,
+                    Addresses::Insecure => write!(f, ", insecure addresses {}", list(self.addresses))?,
                     Addresses::SecureAlias => {
                         write!(
                             f,
                             ", insecure addresses through a secure alias {}",
-                            listed(self.addresses)
+                            list(self.addresses)
                         )?;
                     }
-                    Addresses::Secure => write!(f, ", secure addresses {}", listed(self.addresses))?,
+                    Addresses::Secure => write!(f, ", secure addresses {}", list(self.addresses))?,
                 }
                 match tlsa {
                     Tlsa::NotAsked => f.write_str("; TLSA not asked")?,
@@ -297,7 +298,7 @@ impl Display for HostStep<'_> {
                     Tlsa::Unusable | Tlsa::Usable => {}
                 }
                 if let Some((base, set)) = self.records {
-                    let records = counted(set.len(), "TLSA record");
+                    let records = count(set.len(), "TLSA record");
                     write!(f, "; {records} at {base}, {} usable", set.usable_count())?;
                 }
             }
@@ -417,16 +418,6 @@ fn tlsa(record: &TlsaRecord, standing: RecordStanding, f: &mut Formatter<'_>) ->
         RecordStanding::Outranked => f.write_str("not used, because there is a stronger digest, "),
         RecordStanding::Unusable(why) => write!(f, "unusable ({why}), "),
     }
-}
-
-fn listed(addresses: &[IpAddr]) -> String {
-    let words: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    words.join(", ")
-}
-
-fn counted(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }
 
 fn seconds(time: Duration) -> String {

@@ -1,9 +1,9 @@
 //! Fields that are added to a header that lacks them, if the settings ask for it.
 
 use mail::Domain;
+use mail::words::header_date;
 
 use super::header::HeaderScanner;
-use super::received;
 use super::stamp::Stamp;
 
 /// What is added: each field whole, with its line ending.
@@ -16,7 +16,7 @@ pub(super) struct Additions {
 impl Additions {
     pub(super) fn new(stamp: Stamp, hostname: &Domain) -> Self {
         Self {
-            date: received::date(stamp.at),
+            date: header_date(stamp.at),
             message_id: format!("{}@{hostname}", stamp.id),
         }
     }

@@ -1,7 +1,7 @@
 //! The one trace field that we put at the top of each message (RFC 5321 §4.4).
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use mail::words::header_date;
 use mail::{Domain, DomainPart, QueueId, Recipient};
 use smtp::{Hello, Protocol};
 
@@ -41,7 +41,7 @@ impl Received<'_> {
             clauses.push(format!("tls {}", facts.suite));
         }
         let clauses = clauses.join("\r\n\t");
-        let date = date(self.at);
+        let date = header_date(self.at);
         let from = match self.from {
             ClientInReceived::Named => {
                 format!("from {} ({})\r\n\t", sanitised(&self.hello.name), self.client())
@@ -90,13 +90,6 @@ fn sanitised(name: &str) -> String {
             }
         })
         .collect()
-}
-
-/// RFC 5322 §3.3, in UTC with a numeric offset.
-pub(super) fn date(at: Timestamp) -> String {
-    let zoned = at.to_zoned(TimeZone::UTC);
-    // Fails only outside the years 0 to 9999, for which the other format is good enough.
-    jiff::fmt::rfc2822::to_string(&zoned).unwrap_or_else(|_| at.to_string())
 }
 
 #[cfg(test)]

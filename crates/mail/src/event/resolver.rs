@@ -1,7 +1,7 @@
 //! Whether DNS can be trusted.
 
-use crate::Domain;
 use crate::record::{Level, Put, Record, Value};
+use crate::{Domain, words};
 
 /// The state of the resolver, and what has changed about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,13 +129,12 @@ impl Record for Resolver {
 }
 
 fn unvalidated(names: &[Domain], level: Level, put: &mut Put<'_>) {
-    let list: Vec<&str> = names.iter().map(Domain::as_str).collect();
     let reason = if level == Level::Warning {
         "no effect in trust-ad mode: configure them in the resolver that validates"
     } else {
         "dns.domain_insecure and exceptions of today"
     };
     put("status", Value::Word("unvalidated"));
-    put("names", Value::Quoted(&list.join(", ")));
+    put("names", Value::Quoted(&words::list(names)));
     put("reason", Value::Quoted(reason));
 }

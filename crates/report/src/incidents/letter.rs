@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use mail::incident::{Cause, Kind, Likely};
 use mail::printable::Printable;
 use mail::sighting::{Evidence, Starttls, Trouble};
-use mail::{Domain, count};
+use mail::words::moment;
+use mail::{Domain, count, wrap};
 use serde::{Deserialize, Serialize};
 
 use super::change::Member;
 use super::incident::Incident;
-use super::words::{TlsBy, moment, place_name, said};
+use super::words::{TlsBy, place_name, said};
 use crate::provider;
 
 /// Letters are wrapped at this many characters; records are not.
@@ -226,7 +227,7 @@ pub(super) fn facts(text: &mut String, incident: &Incident, member: &Member) {
 }
 
 fn described(certificate: &mail::sighting::PresentedCertificate) -> String {
-    let date = |time: Option<jiff::Timestamp>| time.map_or_else(|| "?".to_owned(), super::words::day);
+    let date = |time: Option<jiff::Timestamp>| time.map_or_else(|| "?".to_owned(), mail::words::day);
     format!(
         "{}, issued by {}, valid {} to {}",
         certificate.subject,
@@ -393,32 +394,18 @@ fn ways(incident: &Incident, domain: &Domain) -> Vec<String> {
 
 /// A paragraph, wrapped.
 fn paragraph(text: &mut String, words: &str) {
-    wrap(text, words, ("", ""));
+    wrapped(text, words, "", "");
     text.push('\n');
 }
 
 /// An item of a list, wrapped.
 pub(super) fn item(text: &mut String, words: &str) {
-    wrap(text, words, ("  - ", "    "));
+    wrapped(text, words, "  - ", "    ");
 }
 
-/// Wraps words between lines; a single long word has a line of its own.
-fn wrap(text: &mut String, words: &str, (first, rest): (&str, &str)) {
-    let mut line = first.to_owned();
-    let mut is_empty = true;
-    for word in words.split_whitespace() {
-        // Some of them are the other side's.
-        let word = Printable(word).to_string();
-        if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            let _ = writeln!(text, "{line}");
-            rest.clone_into(&mut line);
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(&word);
-        is_empty = false;
+/// The words, of which some are the other side's, wrapped.
+fn wrapped(text: &mut String, words: &str, first: &str, rest: &str) {
+    for line in wrap(&Printable(words).to_string(), WIDTH, first, rest) {
+        let _ = writeln!(text, "{line}");
     }
-    let _ = writeln!(text, "{line}");
 }

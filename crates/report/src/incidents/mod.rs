@@ -18,7 +18,7 @@ pub mod news;
 pub mod ours;
 pub mod page;
 pub mod remedy;
-pub mod words;
+mod words;
 
 pub use self::compose::{Composed, Terms, compose};
 pub use self::incident::{Incident, Status};

@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use mail::printable::Printable;
 use mail::sighting::Ending;
+use mail::words::{moment, span};
 use mail::{Domain, count};
 
 use super::change::Member;
 use super::incident::Incident;
 use super::letter::{self, Letter, facts, item};
 use super::remedy::{self, Remedy};
-use super::words::{moment, place_name, span};
+use super::words::place_name;
 
 /// How many domains are named.
 const NAMED: usize = 5;
@@ -74,18 +75,15 @@ fn head(text: &mut String, incident: &Incident, now: Timestamp) {
         line("oldest", &format!("{} ({} ago)", moment(oldest), span(age)));
     }
     if let Some(end) = incident.first_return {
-        let left = u64::try_from(end.duration_since(now).as_secs()).unwrap_or(0);
-        line("first return", &format!("{} (in {})", moment(end), span(left)));
+        let left = span(end.duration_since(now).as_secs());
+        line("first return", &format!("{} (in {left})", moment(end)));
     }
 }
 
 /// Whether it goes on, and since when, or how it ended.
 fn standing(incident: &Incident, now: Timestamp) -> String {
     let since = moment(incident.first_seen);
-    let lasted = |end: Timestamp| {
-        let seconds = end.duration_since(incident.first_seen).as_secs();
-        span(u64::try_from(seconds).unwrap_or(0))
-    };
+    let lasted = |end: Timestamp| span(end.duration_since(incident.first_seen).as_secs());
     match (incident.ended, incident.ending) {
         (Some(end), ending) => {
             let how = ending.map_or("", ended);

@@ -5,12 +5,13 @@ use jiff::civil::Date;
 use jiff::{ToSpan, tz::TimeZone};
 use mail::incident::{Cause, Kind, Likely};
 use mail::sighting::Trouble;
+use mail::words::day;
 use mail::{Domain, count};
 use serde::{Deserialize, Serialize};
 
 use super::compose::MEMBERS_SHOWN;
 use super::incident::Incident;
-use super::words::{TlsBy, day, said};
+use super::words::{TlsBy, said};
 
 const SOFT_FAIL: &str = "dane = \"soft-fail\"";
 /// Where that is done which an exception from DNSSEC does here.

@@ -1,6 +1,5 @@
 //! Troubles, times and records in words.
 
-use jiff::Timestamp;
 use mail::sighting::{Evidence, Place, Trouble};
 
 /// How many digits of a digest are shown where people only compare.
@@ -74,16 +73,6 @@ pub(super) fn said(trouble: Trouble, tls_by: TlsBy) -> &'static str {
     }
 }
 
-/// `2026-11-29 14:05 UTC`.
-pub(crate) fn moment(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
-/// `2026-11-29`.
-pub(crate) fn day(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d").to_string()
-}
-
 /// A TLSA record with the beginning of its digest: `3 1 1 29c8601c…`.
 pub(crate) fn short(record: &str) -> String {
     match record.rsplit_once(' ') {
@@ -92,26 +81,6 @@ pub(crate) fn short(record: &str) -> String {
             format!("{fields} {beginning}…")
         }
         Some(_) | None => record.to_owned(),
-    }
-}
-
-/// The two largest units of a number of seconds: `3d 4h`, `5m 10s`, `0s`.
-pub fn span(seconds: u64) -> String {
-    let units = [
-        (seconds / 86_400, "d"),
-        (seconds / 3600 % 24, "h"),
-        (seconds / 60 % 60, "m"),
-        (seconds % 60, "s"),
-    ];
-    let largest = units.iter().skip_while(|(number, _)| *number == 0).take(2);
-    let words: Vec<String> = largest
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, unit)| format!("{number}{unit}"))
-        .collect();
-    if words.is_empty() {
-        "0s".to_owned()
-    } else {
-        words.join(" ")
     }
 }
 
@@ -124,14 +93,5 @@ mod tests {
         assert_eq!(short("3 1 1 0123456789ab"), "3 1 1 01234567…");
         assert_eq!(short("3 1 1 aa"), "3 1 1 aa");
         assert_eq!(short("x"), "x");
-    }
-
-    #[test]
-    fn times_are_for_people() {
-        assert_eq!(moment(Timestamp::UNIX_EPOCH), "1970-01-01 00:00 UTC");
-        assert_eq!(
-            (span(0), span(3661), span(90_000)),
-            ("0s".to_owned(), "1h 1m".to_owned(), "1d 1h".to_owned())
-        );
     }
 }

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 
 use super::arguments::CheckArguments;
 use super::sources::{Journal, Sources};
-use crate::check::paint::Paint;
 use crate::check::{
     Audience, Comparison, Ended, Figures, Left, Page, Report, Row, Run, State, Summary, Verdict as Of, Worst,
     nagios_unknown, text,
@@ -19,6 +18,7 @@ use crate::commands::progress::Progress;
 use crate::exit::Verdict;
 use crate::failure::Failure;
 use crate::json;
+use crate::terminal::Palette;
 
 /// Of more domains than these each has one line.
 const FEW: usize = 8;
@@ -26,7 +26,7 @@ const FEW: usize = 8;
 /// Takes the reports.
 pub(super) struct Sink<'a> {
     arguments: &'a CheckArguments,
-    paint: Paint,
+    palette: Palette,
     form: Form,
     is_many: bool,
     progress: Progress,
@@ -75,7 +75,7 @@ impl<'a> Sink<'a> {
         }
         let mut sink = Self {
             arguments,
-            paint: Paint::of_output(),
+            palette: Palette::for_stdout(),
             form,
             is_many,
             progress: Progress::of(if is_many { sources.left() } else { 0 }),
@@ -126,8 +126,8 @@ impl<'a> Sink<'a> {
             Form::Nothing => Ok(()),
             Form::Json => output::write_json(report),
             Form::Quiet if is_quiet(report) => Ok(()),
-            Form::Quiet | Form::Line => output::write_painted(&text::line(report, self.paint)),
-            Form::Full => output::write_painted(&format!("{gap}{}", text::write(report, self.paint))),
+            Form::Quiet | Form::Line => output::write_painted(&text::line(report, self.palette)),
+            Form::Full => output::write_painted(&format!("{gap}{}", text::write(report, self.palette))),
         }
     }
 

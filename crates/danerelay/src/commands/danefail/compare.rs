@@ -203,7 +203,7 @@ fn groups(seen: &Seen) -> Vec<(&'static str, Group)> {
 }
 
 fn table(groups: &[(&'static str, Group)], days: u16) -> String {
-    let mut table = format!("traffic of {}\n", count(days.into(), "day"));
+    let mut table = format!("traffic of {}\n", count(days, "day"));
     for (key, group) in groups {
         let label = key.replace('_', " ");
         let shown: Vec<&str> = group.names.iter().take(SHOWN).map(String::as_str).collect();

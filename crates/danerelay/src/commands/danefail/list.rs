@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use jiff::civil::Date;
-use jiff::{Timestamp, Zoned};
+use jiff::Zoned;
 use mail::count;
+use mail::words::moment;
 use policy::schema::ListKind;
 use policy::settings::DaneMode;
 use policy::{ListedException, Policy};
@@ -155,7 +156,7 @@ fn table(excepted: &Excepted) -> String {
             "list {}  dane {}  {}",
             printable(&list.source),
             list.dane,
-            count(list.entries as u64, "entry")
+            count(list.entries, "entry")
         );
     }
     if let Some(trouble) = &excepted.trouble {
@@ -165,12 +166,11 @@ fn table(excepted: &Excepted) -> String {
 }
 
 fn write_trouble(table: &mut String, trouble: &PolicyTrouble) {
-    let day = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
     if let Some(refused) = &trouble.refused {
         let _ = writeln!(
             table,
             "the policy on disk is not the one in force since {}:",
-            day(refused.since)
+            moment(refused.since)
         );
         for fault in &refused.faults {
             let _ = writeln!(table, "  {}", printable(fault));
@@ -186,11 +186,11 @@ fn write_trouble(table: &mut String, trouble: &PolicyTrouble) {
             table,
             "list {} {what} since {}: {}",
             printable(url),
-            day(list.since),
+            moment(list.since),
             printable(&list.reason)
         );
     }
-    let tested = trouble.tests.tested.map(day);
+    let tested = trouble.tests.tested.map(moment);
     let _ = writeln!(
         table,
         "the daily test was last complete: {}",
@@ -202,7 +202,7 @@ fn write_trouble(table: &mut String, trouble: &PolicyTrouble) {
             "{} {} worked again and was removed on {}: {}",
             one.kind.as_str(),
             one.name,
-            day(one.since),
+            moment(one.since),
             printable(&one.reason)
         );
     }
@@ -212,7 +212,7 @@ fn write_trouble(table: &mut String, trouble: &PolicyTrouble) {
             "{} {} works again since {}: {}  {}",
             one.kind.as_str(),
             one.name,
-            day(one.since),
+            moment(one.since),
             printable(&one.place),
             printable(&one.reason)
         );

@@ -1,9 +1,8 @@
 //! The answer for people.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 
-use jiff::Timestamp;
+use mail::words::{day, list};
 use policy::settings::{Key, Limits, RouteTls};
 
 use crate::commands::output::printable;
@@ -216,7 +215,7 @@ fn step(table: &mut String, step: &Step) {
 }
 
 fn write_host(table: &mut String, host: &HostReport, port: u16) {
-    let name = host.name.clone().unwrap_or_else(|| listed(&host.addresses));
+    let name = host.name.clone().unwrap_or_else(|| list(&host.addresses));
     table.push('\n');
     let mode = match (&host.mode, &host.source) {
         (Some(mode), Some(source)) => format!("; dane {mode} ({source})"),
@@ -231,11 +230,11 @@ fn write_host(table: &mut String, host: &HostReport, port: u16) {
         step(table, one);
     }
     if !host.ignored.is_empty() {
-        let words = format!("{} (delivery.ignore_addresses)", listed(&host.ignored));
+        let words = format!("{} (delivery.ignore_addresses)", list(&host.ignored));
         line(table, "ignored", &words);
     }
     if !host.other_family.is_empty() {
-        let words = format!("{} (delivery.address_family)", listed(&host.other_family));
+        let words = format!("{} (delivery.address_family)", list(&host.other_family));
         line(table, "not used", &words);
     }
     write_limits(table, host.limits, &host.limits_places);
@@ -256,16 +255,11 @@ fn write_fallback(table: &mut String, fallback: &FallbackReport) {
     }
 }
 
-fn listed(addresses: &[IpAddr]) -> String {
-    let words: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    words.join(", ")
-}
-
 /// The dialogue with each address, as it is pasted elsewhere.
 fn write_traces(table: &mut String, report: &Report) {
     let fallback = report.fallback_tried.iter().flat_map(|fallback| &fallback.hosts);
     for host in report.hosts.iter().chain(fallback) {
-        let name = host.name.clone().unwrap_or_else(|| listed(&host.addresses));
+        let name = host.name.clone().unwrap_or_else(|| list(&host.addresses));
         let traced = host.connections.iter().flatten();
         for connection in traced.filter(|connection| !connection.trace.is_empty()) {
             let _ = writeln!(table, "\ntrace of {} [{}]", printable(&name), connection.address);
@@ -379,7 +373,6 @@ fn certified(certificate: &CertificateReport) -> String {
     if !certificate.names.is_empty() {
         let _ = write!(words, " for {}", certificate.names.join(", "));
     }
-    let day = |time: Timestamp| time.strftime("%Y-%m-%d").to_string();
     let _ = write!(
         words,
         "; issued by {}; valid {} to {}",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
-use mail::QueueId;
+use mail::{QueueId, count};
 use spool::{Inspect, QueuedMessage, Unreadable};
 
 use super::select::SelectorArguments;
@@ -140,8 +140,7 @@ impl<W: Write> Listing<W> {
             (true, _) => {}
             (false, 0) if all => writeln!(self.output, "Mail queue is empty")?,
             (false, messages) => {
-                let noun = if messages == 1 { "message" } else { "messages" };
-                writeln!(self.output, "-- {} octets in {messages} {noun}.", self.octets)?;
+                writeln!(self.output, "-- {} octets in {}.", self.octets, count(messages, "message"))?;
             }
         }
         self.output.flush()

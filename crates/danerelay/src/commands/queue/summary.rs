@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use mail::words::span;
 use spool::{Ages, Inspect as _, Summary};
 
 use super::list::complain;
-use super::table;
 use crate::admin::protocol::Request;
 use crate::admin::{DESTINATIONS, aged};
 use crate::commands::output::{printable, write, write_json};
@@ -50,7 +50,7 @@ fn text(summary: &Summary) -> String {
     let _ = writeln!(text, "octets      {}", summary.bytes);
     if let Some(oldest) = summary.oldest {
         let age = i64::try_from(summary.oldest_age.unwrap_or(0)).unwrap_or(i64::MAX);
-        let age = table::span(SignedDuration::from_secs(age));
+        let age = span(age);
         let _ = writeln!(text, "oldest      {oldest:.0} ({age} ago)");
     }
     let by_state = summary.recipients;

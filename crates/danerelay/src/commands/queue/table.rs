@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use mail::words::span;
 use spool::{QueuedMessage, QueuedRecipient, RecipientState};
 
 use crate::admin::selectors::{result, told};
@@ -72,22 +73,17 @@ pub(super) fn write_recipient(recipient: &QueuedRecipient, output: &mut dyn Writ
 
 /// A time in the past, and how long ago it was.
 pub(super) fn since(time: Timestamp, now: Timestamp) -> String {
-    format!("{time:.0} ({} ago)", span(now.duration_since(time)))
+    format!("{time:.0} ({} ago)", span(now.duration_since(time).as_secs()))
 }
 
 /// A time in the future, and how long until then.
 pub(super) fn until(time: Timestamp, now: Timestamp) -> String {
     let left = time.duration_since(now);
     if left.is_positive() {
-        format!("{time:.0} (in {})", span(left))
+        format!("{time:.0} (in {})", span(left.as_secs()))
     } else {
         format!("{time:.0} (now)")
     }
-}
-
-/// The two largest units of a duration: `3d 4h`, `5m 10s`, `0s`.
-pub(super) fn span(length: SignedDuration) -> String {
-    report::incidents::words::span(u64::try_from(length.as_secs()).unwrap_or(0))
 }
 
 fn word(state: RecipientState) -> &'static str {

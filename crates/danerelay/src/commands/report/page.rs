@@ -1,5 +1,6 @@
 //! What DANE did for our mail, on one page.
 
+use mail::words::day;
 use jiff::Timestamp;
 use report::incidents::Incident;
 use report::summary::{DaneFailures, Month, Period, Protection, Stopped, Without, sum};
@@ -7,7 +8,7 @@ use report::summary::{DaneFailures, Month, Period, Protection, Stopped, Without,
 use crate::pages::chart::{self, Bar, Chart, Scale};
 use crate::pages::document::{Document, Part, Section, Tile};
 use crate::pages::html::Column;
-use crate::pages::words::{counted, day, grouped, percent};
+use crate::pages::words::{counted, grouped, percent};
 
 #[cfg(test)]
 mod tests;

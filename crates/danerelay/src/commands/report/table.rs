@@ -246,7 +246,7 @@ fn soft_fails(report: &Report, text: &mut String) {
         text,
         "enforcing would have held up {} to {}; healed since: {healed}; records withdrawn since: {withdrawn}\n",
         count(listed, "delivery"),
-        count(cases.len() as u64, "domain"),
+        count(cases.len(), "domain"),
     );
     let longest = cases
         .iter()

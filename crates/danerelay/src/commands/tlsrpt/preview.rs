@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &PreviewArguments, named: Option<&Path>) -> Result<
     if written.left_out > 0 {
         notice(&format!(
             "the report would be too large, and is without {}",
-            count(written.left_out as u64, "entry")
+            count(written.left_out, "entry")
         ));
     }
     let mut text = String::from_utf8_lossy(&written.json).into_owned();

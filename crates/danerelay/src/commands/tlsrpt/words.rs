@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use mail::count;
 use mail::printable::Printable;
+use mail::{count, wrap};
 use tlsrpt::meaning;
 use tlsrpt::read::{Carrier, Detail, Policy, PolicyType, Reading};
 
@@ -188,19 +188,6 @@ fn shown(text: &str) -> String {
 
 /// Text that is wrapped, and goes on below its own beginning.
 fn prose(label: &str, text: &str) -> String {
-    let mut lines = String::from(label);
-    let mut column = label.len();
-    for (place, word) in text.split(' ').enumerate() {
-        if place > 0 && column + 1 + word.len() > WIDTH {
-            let _ = write!(lines, "\n{:indent$}", "", indent = label.len());
-            column = label.len();
-        } else if place > 0 {
-            lines.push(' ');
-            column += 1;
-        }
-        lines.push_str(word);
-        column += word.len();
-    }
-    lines.push('\n');
-    lines
+    let rest = " ".repeat(label.len());
+    wrap(text, WIDTH, label, &rest).join("\n") + "\n"
 }

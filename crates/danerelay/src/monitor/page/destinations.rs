@@ -1,11 +1,12 @@
 //! The busiest and the slowest destinations, and how much each may get at once.
 
+use mail::words::span;
 use std::time::Duration;
 
 use crate::monitor::census::Census;
 use crate::monitor::lately::Pace;
 use crate::pages::html::{Column, Html};
-use crate::pages::words::{grouped, span, without_addresses};
+use crate::pages::words::{grouped, without_addresses};
 
 /// Rows of each table.
 const ROWS: usize = 10;
@@ -85,6 +86,6 @@ fn short(time: Duration) -> String {
     if time < Duration::from_mins(1) {
         format!("{:.1}s", time.as_secs_f64())
     } else {
-        span(i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+        span(time.as_secs())
     }
 }

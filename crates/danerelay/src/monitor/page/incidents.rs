@@ -1,11 +1,12 @@
 //! What holds mail up.
 
+use mail::words::{moment, span};
 use jiff::Timestamp;
 use report::incidents::Incident;
 
 use crate::monitor::census::{Census, Counted};
 use crate::pages::html::{Escaped, Html};
-use crate::pages::words::{ago, counted, moment, span, without_addresses};
+use crate::pages::words::{ago, counted, without_addresses};
 
 /// Incidents shown in full.
 const SHOWN: usize = 20;

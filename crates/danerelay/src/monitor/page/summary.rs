@@ -1,5 +1,6 @@
 //! The state at a glance.
 
+use mail::words::moment;
 use jiff::Timestamp;
 use mail::event::resolver::Finding;
 use report::incidents::Incident;
@@ -8,7 +9,7 @@ use spool::Store;
 use crate::monitor::census::Census;
 use crate::monitor::sources::Monitor;
 use crate::pages::html::{Escaped, Html};
-use crate::pages::words::{ago, counted, grouped, moment, octets};
+use crate::pages::words::{ago, counted, grouped, octets};
 
 /// How good or bad something is; it is said in words as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

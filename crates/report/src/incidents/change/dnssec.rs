@@ -2,11 +2,11 @@
 
 use mail::incident::Likely;
 use mail::sighting::Trouble;
+use mail::words::moment;
 use spool::KnownIncident;
 
 use super::finding::Finding;
 use super::keys::compared;
-use crate::incidents::words::moment;
 
 pub(super) fn bogus(known: &KnownIncident) -> Finding {
     let mut finding = Finding::new(Likely::BrokenDnssec);

@@ -3,10 +3,11 @@
 use jiff::SignedDuration;
 use mail::incident::Likely;
 use mail::sighting::{Evidence, PresentedCertificate};
+use mail::words::{day, moment};
 use spool::{Before, KnownIncident};
 
 use super::finding::Finding;
-use crate::incidents::words::{day, moment, place_name, short};
+use crate::incidents::words::{place_name, short};
 
 /// A certificate that was made within this time before the failure began belongs to it.
 const MADE_FOR_IT: SignedDuration = SignedDuration::from_hours(45 * 24);

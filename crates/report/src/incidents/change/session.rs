@@ -2,11 +2,11 @@
 
 use mail::incident::Likely;
 use mail::sighting::{Starttls, Trouble};
+use mail::words::moment;
 use spool::{Before, KnownIncident};
 
 use super::finding::Finding;
 use super::keys::compared;
-use crate::incidents::words::moment;
 
 pub(super) fn no_starttls(known: &KnownIncident) -> Finding {
     let offered = known
