@@ -4,17 +4,17 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use jiff::Zoned;
 use policy::{Fetched, ListedException, Missing, Policy, PolicyError, Sources, Text, Warning};
 use rustix::fs::{FlockOperation, flock};
 use settings_file::fault;
-use tempfile::NamedTempFile;
 
 use crate::access::{self, Use};
 use crate::config::Config;
+use crate::replace_file::{Replacement, directory};
 
 const HEAD: &str = "# Exceptions added by `danerelay danefail`, which rewrites this file. Others belong in the policy file.\n\
                     version = 1\n";
@@ -106,7 +106,7 @@ pub(crate) fn change<T>(
 }
 
 fn lock(path: &Path) -> io::Result<File> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
+    let directory = directory(path);
     fs::create_dir_all(directory)?;
     let place = path.with_extension("lock");
     let lock = OpenOptions::new()
@@ -115,29 +115,29 @@ fn lock(path: &Path) -> io::Result<File> {
         .truncate(false)
         .mode(0o640)
         .open(&place)?;
-    own(&place, directory)?;
+    own(&lock, directory)?;
     flock(&lock, FlockOperation::LockExclusive)?;
     Ok(lock)
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    let mut file = NamedTempFile::new_in(directory)?;
-    file.write_all(text.as_bytes())?;
-    own(file.path(), directory)?;
-    file.as_file().set_permissions(Permissions::from_mode(0o640))?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    let directory = directory(path);
+    let mut replacement = Replacement::begin(path, 0o640)?;
+    replacement.write_all(text.as_bytes())?;
+    own(replacement.file(), directory)?;
+    replacement
+        .file()
+        .set_permissions(Permissions::from_mode(0o640))?;
+    replacement.finish()
 }
 
 /// What root makes belongs to the directory's owner, who has to read it.
-fn own(path: &Path, directory: &Path) -> io::Result<()> {
-    let (made, model) = (fs::metadata(path)?, fs::metadata(directory)?);
+fn own(file: &File, directory: &Path) -> io::Result<()> {
+    let (made, model) = (file.metadata()?, fs::metadata(directory)?);
     if (made.uid(), made.gid()) == (model.uid(), model.gid()) || !rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    chown(path, Some(model.uid()), Some(model.gid()))
+    fchown(file, Some(model.uid()), Some(model.gid()))
 }
 
 /// As they are written.

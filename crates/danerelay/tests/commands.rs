@@ -462,7 +462,11 @@ fn the_last_day_of_an_exception_has_bounds() {
             &["danefail", "add", "a.example", "--reason", "r", "--until", until],
         );
         assert_eq!(status(&output), 2, "{until}: {}", stderr(&output));
-        assert!(stderr(&output).contains("from 1d to 36500d"), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("from 1d to 36500d"),
+            "{}",
+            stderr(&output)
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! The part for people: what happened, to whom, why, and who can fix it.
 
 use jiff::Timestamp;
-use mail::words::header_date;
 use mail::Action;
+use mail::words::header_date;
 
 use crate::Diagnostic;
 use crate::address::readable;

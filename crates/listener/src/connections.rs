@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use mail::Network;
 use parking_lot::Mutex;
 
 use crate::client::Client;
@@ -32,17 +33,9 @@ struct Counts {
     by_network: HashMap<Network, usize>,
 }
 
-/// The /24 of an IPv4 address, or the /64 of an IPv6 address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Network(IpAddr);
-
-impl Network {
-    fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & (u32::MAX << 8)).into(),
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        })
-    }
+/// The addresses of one customer or one rack.
+fn rack(address: IpAddr) -> Network {
+    Network::prefix(address, 24, 64)
 }
 
 /// Whether a client may relay, as far as is known so far.
@@ -149,7 +142,7 @@ impl Counts {
             ClientClass::MayRelay => Ok(()),
             ClientClass::Stranger => {
                 let share = (limits.connections / STRANGERS_PART).max(1);
-                let network = self.by_network.get(&Network::of(client)).copied();
+                let network = self.by_network.get(&rack(client)).copied();
                 if self.strangers >= share {
                     Err(Excess::Strangers)
                 } else if network.unwrap_or_default() >= (share / NETWORK_PART).max(1) {
@@ -167,7 +160,7 @@ impl Counts {
             ClientClass::MayRelay => {}
             ClientClass::Stranger => {
                 self.strangers += 1;
-                *self.by_network.entry(Network::of(client)).or_default() += 1;
+                *self.by_network.entry(rack(client)).or_default() += 1;
             }
         }
     }
@@ -178,7 +171,7 @@ impl Counts {
             ClientClass::MayRelay => {}
             ClientClass::Stranger => {
                 self.strangers = self.strangers.saturating_sub(1);
-                one_less(&mut self.by_network, &Network::of(client));
+                one_less(&mut self.by_network, &rack(client));
             }
         }
     }

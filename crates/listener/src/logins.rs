@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mail::source::Network;
+use mail::Network;
 use parking_lot::Mutex;
 use smtp::Credentials;
 use tokio::sync::Semaphore;

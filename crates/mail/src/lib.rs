@@ -18,7 +18,7 @@
 //! * [`histogram`]: [`Histogram`]: times, counted for metrics.
 //! * [`notice`]: [`Notice`]: what the sender is to be told; [`ledger`]: [`LedgerEntry`]: what is counted; [`sighting`]:
 //!   [`Sighting`]: what incidents are made of; [`incident`]: what they may be; [`tls_results`]: [`TlsSession`]: what TLS reports count.
-//! * [`event`]: what is written to the log, [`record`]: what each event is made of, and [`source`]: who can cause it.
+//! * [`event`]: what is written to the log, [`record`]: what each event is made of, and [`source`]: who can cause it, by its [`network`].
 //!   [`alarm`]: which reports of lasting trouble are logged. [`render`]: an event as a line of text or JSON, safe against
 //!   forged fields and lines, of bounded length. [`printable`]: foreign text made safe for a terminal.
 //! * [`words`]: numbers, times and lists in words; [`wrap`](mod@wrap): text on lines of limited width.
@@ -41,6 +41,7 @@ pub mod ids;
 pub mod incident;
 pub mod ledger;
 pub mod lookup;
+pub mod network;
 pub mod next_hop;
 pub mod notice;
 pub mod notification;
@@ -48,6 +49,7 @@ pub mod outcome;
 pub mod printable;
 pub mod reason;
 pub mod record;
+pub mod registrable;
 pub mod render;
 pub mod sighting;
 pub mod source;
@@ -71,6 +73,7 @@ pub use histogram::{Histogram, Observed};
 pub use ids::QueueId;
 pub use ledger::{AddressFamily, DaneResult, DeliverySecurity, LedgerEntry, LedgerKey};
 pub use lookup::{Culprit, FailedLookup, LookupFailure, LookupStatus, Security};
+pub use network::Network;
 pub use next_hop::{NextHop, NextHopError, NextHopProblem};
 pub use notice::{Action, Notice};
 pub use notification::{

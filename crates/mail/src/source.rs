@@ -1,7 +1,9 @@
 //! Who can cause log lines, so that nobody can flood the log.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+
+use crate::Network;
 
 /// Who or what can cause an event any number of times. The log counts events by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,33 +18,10 @@ pub enum Source {
     Trouble(&'static str),
 }
 
-/// The part of an address that one stranger is sure to have: an IPv4 address, or the /64 of an IPv6 address (RFC 6177).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Network(IpAddr);
-
 impl Source {
     /// The client at this address.
     pub fn client(address: IpAddr) -> Self {
         Self::Client(Network::of(address))
-    }
-}
-
-impl Network {
-    /// The network of this address; an IPv4 address in IPv6 form counts as IPv4.
-    pub fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        })
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V4(address) => address.fmt(f),
-            IpAddr::V6(network) => write!(f, "{network}/64"),
-        }
     }
 }
 

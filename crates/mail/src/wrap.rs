@@ -34,7 +34,10 @@ mod tests {
     fn lines_are_as_long_as_they_may_be_in_characters() {
         assert_eq!(wrap("ä ö  ü", 5, "- ", "  "), ["- ä ö", "  ü"]);
         assert_eq!(wrap("one two three", 7, "", ""), ["one two", "three"]);
-        assert_eq!(wrap("a far-too-long-word b", 6, "", " "), ["a", " far-too-long-word", " b"]);
+        assert_eq!(
+            wrap("a far-too-long-word b", 6, "", " "),
+            ["a", " far-too-long-word", " b"]
+        );
         assert_eq!(wrap("", 10, "label", ""), ["label"]);
     }
 }

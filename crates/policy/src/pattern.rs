@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use mail::{Domain, DomainError};
+use mail::{Domain, DomainError, registrable};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use settings_file::forms::{self, Form, Unfit};
 
@@ -45,10 +45,7 @@ impl Pattern {
         let Self::Exactly(name) = self else {
             return None;
         };
-        let suffix = psl::suffix(name.as_str().as_bytes())?;
-        // Below some names in the other part of the list, as demon.nl, a provider's customers are, and mail is at these, too.
-        let is_registry = suffix.typ() == Some(psl::Type::Icann);
-        (is_registry && suffix == name.as_str().as_bytes()).then_some(name)
+        registrable::is_registry(name).then_some(name)
     }
 }
 

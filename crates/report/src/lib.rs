@@ -1,7 +1,6 @@
 //! What happened to the mail, for the people who run the relay.
 //!
 //! * [`incidents`]: what holds mail up, since when, and what has changed.
-//! * [`provider`]: whose host it is.
 //! * [`summary`]: shares of verified, encrypted and failed traffic, the MX providers, and what enforcing DANE would have cost.
 //!
 //! It only reads: deliveries are counted and security failures recorded when they are settled, in the spool's own
@@ -9,5 +8,4 @@
 //! no store but the spool's traits.
 
 pub mod incidents;
-pub mod provider;
 pub mod summary;

@@ -204,7 +204,9 @@ mod tests {
     fn a_text_without_its_closing_quote_is_said_to_lack_it() {
         assert_eq!(
             faults("[[rule]]\nname = \"a.example\nsize = 1\n"),
-            ["f.toml:2:8: `rule.name` cannot be \"a.example: the closing quote is missing; allowed: text in quotes"]
+            [
+                "f.toml:2:8: `rule.name` cannot be \"a.example: the closing quote is missing; allowed: text in quotes"
+            ]
         );
         let colour = faults("part.colour = 'red\n");
         assert!(

@@ -12,7 +12,7 @@
 //! * [`manage`]: [`Inspect`] and [`Manage`], the administrator's side; [`listing`]: [`QueuedMessage`], what `queue list`
 //!   shows.
 //! * [`ledger`]: [`Ledger`], what settlements have counted. [`incidents`]: [`Incidents`], the security failures that they
-//!   have recorded. [`registrable`]: whose name it is, by the public suffix list.
+//!   have recorded.
 //!   [`tls`]: [`TlsTallies`], what they have counted for TLS reports.
 //! * [`running`]: [`Running`], the daemon's side: what its start has found, and the end.
 //! * [`error`]: [`SpoolError`], by culprit.
@@ -35,7 +35,6 @@ pub mod ledger;
 pub mod listing;
 pub mod manage;
 pub mod message;
-pub mod registrable;
 pub mod running;
 pub mod store;
 pub mod tls;

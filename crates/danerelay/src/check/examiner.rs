@@ -279,7 +279,7 @@ impl Examiner {
             None => (None, None),
         };
         let seen = HostSeen {
-            provider: host.name().map(|name| report::provider::of(name).to_string()),
+            provider: host.name().map(|name| mail::registrable::of(name).to_string()),
             name,
             kind,
             preference: None,

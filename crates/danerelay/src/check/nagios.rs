@@ -69,7 +69,10 @@ impl Worst {
     pub(crate) fn line(&self, counts: &Counts) -> (String, State) {
         let (state, words) = match &self.found {
             None => (State::Unknown, "no domain".to_owned()),
-            Some((State::Ok, _)) => (State::Ok, format!("{} as it should be", count(counts.all(), "domain"))),
+            Some((State::Ok, _)) => (
+                State::Ok,
+                format!("{} as it should be", count(counts.all(), "domain")),
+            ),
             Some((state, words)) => (*state, words.clone()),
         };
         let figures: Vec<String> = Verdict::ALL

@@ -74,9 +74,7 @@ impl Page<'_> {
         }
         out.push_str("<h2>Over time</h2>\n<div class=\"runs\">\n");
         for run in self.earlier {
-            let date = run
-                .checked
-                .map_or_else(String::new, day);
+            let date = run.checked.map_or_else(String::new, day);
             run_bar(out, &date, &run.counts);
         }
         run_bar(out, &day(self.made), now);

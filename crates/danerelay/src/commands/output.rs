@@ -1,17 +1,15 @@
 //! The output of commands: text that is safe for a terminal, to a standard output that may be closed early.
 
 use std::fmt::Write as _;
-use std::fs::Permissions;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use mail::printable::{Printable, PrintableLines};
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
 use crate::json;
+use crate::replace_file::{self, Replacement};
 
 /// Writes a command's complete answer to standard output, without anything that a terminal would interpret.
 pub(super) fn write(text: &str) -> Result<(), Failure> {
@@ -41,22 +39,14 @@ pub(super) fn write_json(answer: &impl Serialize) -> Result<(), Failure> {
     write(&text)
 }
 
-/// A new file in the directory of another, which everybody may read once it takes that one's place.
-pub(super) fn beside(path: &Path) -> Result<NamedTempFile, Failure> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o644))
-        .tempfile_in(directory.unwrap_or(Path::new(".")))
-        .map_err(|cause| unwritten(path, cause))
+/// A file that everybody may read, to take the place of another when it is complete.
+pub(super) fn replacement(path: &Path) -> Result<Replacement, Failure> {
+    Replacement::begin(path, 0o644).map_err(|cause| unwritten(path, cause))
 }
 
-/// Writes a file that readers see whole or not at all.
-pub(super) fn replace_file(path: &Path, text: &str) -> Result<(), Failure> {
-    let mut file = beside(path)?;
-    file.write_all(text.as_bytes())
-        .map_err(|cause| unwritten(path, cause))?;
-    file.persist(path).map_err(|error| unwritten(path, error.error))?;
-    Ok(())
+/// Writes a file that everybody may read, whole or not at all.
+pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    replace_file::write(path, 0o644, text.as_bytes()).map_err(|cause| unwritten(path, cause))
 }
 
 fn unwritten(path: &Path, cause: io::Error) -> Failure {

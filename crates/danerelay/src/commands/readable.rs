@@ -17,7 +17,10 @@ pub(super) struct Readable {
 /// Reads the policy. Standard error says what of it cannot be read: the answer is then not what the relay would say.
 pub(super) fn policy(loaded: &Loaded) -> Result<Readable, PolicyFileError> {
     let read = wiring::policy::load(loaded, Missing::Warned)?;
-    let lost = read.warnings.iter().filter(|warning| warning.remark.loses_a_list());
+    let lost = read
+        .warnings
+        .iter()
+        .filter(|warning| warning.remark.loses_a_list());
     let unread: Vec<String> = lost.map(ToString::to_string).collect();
     for one in &unread {
         output::notice(one);

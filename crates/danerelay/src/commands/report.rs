@@ -23,7 +23,7 @@ use page::Page;
 
 use super::client::Client;
 use super::incidents;
-use super::output::{notice, replace_file, write, write_json};
+use super::output::{notice, write, write_file, write_json};
 use super::source::{self, Source, wait};
 use crate::admin::protocol::{Line, Request};
 use crate::config::{self, Config};
@@ -115,7 +115,7 @@ fn show_page(arguments: &ReportArguments, config: &Config) -> Result<u64, Failur
             write(&plain::text(&document))?;
         }
         if let Some(path) = &arguments.html {
-            replace_file(path, &document.html())?;
+            write_file(path, &document.html())?;
         }
     }
     Ok(protection.unreadable)

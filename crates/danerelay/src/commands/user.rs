@@ -5,20 +5,20 @@ mod terminal;
 
 use std::fs::{File, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use listener::Users;
 use listener::users::{hash_password, is_name};
 use rustix::termios::isatty;
-use tempfile::NamedTempFile;
 
 use super::output::write;
 use crate::access::Use;
 use crate::config;
 use crate::exit::Verdict;
 use crate::failure::Failure;
+use crate::replace_file::{Replacement, directory};
 pub(crate) use error::UserError;
 use terminal::unseen;
 
@@ -105,7 +105,7 @@ pub(crate) fn run(command: &UserCommand, named: Option<&Path>) -> Result<Verdict
 /// replaced.
 fn lock(path: &Path) -> Result<File, UserError> {
     let path = target(path);
-    let locked = File::open(directory_of(&path)).and_then(|directory| {
+    let locked = File::open(directory(&path)).and_then(|directory| {
         directory.lock()?;
         Ok(directory)
     });
@@ -119,10 +119,6 @@ fn lock(path: &Path) -> Result<File, UserError> {
 /// The file itself, if the path is a symbolic link.
 fn target(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
-}
-
-fn directory_of(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new("/"))
 }
 
 /// The lines of the file, all of which are valid; none if the file does not exist yet.
@@ -165,21 +161,19 @@ fn store(path: &Path, configuration: &Path, lines: &[&str]) -> Result<(), UserEr
         purpose: Use::Write,
         cause,
     };
-    let mut file = NamedTempFile::new_in(directory_of(path)).map_err(failed)?;
     let text = lines.iter().flat_map(|line| [line, "\n"]).collect::<String>();
     let written = (|| {
-        file.write_all(text.as_bytes())?;
+        let mut replacement = Replacement::begin(path, 0o600)?;
+        replacement.write_all(text.as_bytes())?;
         let old = std::fs::metadata(path);
         let mode = old.as_ref().map_or(0o640, |old| old.mode() & 0o7777);
         if let Ok(model) = old.or_else(|_| std::fs::metadata(configuration)) {
-            chown(file.path(), Some(model.uid()), Some(model.gid()))?;
+            fchown(replacement.file(), Some(model.uid()), Some(model.gid()))?;
         }
-        file.as_file().set_permissions(Permissions::from_mode(mode))?;
-        file.as_file().sync_all()
+        replacement.file().set_permissions(Permissions::from_mode(mode))?;
+        replacement.finish()
     })();
-    written.map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    written.map_err(failed)
 }
 
 /// From the terminal, without echo and twice; otherwise the one line of standard input.

@@ -50,9 +50,7 @@ fn demanded(row: &Row<'_>) -> Option<String> {
     let (amount, quantity) = (row.value.amount(), row.value.quantity());
     match row.key.rule.demand {
         Demand::Anything => None,
-        Demand::FromOne(most) => {
-            (amount == Amount::Zero || quantity > most).then(|| key::from_one(most))
-        }
+        Demand::FromOne(most) => (amount == Amount::Zero || quantity > most).then(|| key::from_one(most)),
         Demand::UpTo(..) if amount == Amount::Empty => Some("at least one".to_owned()),
         Demand::UpTo(most, allowed) => {
             (amount == Amount::Zero || quantity > most).then(|| allowed.to_owned())

@@ -23,7 +23,7 @@ fn faults(text: &str) -> Vec<FileError> {
 }
 
 /// Each wrong text, where the fault is, and words that the message must hold.
-const WRONG: [(&str, (usize, usize), &[&str]); 43] = [
+const WRONG: [(&str, (usize, usize), &[&str]); 46] = [
     (
         "[access]\nnetworks = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
         (2, 12),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use mail::Domain;
 use report::incidents::news::{self, News};
 use report::incidents::{Composed, Incident};
-use spool::{IncidentNumber, Step, Told, Way, registrable};
+use spool::{IncidentNumber, Step, Told, Way};
 
 use super::own::Said;
 
@@ -45,7 +45,7 @@ impl Case {
         match self {
             Self::Recorded(composed) => {
                 let first = composed.records.first()?;
-                registrable::holder(&first.spot.place)
+                first.spot.place.registrable()
             }
             Self::Own(_) => None,
         }

@@ -12,13 +12,13 @@ use tokio::time::sleep;
 
 use super::command;
 use super::notice::Notice;
-use super::pace::{Bucket, Pace};
 use super::webhook::Web;
 use crate::config::schema::Incidents;
 use crate::own_mail::{Mail, Post};
+use crate::rate_limit::{Bucket, RateLimit};
 
 /// Ten notices at once on each way, and one more each hour: what comes in between is told together.
-const NOTICES: Pace = Pace::new(10, SignedDuration::from_hours(1));
+const NOTICES: RateLimit = RateLimit::new(10, Duration::from_hours(1));
 /// The pauses between the tries; after the last one the way rests.
 const PAUSES: [Duration; 3] = [
     Duration::from_secs(10),
@@ -52,8 +52,8 @@ pub(super) struct Turn {
     /// Until then there is none.
     rests: Option<Timestamp>,
     /// For what is ours, so that strangers cannot delay it.
-    ours: Bucket,
-    others: Bucket,
+    ours: Bucket<Timestamp>,
+    others: Bucket<Timestamp>,
 }
 
 impl Turn {

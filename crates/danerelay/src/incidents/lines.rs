@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use mail::Domain;
 use mail::event::incident::{Incident as IncidentEvent, IncidentState};
 use mail::event::{Event, EventLog};
@@ -12,19 +13,19 @@ use spool::Told;
 
 use super::case::{Case, Name};
 use super::notice::Item;
-use super::pace::{Bucket, Pace};
+use crate::rate_limit::{Bucket, RateLimit};
 
 /// For all that fails below one registrable domain, and for what is ours.
-const HOLDER: Pace = Pace::new(10, SignedDuration::from_secs(1));
+const HOLDER: RateLimit = RateLimit::new(10, Duration::from_secs(1));
 /// For all of those together.
-const ALL: Pace = Pace::new(200, SignedDuration::from_millis(50));
+const ALL: RateLimit = RateLimit::new(200, Duration::from_millis(50));
 
 /// Writes incidents to the log. What finds no room is not left out, but written later.
 pub(super) struct Lines {
     events: Arc<dyn EventLog>,
     /// Of each registrable domain; `None` for what is ours.
-    holders: HashMap<Option<Domain>, Bucket>,
-    all: Bucket,
+    holders: HashMap<Option<Domain>, Bucket<Timestamp>>,
+    all: Bucket<Timestamp>,
 }
 
 /// What was written.

@@ -4,7 +4,7 @@
 //! * [`watch`]: looks at the board when something has changed, and every minute. A [`case`] is an incident with what was said of
 //!   it, which the spool keeps, and [`own`] for what is ours; [`said`]: what is not written down yet.
 //! * [`lines`]: what the log says. [`notice`]: what people are told, as mail and as JSON. [`courier`]: puts mail into the queue,
-//!   has the [`command`] run and the [`webhook`] called, with patience, at a [`pace`], and never in the way of mail.
+//!   has the [`command`] run and the [`webhook`] called, with patience, at a [limited rate](crate::rate_limit), and never in the way of mail.
 //!
 //! What incidents are is defined by `report::incidents`, and what is recorded of them by the spool.
 
@@ -16,7 +16,6 @@ mod lines;
 mod listening;
 mod notice;
 mod own;
-mod pace;
 mod said;
 #[cfg(test)]
 mod tests;

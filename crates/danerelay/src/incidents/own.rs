@@ -10,7 +10,7 @@ use report::incidents::{Cause, Incident, OwnTrouble, Status};
 use serde::{Deserialize, Serialize};
 use spool::{Noticed, Step, Told, Way};
 
-use crate::state_file;
+use crate::replace_file::write_state;
 
 /// For so long after the start, what is tested or read at the start may not have shown itself again.
 const SETTLED: SignedDuration = SignedDuration::from_mins(6);
@@ -137,7 +137,7 @@ impl Own {
         let Ok(octets) = serde_json::to_vec(&self.kept) else {
             return;
         };
-        if octets != self.written && state_file::write(&self.file, &octets).is_ok() {
+        if octets != self.written && write_state(&self.file, &octets).is_ok() {
             self.written = octets;
         }
     }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{self, Use};
 use crate::config::Config;
-use crate::state_file;
+use crate::replace_file::write_state;
 
 /// The copies in a directory.
 #[derive(Debug, Clone)]
@@ -113,7 +113,7 @@ impl Copies {
 
     /// Replaces the copy by what the server gave; a reader sees the one or the other.
     pub(super) fn replace(&self, url: &str, text: &str, validators: &Validators) -> io::Result<()> {
-        state_file::write(&self.copy(url), text.as_bytes())?;
+        write_state(&self.copy(url), text.as_bytes())?;
         self.note(url, text, validators)
     }
 
@@ -127,13 +127,13 @@ impl Copies {
             checksum: crc32fast::hash(text.as_bytes()),
         };
         let _ = fs::remove_file(self.held_back(url));
-        state_file::write(&self.path(url, "json"), &serde_json::to_vec(&facts)?)
+        write_state(&self.path(url, "json"), &serde_json::to_vec(&facts)?)
     }
 
     /// Keeps what came and is not believed, for the administrator to look at.
     pub(super) fn hold_back(&self, url: &str, octets: &[u8]) -> io::Result<PathBuf> {
         let path = self.held_back(url);
-        state_file::write(&path, octets)?;
+        write_state(&path, octets)?;
         Ok(path)
     }
 

@@ -16,25 +16,29 @@ use mail::event::Event;
 use mail::event::log::Throttled;
 use parking_lot::Mutex;
 
+use crate::rate_limit::{Bucket, RateLimit};
+
 /// The memory limit for the table of sources, in octets.
 const TABLE: usize = 256 * 1024;
 /// The maximum number of sources; a hash table is at worst a little less than half full.
-const SOURCES: usize = TABLE / (2 * size_of::<(Source, Bucket)>() + 2);
+const SOURCES: usize = TABLE / (2 * size_of::<(Source, SourceState)>() + 2);
 /// How many of them can be strangers: the rest is for clients that may relay, and for trouble of our own.
 const STRANGE_SOURCES: usize = SOURCES / 4 * 3;
 /// After this long without an event of a source, the number left out is logged.
 const QUIET: Duration = Duration::from_secs(10);
 /// The same after this long if there are events but none is written.
 const OVERDUE: Duration = Duration::from_mins(1);
+/// Room for new sources is made at most this often.
+const SWEEP: Duration = Duration::from_secs(1);
 /// How many sources are named at once when the numbers left out are logged.
 const NAMED: usize = 10;
 
 /// For a client, and for a library, whose reports a stranger may cause.
-const CLIENT: Pace = Pace::new(10, Duration::from_secs(1));
+const CLIENT: RateLimit = RateLimit::new(10, Duration::from_secs(1));
 /// For trouble of our own, which lasts until somebody fixes it.
-const TROUBLE: Pace = Pace::new(10, Duration::from_mins(1));
+const TROUBLE: RateLimit = RateLimit::new(10, Duration::from_mins(1));
 /// For all strangers together.
-const STRANGERS: Pace = Pace::new(200, Duration::from_millis(50));
+const STRANGERS: RateLimit = RateLimit::new(200, Duration::from_millis(50));
 
 /// Counts events by their sources.
 #[derive(Default)]
@@ -42,26 +46,19 @@ pub(super) struct Throttle(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
-    sources: HashMap<Source, Bucket>,
+    sources: HashMap<Source, SourceState>,
     /// For all strangers together.
-    strangers: Bucket,
+    strangers: Bucket<Instant>,
     /// For all sources that do not fit into the table.
-    others: Bucket,
+    others: SourceState,
     swept: Option<Instant>,
 }
 
-/// How many lines at once, and how often one more.
-#[derive(Clone, Copy)]
-struct Pace {
-    burst: Duration,
-    each: Duration,
-}
-
-/// The lines that a source has left.
+/// A source of events.
 #[derive(Clone, Copy, Default)]
-struct Bucket {
-    /// When it has all its lines again.
-    full: Option<Instant>,
+struct SourceState {
+    /// Its lines.
+    lines: Bucket<Instant>,
     /// Events left out since the last one written.
     more: u64,
     /// When the last event came.
@@ -70,19 +67,11 @@ struct Bucket {
     told: Option<Instant>,
 }
 
-impl Pace {
-    const fn new(lines: u32, each: Duration) -> Self {
-        Self {
-            burst: each.saturating_mul(lines - 1),
-            each,
-        }
-    }
-
-    fn of(source: Source) -> Self {
-        match source {
-            Source::Client(_) | Source::Known(_) | Source::Library(_) => CLIENT,
-            Source::Trouble(_) => TROUBLE,
-        }
+/// How many lines it may have.
+fn limit(source: Source) -> RateLimit {
+    match source {
+        Source::Client(_) | Source::Known(_) | Source::Library(_) => CLIENT,
+        Source::Trouble(_) => TROUBLE,
     }
 }
 
@@ -115,38 +104,38 @@ impl Throttle {
             ..
         } = &mut *table;
         let has_place = sources.len() < most_before(source) || sources.contains_key(&source);
-        let bucket = if has_place {
+        let state = if has_place {
             sources.entry(source).or_default()
         } else {
             others
         };
-        let pace = Pace::of(source);
-        bucket.seen = Some(now);
+        let limit = limit(source);
+        state.seen = Some(now);
         let is_strange = is_strange(source);
-        if !bucket.has_line(pace, now) || (is_strange && !strangers.has_line(STRANGERS, now)) {
-            bucket.more = bucket.more.saturating_add(1);
-            bucket.told.get_or_insert(now);
+        if !state.lines.is_left(limit, now) || (is_strange && !strangers.is_left(STRANGERS, now)) {
+            state.more = state.more.saturating_add(1);
+            state.told.get_or_insert(now);
             return None;
         }
-        bucket.take_line(pace, now);
+        state.lines.take(limit, now);
         if is_strange {
-            strangers.take_line(STRANGERS, now);
+            strangers.take(STRANGERS, now);
         }
-        bucket.told = Some(now);
-        Some(std::mem::take(&mut bucket.more))
+        state.told = Some(now);
+        Some(std::mem::take(&mut state.more))
     }
 
     /// The summaries for sources that are quiet now. Sources that have all their lines again are forgotten.
     pub(super) fn sweep(&self, now: Instant) -> Vec<Event> {
         let mut table = self.0.lock();
-        let summaries = table.summaries(|bucket| bucket.is_due(now), now);
+        let summaries = table.summaries(|state| state.is_due(now), now);
         table.forget(now);
         summaries
     }
 
     /// The summaries of everything left out and not logged yet.
     pub(super) fn rest(&self) -> Vec<Event> {
-        self.0.lock().summaries(|bucket| bucket.more > 0, Instant::now())
+        self.0.lock().summaries(|state| state.more > 0, Instant::now())
     }
 
     /// Whether there is nothing to sweep.
@@ -157,11 +146,11 @@ impl Throttle {
 }
 
 impl Table {
-    /// Makes room for a new source if possible; this is tried once a second.
+    /// Makes room for a new source if possible.
     fn make_place(&mut self, source: Source, now: Instant) {
         let swept_lately = self
             .swept
-            .is_some_and(|swept| now.saturating_duration_since(swept) < CLIENT.each);
+            .is_some_and(|swept| now.saturating_duration_since(swept) < SWEEP);
         if self.sources.len() >= most_before(source) && !swept_lately && !self.sources.contains_key(&source) {
             self.swept = Some(now);
             self.forget(now);
@@ -169,21 +158,21 @@ impl Table {
     }
 
     fn forget(&mut self, now: Instant) {
-        self.sources.retain(|_, bucket| !bucket.is_as_new(now));
+        self.sources.retain(|_, state| !state.is_as_new(now));
         if self.sources.is_empty() {
             self.sources.shrink_to_fit();
         }
     }
 
     /// One event for each source that has something to report, and one for all beyond [`NAMED`].
-    fn summaries(&mut self, is_due: impl Fn(&Bucket) -> bool, now: Instant) -> Vec<Event> {
+    fn summaries(&mut self, is_due: impl Fn(&SourceState) -> bool, now: Instant) -> Vec<Event> {
         let mut due: Vec<(String, u64)> = Vec::new();
         let (mut unnamed, mut more) = (0_u64, 0_u64);
-        for (source, bucket) in &mut self.sources {
-            if !is_due(bucket) {
+        for (source, state) in &mut self.sources {
+            if !is_due(state) {
                 continue;
             }
-            let left_out = bucket.tell(now);
+            let left_out = state.tell(now);
             if due.len() < NAMED {
                 due.push((source.to_string(), left_out));
             } else {
@@ -203,16 +192,7 @@ impl Table {
     }
 }
 
-impl Bucket {
-    fn has_line(&self, pace: Pace, now: Instant) -> bool {
-        self.full
-            .is_none_or(|full| full.saturating_duration_since(now) <= pace.burst)
-    }
-
-    fn take_line(&mut self, pace: Pace, now: Instant) {
-        self.full = Some(self.full.map_or(now, |full| full.max(now)) + pace.each);
-    }
-
+impl SourceState {
     /// The number left out, which is logged now.
     fn tell(&mut self, now: Instant) -> u64 {
         self.told = Some(now);
@@ -226,7 +206,7 @@ impl Bucket {
     }
 
     fn is_as_new(&self, now: Instant) -> bool {
-        self.more == 0 && self.full.is_none_or(|full| full <= now)
+        self.more == 0 && self.lines.is_full(now)
     }
 }
 
@@ -240,7 +220,7 @@ mod tests {
     use std::net::{IpAddr, Ipv6Addr};
 
     use super::*;
-    use mail::source::Network;
+    use mail::Network;
 
     fn client(number: u32) -> Source {
         Source::client(Ipv6Addr::from_bits((0x2001_0db8 << 96) | (u128::from(number) << 64)).into())
@@ -320,7 +300,7 @@ mod tests {
         {
             let table = throttle.0.lock();
             assert!(table.sources.len() <= SOURCES);
-            let octets = table.sources.capacity() * (size_of::<(Source, Bucket)>() + 1);
+            let octets = table.sources.capacity() * (size_of::<(Source, SourceState)>() + 1);
             assert!(octets <= TABLE, "{octets}");
         }
         // Even now one that may relay has its lines.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use mail::Network;
 use tokio::task::AbortHandle;
 
 /// The connections that are served.
@@ -17,7 +18,7 @@ pub(super) struct Places {
 /// A connection that is served.
 #[derive(Debug)]
 struct Place {
-    client: Client,
+    client: Network,
     connection: AbortHandle,
     asked: Asked,
 }
@@ -37,22 +38,6 @@ impl Asked {
     }
 }
 
-/// An address; of IPv6 the network that one customer has (/64).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Client(IpAddr);
-
-impl From<IpAddr> for Client {
-    fn from(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-            }
-        })
-    }
-}
-
 impl Places {
     pub(super) const fn new(most: usize) -> Self {
         Self {
@@ -69,7 +54,7 @@ impl Places {
         if self.taken.len() < self.most {
             return true;
         }
-        let client = Client::from(address);
+        let client = Network::of(address);
         let count = |client| self.taken.iter().filter(|place| place.client == client).count();
         let greedy = self
             .taken
@@ -91,7 +76,7 @@ impl Places {
     /// A connection of this address is served.
     pub(super) fn take(&mut self, address: IpAddr, connection: AbortHandle, asked: Asked) {
         self.taken.push(Place {
-            client: address.into(),
+            client: Network::of(address),
             connection,
             asked,
         });

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use mail::Domain;
+use mail::registrable;
 use parking_lot::Mutex;
-use report::provider;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Tests that look up or connect at once.
@@ -41,7 +41,7 @@ impl Turns {
     /// Waits until one more test may connect to these hosts. The providers are taken in the order of their names, so that no
     /// two tests wait for each other.
     pub(super) async fn at(&self, hosts: impl Iterator<Item = &Domain>) -> Vec<Turn> {
-        let providers: BTreeSet<Domain> = hosts.map(provider::of).collect();
+        let providers: BTreeSet<Domain> = hosts.map(registrable::of).collect();
         let mut turns = Vec::new();
         for provider in providers {
             let places = self.places(provider);

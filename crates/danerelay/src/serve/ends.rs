@@ -10,7 +10,7 @@ use policy::pattern::Pattern;
 use policy::{End, ExceptedKind, ListedException, Meaning};
 use serde::{Deserialize, Serialize};
 
-use crate::state_file;
+use crate::replace_file::write_state;
 use crate::wiring::standing::Ending;
 
 /// What has been said about the ends of exceptions, also before the start.
@@ -74,7 +74,7 @@ impl Ends {
             self.said = said;
             if let Ok(octets) = serde_json::to_vec(&self.said) {
                 // Without the file it is said again after the next start.
-                let _ = state_file::write(&self.file, &octets);
+                let _ = write_state(&self.file, &octets);
             }
         }
         news

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::recheck::{Finding, State, Subject};
-use crate::state_file;
+use crate::replace_file::write_state;
 use crate::wiring::standing::{Healed, Tests};
 
 /// If so many are remembered as working again, no further entries of lists are: a later test tells of them. Exceptions always
@@ -79,7 +79,7 @@ impl Memory {
 
     /// Written after each portion of a test. Without the file the next start tests earlier than it need.
     pub(super) fn write(&self, config: &Config) -> io::Result<()> {
-        state_file::write(&path(config), &serde_json::to_vec(self)?)
+        write_state(&path(config), &serde_json::to_vec(self)?)
     }
 
     /// Begins a test of these, or goes on with one that was interrupted. Returns how many of them were tested already: up to the

@@ -439,7 +439,12 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
     for command in ["list", "hold"] {
         let end = scene.relay.run(&["queue", command, "--older-than", "-4h"]);
         assert_eq!(end.status, 2, "{}", end.stdout);
-        assert!(end.stderr.contains("allowed: a whole number and one of s, m, h, d"), "{}", end.stderr);
+        assert!(
+            end.stderr
+                .contains("allowed: a whole number and one of s, m, h, d"),
+            "{}",
+            end.stderr
+        );
     }
     for command in ["retry", "hold", "release", "delete"] {
         let end = scene.relay.run(&["queue", command, "--all"]);

@@ -56,7 +56,10 @@ async fn soft_fail_delivers_where_there_are_more_addresses_than_one_round_may_as
         receivers.push(scene.receiver(last, &identity, vec![]).await);
     }
     let mut domain = scene.world.domain("many.test").signed();
-    for (host, own) in ["mx1.many.test", "mx2.many.test"].iter().zip(receivers.chunks(13)) {
+    for (host, own) in ["mx1.many.test", "mx2.many.test"]
+        .iter()
+        .zip(receivers.chunks(13))
+    {
         domain = domain.mx(10, host, own[0].address()).tlsa(WRONG);
         for receiver in &own[1..] {
             domain = domain.record(host, RecordType::A, &receiver.address().ip().to_string());

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::scene::common::{
-    DEFERRED, EXPIRED, OPPORTUNISTIC, SENT, SOFT_FAIL, assert_line, hosts, reply_for, signed_mx, single, single_at,
-    two_receivers,
+    DEFERRED, EXPIRED, OPPORTUNISTIC, SENT, SOFT_FAIL, assert_line, hosts, reply_for, signed_mx, single,
+    single_at, two_receivers,
 };
 use crate::scene::{LIMIT, Scene, Setting};
 use delivery::{Reuse, Windows};
@@ -130,8 +130,7 @@ async fn what_a_failing_destination_held_up_follows_when_it_is_back_and_what_was
         let id = scene.queue(&["a@back.test"], CONTENT, Timestamp::now()).await;
         let line = scene.lines(id, 1).await.remove(0);
         assert_line(&line, &[DEFERRED, ("attempt", "1")]);
-        let not_tried =
-            line["reason"].starts_with("not tried, because mail to this destination failed: ");
+        let not_tried = line["reason"].starts_with("not tried, because mail to this destination failed: ");
         assert_eq!(not_tried, number >= 5, "{number}: {line:?}");
         held_up.push(id);
     }

@@ -54,7 +54,10 @@ async fn starttls_refused_with_421_goes_in_clear_on_a_connection_of_its_own() {
     let receiver = unsigned(&scene, "busy").await;
     receiver.set_faults(vec![reply(Stage::StartTls, "421 4.7.0 TLS not available")]);
     let line = scene.expect("a@busy.test", &[DEFERRED]).await;
-    assert!(line["reason"].ends_with(": 421 4.7.0 TLS not available"), "{line:?}");
+    assert!(
+        line["reason"].ends_with(": 421 4.7.0 TLS not available"),
+        "{line:?}"
+    );
     scene.expect("a@busy.test", &[SENT, ("tls", "-")]).await;
     // Any other refusal: the same session goes on.
     receiver.set_faults(vec![reply(Stage::StartTls, "454 4.7.0 not now")]);

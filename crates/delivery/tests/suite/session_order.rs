@@ -236,7 +236,11 @@ async fn what_a_receiver_says_before_it_stops_reading_is_told() {
         let mut octets = vec![0; 1 << 12];
         while let Ok(read @ 1..) = stream.read(&mut octets).await {
             let has_data = octets[..read].windows(6).any(|text| text == b"DATA\r\n");
-            let reply = if has_data { "354 go\r\n552 5.3.4 too big\r\n" } else { "250 yes\r\n" };
+            let reply = if has_data {
+                "354 go\r\n552 5.3.4 too big\r\n"
+            } else {
+                "250 yes\r\n"
+            };
             let written = stream.write_all(reply.as_bytes()).await;
             if has_data || written.is_err() {
                 std::future::pending::<()>().await;

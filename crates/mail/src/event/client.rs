@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::record::{Level, Put, Record, Value};
-use crate::source::{Network, Source};
-use crate::{Mailbox, QueueId, ReversePath};
+use crate::source::Source;
+use crate::{Mailbox, Network, QueueId, ReversePath};
 
 /// A client as Postfix writes it when only the address is known; we make no reverse look-ups.
 pub(super) fn client(address: IpAddr) -> String {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cause::{Cause, DaneFlaw, Demand, Lookup, TlsFault, Unproven};
 use crate::lookup::FailedLookup;
-use crate::{Domain, NextHop};
+use crate::{Domain, NextHop, registrable};
 
 /// What an incident is about. Two failures with the same spot belong to the same incident.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +27,16 @@ pub enum Place {
     Resolver,
     /// Our own login at a route's server.
     Login(NextHop),
+}
+
+impl Place {
+    /// Who can make it fail, and as many beside it as they like: the registrable part of its name. `None` for what is ours.
+    pub fn registrable(&self) -> Option<Domain> {
+        match self {
+            Self::Host(name) | Self::Domain(name) => Some(registrable::of(name)),
+            Self::Resolver | Self::Login(_) => None,
+        }
+    }
 }
 
 /// What fails: a [`Cause`] without its details.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
 use mail::incident::{Cause, Kind, OwnTrouble};
+use mail::registrable;
 use mail::sighting::Trouble;
 use spool::KnownIncident;
 
@@ -14,7 +15,6 @@ use super::group;
 use super::incident::{Incident, Status};
 use super::ours::Ours;
 use super::words::{TlsBy, said};
-use crate::provider;
 
 /// How many domains of an incident are named.
 const DOMAINS_NAMED: usize = 20;
@@ -200,7 +200,7 @@ fn sentence(
 ) -> String {
     let whose = match kind {
         Kind::Host | Kind::Domain if stands_for_more => match Domain::parse(name) {
-            Ok(domain) => format!("{name} and others below {}", provider::of(&domain)),
+            Ok(domain) => format!("{name} and others below {}", registrable::of(&domain)),
             Err(_) => name.to_owned(),
         },
         Kind::Host | Kind::Domain | Kind::Ours => name.to_owned(),

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use mail::Domain;
 use mail::incident::Kind;
+use mail::registrable;
 use mail::sighting::{Place, Trouble};
 use spool::{IncidentNumber, KnownIncident};
 
 use super::words::place_name;
-use crate::provider;
 
 /// By what records may belong together.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +66,7 @@ pub(super) fn messages(groups: &[Vec<KnownIncident>]) -> Vec<u64> {
 
 fn key(one: &KnownIncident) -> Key {
     match &one.spot.place {
-        Place::Host(host) => Key::Provider(one.spot.trouble, provider::of(host)),
+        Place::Host(host) => Key::Provider(one.spot.trouble, registrable::of(host)),
         Place::Domain(_) | Place::Resolver | Place::Login(_) => Key::Alone(one.number.0),
     }
 }
@@ -83,7 +83,7 @@ fn belongs(one: &KnownIncident, group: &[KnownIncident]) -> bool {
 pub(super) fn begun(records: &[KnownIncident]) -> Option<(Trouble, Timestamp, Domain)> {
     let first = records.iter().find(|one| one.ended.is_none())?;
     match &first.spot.place {
-        Place::Host(host) => Some((first.spot.trouble, first.first_seen, provider::of(host))),
+        Place::Host(host) => Some((first.spot.trouble, first.first_seen, registrable::of(host))),
         Place::Domain(_) | Place::Resolver | Place::Login(_) => None,
     }
 }
@@ -92,7 +92,7 @@ pub(super) fn begun(records: &[KnownIncident]) -> Option<(Trouble, Timestamp, Do
 pub(super) fn named(records: &[KnownIncident], place: &Place) -> (Kind, String) {
     match place {
         Place::Host(host) if records.iter().any(|one| one.spot.place != *place) => {
-            (Kind::Provider, provider::of(host).to_string())
+            (Kind::Provider, registrable::of(host).to_string())
         }
         Place::Host(host) => (Kind::Host, host.to_string()),
         Place::Domain(domain) => (Kind::Domain, domain.to_string()),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use mail::incident::{Cause, Kind, Likely};
 use mail::printable::Printable;
+use mail::registrable;
 use mail::sighting::{Evidence, Starttls, Trouble};
 use mail::words::moment;
 use mail::{Domain, count, wrap};
@@ -12,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use super::change::Member;
 use super::incident::Incident;
 use super::words::{TlsBy, place_name, said};
-use crate::provider;
 
 /// Letters are wrapped at this many characters; records are not.
 const WIDTH: usize = 72;
@@ -41,7 +41,7 @@ pub fn write(incident: &Incident, relay: &str) -> Option<Letter> {
         .filter(|_| !incident.is_ours())?;
     let named = member.place.domain()?;
     let domain = match incident.kind {
-        Kind::Host | Kind::Provider => provider::of(named),
+        Kind::Host | Kind::Provider => registrable::of(named),
         Kind::Domain | Kind::Ours => named.clone(),
     };
     let name = &incident.name;
@@ -370,8 +370,8 @@ fn check(trouble: Trouble, member: &Member) -> Option<String> {
 
 /// How to reach them: their own mail may wait for the same reason.
 fn ways(incident: &Incident, domain: &Domain) -> Vec<String> {
-    let waits =
-        incident.some_domains.contains(domain) || incident.names().any(|name| provider::of(name) == *domain);
+    let waits = incident.some_domains.contains(domain)
+        || incident.names().any(|name| registrable::of(name) == *domain);
     let mut ways = Vec::new();
     if waits {
         ways.push(format!(

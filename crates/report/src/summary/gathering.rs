@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jiff::civil::Date;
+use mail::registrable;
 use mail::{AddressFamily, Domain, DomainPart, Status};
 use parking_lot::Mutex;
 use spool::{Ledger, SpoolError, Tally};
@@ -13,7 +14,6 @@ use spool::{Ledger, SpoolError, Tally};
 use super::question::{By, Period, Question};
 use super::softfail::{Case, SoftFailed};
 use super::traffic::{Traffic, end};
-use crate::provider;
 
 /// The rows of one part of the period in any order, and the traffic as a whole.
 #[derive(Debug, Default)]
@@ -192,7 +192,7 @@ impl Reading {
         let place = match &self.host {
             Some((last, place)) if last == host => *place,
             Some(_) | None => {
-                let name = provider::part(host);
+                let name = registrable::part(host);
                 let place = self.providers.get(name).copied().unwrap_or_else(|| {
                     let name: Arc<str> = name.into();
                     rows.push(Counted::new(Arc::clone(&name)));

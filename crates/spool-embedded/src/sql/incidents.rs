@@ -147,7 +147,7 @@ pub(crate) fn note(connection: &Connection, sightings: &[Sighting], now: Timesta
 pub(crate) fn number(connection: &Connection, spot: &Spot) -> rusqlite::Result<Option<i64>> {
     match own_number(connection, spot)? {
         Some(id) => Ok(Some(id)),
-        None => match spool::registrable::holder(&spot.place) {
+        None => match spot.place.registrable() {
             Some(holder) => room::shared(connection, holder.as_str(), spot.trouble.as_str()),
             None => Ok(None),
         },
@@ -226,7 +226,7 @@ fn is_within_share(connection: &Connection, place: &Place) -> rusqlite::Result<b
     if last.is_none_or(|last| last < DOMAINS_BELOW) {
         return Ok(true);
     }
-    let count: i64 = match spool::registrable::holder(place) {
+    let count: i64 = match place.registrable() {
         Some(holder) => connection
             .prepare_cached(DOMAINS_OF)?
             .query_row(params![holder.as_str(), DOMAINS_BELOW], |row| row.get(0))?,
@@ -265,7 +265,7 @@ fn open(
     evidence: &str,
     now: Timestamp,
 ) -> rusqlite::Result<Option<i64>> {
-    let holder = spool::registrable::holder(&failing.spot.place);
+    let holder = failing.spot.place.registrable();
     let holder = holder.as_ref().map(Domain::as_str);
     if !room::make(connection, holder, now)? {
         return Ok(None);
@@ -318,7 +318,7 @@ fn prove(connection: &Connection, proven: &Proven) -> rusqlite::Result<()> {
         Some((seen, since, _)) if is_the_same(&seen, &proven.evidence) => since,
         Some(_) | None => at,
     };
-    let holder = spool::registrable::part(host);
+    let holder = mail::registrable::part(host);
     let columns = params![host.as_str(), port, written(&proven.evidence)?, since, at, holder];
     connection.prepare_cached(WRITE_PROOF)?.execute(columns)?;
     let row = connection.last_insert_rowid();

@@ -9,9 +9,7 @@ use mail::sighting::{DemandedBy, Ending, Evidence, Failing, Place, Proven, Spot,
 use mail::{Domain, Sighting};
 use rusqlite::Connection;
 use spool::contract::{commit, held_up, message, now, take};
-use spool::{
-    Incidents, KeepIncidents, KnownIncident, Outcomes, Running, Spool, Step, Told, Way, registrable,
-};
+use spool::{Incidents, KeepIncidents, KnownIncident, Outcomes, Running, Spool, Step, Told, Way};
 
 use super::open;
 use crate::EmbeddedSpool;
@@ -74,7 +72,7 @@ async fn tell_all(spool: &EmbeddedSpool, which: impl Fn(&KnownIncident) -> bool,
 async fn held(spool: &EmbeddedSpool) -> BTreeMap<String, i64> {
     let mut held = BTreeMap::new();
     for one in spool.incidents().await.unwrap() {
-        let holder = registrable::holder(&one.spot.place).map(|name| name.to_string());
+        let holder = one.spot.place.registrable().map(|name| name.to_string());
         *held.entry(holder.unwrap_or_default()).or_default() += 1;
     }
     held
@@ -296,7 +294,12 @@ async fn what_may_end_an_incident_is_as_known_after_a_restart_as_before() {
         assert_eq!(failing.port, Some(25));
         found.push(format!("{:?} {domain:?}", failing.spot.place));
     }
-    let only = |host: &str| found.iter().filter(|one| one.contains(host) && one.contains("Some")).count();
+    let only = |host: &str| {
+        found
+            .iter()
+            .filter(|one| one.contains(host) && one.contains("Some"))
+            .count()
+    };
     let hosts = ["mx.one", "mx.two", "mx.itself", "mx.older", "mx.last"];
     assert_eq!(hosts.map(only), [1, 0, 0, 0, 1], "{found:?}");
     spool.close().await.unwrap();

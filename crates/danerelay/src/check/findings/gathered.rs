@@ -96,6 +96,6 @@ pub(super) fn in_days(days: i64) -> String {
 /// Who has to be asked to change something at a host: somebody else, if a provider runs it.
 pub(super) fn whose(seen: &Observation, host: &HostSeen) -> Option<String> {
     let provider = host.provider.as_ref()?;
-    let own = Domain::parse(&seen.domain).map(|domain| report::provider::of(&domain).to_string());
+    let own = Domain::parse(&seen.domain).map(|domain| mail::registrable::of(&domain).to_string());
     (own.as_ref() != Ok(provider)).then(|| format!("ask the administrators of {provider}: "))
 }

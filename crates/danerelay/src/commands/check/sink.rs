@@ -71,7 +71,7 @@ impl<'a> Sink<'a> {
         };
         // What cannot be written is better known before hours of work.
         for path in [&arguments.html, &arguments.openmetrics].into_iter().flatten() {
-            output::beside(path)?;
+            output::replacement(path)?;
         }
         let mut sink = Self {
             arguments,
@@ -168,7 +168,7 @@ impl<'a> Sink<'a> {
             output::notice(&format!("{words}{hint}"));
         }
         if let Some(path) = &arguments.openmetrics {
-            output::replace_file(path, &crate::check::metrics(&self.figures))?;
+            output::write_file(path, &crate::check::metrics(&self.figures))?;
         }
         if let Some(path) = &arguments.html {
             let page = Page {
@@ -177,7 +177,7 @@ impl<'a> Sink<'a> {
                 changes: changes.as_ref(),
                 made: Timestamp::now(),
             };
-            output::replace_file(path, &page.write())?;
+            output::write_file(path, &page.write())?;
         }
         let rest = Rest::of(self.skipped, ended);
         if arguments.nagios {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, ValueEnum};
-use jiff::civil::Date;
 use jiff::Zoned;
+use jiff::civil::Date;
 use policy::pattern::Pattern;
 use policy::settings::{DaneMode, ExceptionEntry};
 use policy::{ExceptedKind, ListedException, Missing};
@@ -14,8 +14,8 @@ use settings_file::Interval;
 
 use crate::admin::protocol::{RefusalKind, Reloaded, Request};
 use crate::commands::client::{AdminError, Client};
-use crate::commands::{output, readable};
 use crate::commands::values::formed;
+use crate::commands::{output, readable};
 use crate::config::Loaded;
 use crate::exceptions;
 use crate::exit::Verdict;
@@ -111,9 +111,9 @@ pub(super) const LONGEST_REASON: usize = 1000;
 pub(super) fn reason(text: &str) -> Result<String, &'static str> {
     let words = text.trim();
     let is_usual = (1..=LONGEST_REASON).contains(&words.chars().count());
-    is_usual.then(|| words.to_owned()).ok_or(
-        "allowed: some words for whoever finds this exception later, at most 1000 characters",
-    )
+    is_usual
+        .then(|| words.to_owned())
+        .ok_or("allowed: some words for whoever finds this exception later, at most 1000 characters")
 }
 
 fn until(text: &str) -> Result<Date, &'static str> {

@@ -87,10 +87,7 @@ pub(super) fn run(arguments: &ImportArguments, loaded: &Loaded) -> Result<Verdic
         output::notice(form.assumed());
     }
     if let Some(words) = no_list(&text, form, &imported) {
-        output::notice(&format!(
-            "{}{words}; nothing was added",
-            arguments.file.display()
-        ));
+        output::notice(&format!("{}{words}; nothing was added", arguments.file.display()));
         return Ok(Verdict::Unusable);
     }
     if imported.excepted.len() > MOST {

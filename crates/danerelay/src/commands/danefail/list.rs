@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use jiff::civil::Date;
 use jiff::Zoned;
+use jiff::civil::Date;
 use mail::count;
 use mail::words::moment;
 use policy::schema::ListKind;

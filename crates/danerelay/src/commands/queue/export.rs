@@ -2,13 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mail::QueueId;
 use spool::Inspect;
-use tempfile::{NamedTempFile, TempPath};
 
 use crate::admin::protocol::{Contents, Line, Nothing, Refusal, Request};
 use crate::commands::client::{AdminError, Client};
@@ -17,6 +15,7 @@ use crate::commands::source::{self, Source, wait};
 use crate::config::Config;
 use crate::exit::Verdict;
 use crate::failure::Failure;
+use crate::replace_file::Replacement;
 
 /// What to write, and where.
 #[derive(Debug, Args)]
@@ -78,7 +77,7 @@ enum Output {
     /// Standard output, if it is a terminal.
     Terminal(BufWriter<StdoutLock<'static>>),
     /// A file next to the requested one, which it replaces when it is complete.
-    File(PathBuf, BufWriter<File>, TempPath),
+    File(BufWriter<Replacement>),
     /// An existing path that is not a regular file, such as a pipe: it must not be replaced.
     Device(PathBuf, BufWriter<File>),
 }
@@ -103,7 +102,8 @@ impl Output {
             Ok(_) | Err(_) => {
                 // If the name is that of a symbolic link, its target is meant.
                 let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-                beside(&path).map(|(file, temporary)| Self::File(path, BufWriter::new(file), temporary))
+                // The message is for its owner alone.
+                Replacement::begin(&path, 0o600).map(|file| Self::File(BufWriter::new(file)))
             }
         };
         opened.map_err(|cause| Failure::File {
@@ -116,53 +116,39 @@ impl Output {
         let written = match self {
             Self::Standard(output) => output.write_all(octets),
             Self::Terminal(output) => output.write_all(for_terminal(octets).as_bytes()),
-            Self::File(_, output, _) | Self::Device(_, output) => output.write_all(octets),
+            Self::File(output) => output.write_all(octets),
+            Self::Device(_, output) => output.write_all(octets),
         };
         written.map_err(|cause| match self {
             Self::Standard(_) | Self::Terminal(_) => Failure::Output(cause),
-            Self::File(path, ..) | Self::Device(path, _) => Failure::File {
-                path: path.clone(),
-                cause,
-            },
+            Self::File(output) => unwritten(output.get_ref().path(), cause),
+            Self::Device(path, _) => unwritten(path, cause),
         })
     }
 
     /// Turns what was written into the requested file; without this call there is none.
     fn finish(self) -> Result<(), Failure> {
-        let (path, finished) = match self {
+        match self {
             Self::Standard(mut output) | Self::Terminal(mut output) => {
-                return output.flush().map_err(Failure::Output);
+                output.flush().map_err(Failure::Output)
             }
-            Self::Device(path, mut output) => (path, output.flush()),
-            Self::File(path, output, temporary) => {
-                let finished = publish(output, temporary, &path);
-                (path, finished)
+            Self::Device(path, mut output) => output.flush().map_err(|cause| unwritten(&path, cause)),
+            Self::File(output) => {
+                let path = output.get_ref().path().to_owned();
+                let whole = output.into_inner().map_err(io::IntoInnerError::into_error);
+                whole
+                    .and_then(Replacement::finish)
+                    .map_err(|cause| unwritten(&path, cause))
             }
-        };
-        finished.map_err(|cause| Failure::File { path, cause })
+        }
     }
 }
 
-/// An empty file in the same directory, accessible to its owner only, and removed when dropped. Errors do not mention
-/// its name, which nobody has chosen.
-fn beside(path: &Path) -> io::Result<(File, TempPath)> {
-    let mut options = File::options();
-    options.write(true).create_new(true).mode(0o600);
-    let directory = path
-        .parent()
-        .filter(|directory| !directory.as_os_str().is_empty());
-    tempfile::Builder::new()
-        .prefix(".danerelay-export-")
-        .make_in(directory.unwrap_or(Path::new(".")), |path| options.open(path))
-        .map(NamedTempFile::into_parts)
-}
-
-fn publish(output: BufWriter<File>, temporary: TempPath, path: &Path) -> io::Result<()> {
-    let file = output.into_inner().map_err(io::IntoInnerError::into_error)?;
-    // The message may be deleted next.
-    file.sync_all()?;
-    temporary.persist(path).map_err(|failed| failed.error)?;
-    Ok(())
+fn unwritten(path: &Path, cause: io::Error) -> Failure {
+    Failure::File {
+        path: path.to_owned(),
+        cause,
+    }
 }
 
 #[cfg(test)]

@@ -140,7 +140,12 @@ impl<W: Write> Listing<W> {
             (true, _) => {}
             (false, 0) if all => writeln!(self.output, "Mail queue is empty")?,
             (false, messages) => {
-                writeln!(self.output, "-- {} octets in {}.", self.octets, count(messages, "message"))?;
+                writeln!(
+                    self.output,
+                    "-- {} octets in {}.",
+                    self.octets,
+                    count(messages, "message")
+                )?;
             }
         }
         self.output.flush()

@@ -129,6 +129,7 @@ fn by_age(summary: &Summary) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use jiff::SignedDuration;
     use spool::{DestinationCount, ReasonCount, StateCounts, Unreadable};
 
     use super::*;

@@ -121,6 +121,7 @@ fn attempts(recipient: &QueuedRecipient) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
     use mail::CauseKind;
     use spool::RecipientIndex;
 

@@ -1,7 +1,7 @@
 //! What DANE did for our mail, on one page.
 
-use mail::words::day;
 use jiff::Timestamp;
+use mail::words::day;
 use report::incidents::Incident;
 use report::summary::{DaneFailures, Month, Period, Protection, Stopped, Without, sum};
 

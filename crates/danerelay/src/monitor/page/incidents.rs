@@ -1,7 +1,7 @@
 //! What holds mail up.
 
-use mail::words::{moment, span};
 use jiff::Timestamp;
+use mail::words::{moment, span};
 use report::incidents::Incident;
 
 use crate::monitor::census::{Census, Counted};

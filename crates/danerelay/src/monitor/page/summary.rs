@@ -1,8 +1,8 @@
 //! The state at a glance.
 
-use mail::words::moment;
 use jiff::Timestamp;
 use mail::event::resolver::Finding;
+use mail::words::moment;
 use report::incidents::Incident;
 use spool::Store;
 

@@ -1,10 +1,10 @@
 //! The TLS reports that went out.
 
-use mail::words::moment;
 use crate::monitor::counts::Label as _;
 use crate::monitor::metrics::Metrics;
 use crate::pages::html::{Column, Html};
 use crate::pages::words::grouped;
+use mail::words::moment;
 
 pub(super) fn write(to: &mut Html, metrics: &Metrics) {
     to.raw("<section>");

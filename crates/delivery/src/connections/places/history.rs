@@ -372,9 +372,9 @@ impl History {
         while let Some(session) = sessions.pop() {
             let wish = Wish {
                 path: Path {
-                socket: session.socket,
-                source: session.source,
-            },
+                    socket: session.socket,
+                    source: session.source,
+                },
                 host: None,
                 host_limit: None,
                 has_others: false,

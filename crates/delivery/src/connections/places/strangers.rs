@@ -2,8 +2,14 @@
 //! anything must not keep mail from those that work.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
-use super::wish::Network;
+use mail::Network;
+
+/// Addresses that one operator is likely to have (RFC 6177).
+pub(super) fn operator(address: IpAddr) -> Network {
+    Network::prefix(address, 24, 48)
+}
 
 /// How many there are.
 #[derive(Debug, Default)]

@@ -1,9 +1,9 @@
 //! What is asked for, and what a connection counts as.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use mail::{Domain, NextHop};
+use mail::{Domain, Network, NextHop};
 use tokio::time::Instant;
 
 use super::super::key::ReuseKey;
@@ -48,13 +48,9 @@ pub(crate) struct Seat {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setup {
     pub(super) since: Instant,
-    /// The network of an address that is not known to work.
+    /// The addresses of the same operator, if this one is not known to work.
     pub(super) stranger: Option<Network>,
 }
-
-/// Addresses that one operator is likely to have: a /24 of IPv4, a /48 of IPv6 (RFC 6177).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Network(IpAddr);
 
 /// Which part of its places a connection gives back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,20 +85,5 @@ impl Wish {
         self.host_limit
             .map_or(per_host, |limit| limit.min(per_host))
             .max(1)
-    }
-}
-
-impl From<IpAddr> for Network {
-    fn from(address: IpAddr) -> Self {
-        Self(match address {
-            IpAddr::V4(address) => {
-                let [a, b, c, _] = address.octets();
-                Ipv4Addr::new(a, b, c, 0).into()
-            }
-            IpAddr::V6(address) => {
-                let [a, b, c, ..] = address.segments();
-                Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).into()
-            }
-        })
     }
 }

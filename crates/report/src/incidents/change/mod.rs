@@ -12,12 +12,12 @@ use std::collections::{BTreeSet, HashSet};
 use jiff::{SignedDuration, Timestamp};
 use mail::Domain;
 use mail::incident::Likely;
+use mail::registrable;
 use mail::sighting::{Ending, Evidence, Place, Trouble};
 use serde::{Deserialize, Serialize};
 use spool::KnownIncident;
 
 pub use self::finding::Finding;
-use crate::provider;
 
 /// What begins at several providers within this time has one reason.
 const AT_ONCE: SignedDuration = SignedDuration::from_hours(1);
@@ -102,7 +102,7 @@ fn elsewhere(known: &KnownIncident, began: &[(Trouble, Timestamp, Domain)]) -> u
     let Place::Host(host) = &known.spot.place else {
         return 0;
     };
-    let own = provider::of(host);
+    let own = registrable::of(host);
     let others = began.iter().filter(|(trouble, at, provider)| {
         let near = at.duration_since(known.first_seen).abs() <= AT_ONCE;
         *trouble == known.spot.trouble && near && *provider != own

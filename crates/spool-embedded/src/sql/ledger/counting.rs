@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use mail::event::store::{LedgerBound, Store};
+use mail::registrable;
 use mail::{Domain, DomainPart, LedgerEntry, LedgerKey};
 use rusqlite::{Connection, OptionalExtension, params};
-use spool::registrable;
 
 use super::columns::{ALL_DOMAINS, ALL_HOSTS, NO_HOST, numbers};
 use super::{SECONDS_A_DAY, day_of};

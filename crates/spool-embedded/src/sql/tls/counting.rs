@@ -1,8 +1,8 @@
 //! What settlements add to the results of TLS sessions. All of it runs inside one of the writer's transactions.
 
+use mail::registrable;
 use mail::{Domain, TlsFailure, TlsSession};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use spool::registrable;
 
 use super::{Known, find, written};
 use crate::sql::ledger::day_of;

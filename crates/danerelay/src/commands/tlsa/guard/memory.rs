@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use dane::{TlsaRecord, TlsaSet};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::tlsa::InputError;
 use crate::failure::Failure;
+use crate::replace_file;
 use crate::tlsa_records::wait;
 
 /// The most that is read of the file, in octets.
@@ -101,14 +102,8 @@ impl Memory {
             path: path.to_owned(),
             cause,
         };
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let mut file =
-            tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new("."))).map_err(unwritten)?;
         let text = serde_json::to_string_pretty(self).map_err(|error| unwritten(error.into()))?;
-        file.write_all(text.as_bytes()).map_err(unwritten)?;
-        file.as_file().sync_all().map_err(unwritten)?;
-        file.persist(path).map_err(|error| unwritten(error.error))?;
-        Ok(())
+        replace_file::write(path, 0o600, text.as_bytes()).map_err(unwritten)
     }
 
     /// There are no records that count.

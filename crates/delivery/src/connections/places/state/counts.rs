@@ -7,13 +7,14 @@ use mail::NextHop;
 use tokio::time::Instant;
 
 use super::super::path::Path;
-use super::super::wish::{Network, Seat, Setup, Wish};
+use super::super::strangers::operator;
+use super::super::wish::{Seat, Setup, Wish};
 use super::State;
 
 impl<S> State<S> {
     pub(super) fn begin_setup(&mut self, seat: &mut Seat, now: Instant) {
         let is_known = self.memory.is_known(seat.path, now);
-        let stranger = (!is_known).then(|| Network::from(seat.path.address()));
+        let stranger = (!is_known).then(|| operator(seat.path.address()));
         if let Some(network) = stranger {
             self.strangers.enter(network);
         }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::super::host::{Grant, Host, Waiting};
 use super::super::memory::Dead;
 use super::super::path::Path;
+use super::super::strangers::operator;
 use super::super::wish::Destination;
 use super::{Idle, State, ToClose};
 
@@ -129,7 +130,11 @@ impl<S> State<S> {
         if host.in_setup.iter().any(is_suspect) {
             return Prospect::Shut;
         }
-        if is_known || self.strangers.has_room(address.into(), self.limits.connections) {
+        if is_known
+            || self
+                .strangers
+                .has_room(operator(address), self.limits.connections)
+        {
             Prospect::Open
         } else {
             Prospect::Parked

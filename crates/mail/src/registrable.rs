@@ -1,7 +1,6 @@
-//! Whose name it is: its registrable part, by the public suffix list that is built in.
+//! Who has registered a name: its registrable part, by the public suffix list that is built in.
 
-use mail::Domain;
-use mail::sighting::Place;
+use crate::Domain;
 
 /// The registrable part of a name: `provider.example` of `mx1.mail.provider.example`. The name itself if it has none.
 pub fn of(name: &Domain) -> Domain {
@@ -13,13 +12,11 @@ pub fn part(name: &Domain) -> &str {
     psl::domain_str(name.as_str()).unwrap_or(name.as_str())
 }
 
-/// Who can make this place fail, and as many beside it as they like: the registrable part of its name. `None` for what is
-/// ours.
-pub fn holder(place: &Place) -> Option<Domain> {
-    match place {
-        Place::Host(name) | Place::Domain(name) => Some(of(name)),
-        Place::Resolver | Place::Login(_) => None,
-    }
+/// Whether others register their names below this one, as below `nl` or `co.uk`. Below some names in the other part of the
+/// list, as demon.nl, a provider's customers are, and mail is at these, too: they are none.
+pub fn is_registry(name: &Domain) -> bool {
+    let octets = name.as_str().as_bytes();
+    psl::suffix(octets).is_some_and(|suffix| suffix.typ() == Some(psl::Type::Icann) && suffix == octets)
 }
 
 #[cfg(test)]
@@ -33,12 +30,12 @@ mod tests {
             ("mx1.mail.provider.example", "provider.example"),
             ("provider.example", "provider.example"),
             ("mx.provider.co.uk", "provider.co.uk"),
+            ("provider.co.uk", "provider.co.uk"),
             ("example-nl.mail.protection.outlook.com", "outlook.com"),
             ("co.uk", "co.uk"),
             ("example", "example"),
         ] {
             assert_eq!(of(&Domain::parse(name).unwrap()).as_str(), registered);
         }
-        assert_eq!(holder(&Place::Resolver), None);
     }
 }
