@@ -1,5 +1,7 @@
 //! How many of a thing may come at once, and how often one more (a token bucket).
 
+#![expect(clippy::disallowed_types, reason = "the log lives in real time")]
+
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;

@@ -20,10 +20,10 @@ impl Replacement {
     pub(crate) fn begin(path: &Path, mode: u32) -> io::Result<Self> {
         let mut options = File::options();
         options.write(true).create_new(true).mode(mode);
-        let made = tempfile::Builder::new()
+        let file = tempfile::Builder::new()
             .prefix(".danerelay-")
             .make_in(directory(path), |path| options.open(path))?;
-        let (file, temporary) = NamedTempFile::into_parts(made);
+        let (file, temporary) = NamedTempFile::into_parts(file);
         Ok(Self {
             file,
             temporary,

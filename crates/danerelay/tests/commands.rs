@@ -1,6 +1,12 @@
 //! The commands as a shell sees them: what they print, where, and their exit status.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

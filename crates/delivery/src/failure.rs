@@ -159,12 +159,12 @@ impl SessionFailure {
     }
 
     /// STARTTLS was refused, and the server has ended the session with that.
-    pub(crate) fn ended_at_starttls(refused: Self) -> Self {
+    pub(crate) fn ended_at_starttls(self) -> Self {
         let cause = Cause::closed(Stage::Starttls);
         Self {
-            reason: refused.reason.below(&cause),
+            reason: self.reason.below(&cause),
             cause,
-            ..refused
+            ..self
         }
     }
 

@@ -92,12 +92,12 @@ section! {
 
         /// Recipients of one message; RFC 5321 §4.5.3.1.8 asks for at least 100.
         recipients: u32 = 1000, "as Postfix (smtpd_recipient_limit)"
-            => RELOAD.from_one(100_000);
+            => RELOAD.at_least_one(100_000);
 
         /// Client connections, in all and from one address. Where the limit of file descriptors does not allow as many, the log says so
         /// at the start, and how many are taken.
-        connections: u32 = 2000, "own choice" => RELOAD.from_one(u32::MAX);
-        connections_per_client: u32 = 500, "own choice: the one mail server in front may use many" => RELOAD.from_one(u32::MAX);
+        connections: u32 = 2000, "own choice" => RELOAD.at_least_one(u32::MAX);
+        connections_per_client: u32 = 500, "own choice: the one mail server in front may use many" => RELOAD.at_least_one(u32::MAX);
 
         /// How long a client may take for its next command; RFC 5321 §4.5.3.2.7 asks for at least five minutes.
         timeout: Interval = Interval::minutes(5), "RFC 5321 §4.5.3.2.7" => RELOAD.up_to(HOUR, AN_HOUR);

@@ -82,7 +82,7 @@ impl Rule {
     }
 
     /// See [`Demand::FromOne`].
-    pub(crate) const fn from_one(self, most: u32) -> Self {
+    pub(crate) const fn at_least_one(self, most: u32) -> Self {
         Self {
             demand: Demand::FromOne(most as u64),
             ..self

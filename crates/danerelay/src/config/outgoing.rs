@@ -106,12 +106,12 @@ section! {
 
         /// Connections at a time at most: in all, to one next-hop domain, to one receiving address. A destination begins with five and
         /// gets more as it takes them, fewer when it refuses some; one that fails is probed by one message now and then.
-        connections: u32 = 500, "own choice" => RELOAD.from_one(u32::MAX);
-        connections_per_destination: u32 = 20, "as Postfix (default_destination_concurrency_limit)" => RELOAD.from_one(u32::MAX);
-        connections_per_host: u32 = 50, "own choice: a provider's host serves many domains" => RELOAD.from_one(u32::MAX);
+        connections: u32 = 500, "own choice" => RELOAD.at_least_one(u32::MAX);
+        connections_per_destination: u32 = 20, "as Postfix (default_destination_concurrency_limit)" => RELOAD.at_least_one(u32::MAX);
+        connections_per_host: u32 = 50, "own choice: a provider's host serves many domains" => RELOAD.at_least_one(u32::MAX);
 
         /// Messages over one connection, for how long at most, and how long it may stand idle.
-        reuse: u32 = 100, "own choice" => RESTART.from_one(u32::MAX);
+        reuse: u32 = 100, "own choice" => RESTART.at_least_one(u32::MAX);
         reuse_time: Interval = Interval::minutes(5), "as Postfix (smtp_connection_reuse_time_limit)"
             => RESTART.up_to(HOUR, AN_HOUR);
         idle: Interval = Interval::seconds(5), "own choice" => RESTART;

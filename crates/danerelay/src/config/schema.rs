@@ -164,7 +164,7 @@ section! {
         /// Look policies up, and how many are remembered, in state_directory; all together may take 64 MiB. What is made of
         /// them is said in the policy file (mta_sts).
         enabled: bool = true, "it protects destinations without DNSSEC" => RESTART;
-        cache_entries: u32 = 50_000, "own choice" => RESTART.from_one(u32::MAX);
+        cache_entries: u32 = 50_000, "own choice" => RESTART.at_least_one(u32::MAX);
     }
 }
 

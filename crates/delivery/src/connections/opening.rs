@@ -170,7 +170,7 @@ impl Caller {
             let refused = SessionFailure::starttls_refused(&reply);
             if optional && (reply.code.get() == 421 || !goes_on(wire, extensions).await) {
                 // Whether a new session may continue in plain text is decided separately.
-                return Err(SessionFailure::ended_at_starttls(refused));
+                return Err(refused.ended_at_starttls());
             }
             return in_clear_or_fail(greeted, requirement, refused).await;
         }

@@ -135,13 +135,11 @@ impl Writer {
         } = unwritten;
         let error = self.cause(&error);
         if let Some(culprit) = culprit {
-            match self.aside.take(culprit, &error, &self.shared.teller) {
-                Some(culprit) => group.insert(0, culprit),
-                None => {
-                    self.inbox.put_back(group);
-                    return Ok(());
-                }
-            }
+            let Some(culprit) = self.aside.take(culprit, &error, &self.shared.teller) else {
+                self.inbox.put_back(group);
+                return Ok(());
+            };
+            group.insert(0, culprit);
         }
         self.inbox.refuse(group, doubt, &error);
         Err(error)

@@ -45,6 +45,6 @@ pub(super) fn renew_if_due(
 /// Whether a file can be written and synced.
 pub(super) fn probe(directory: &Path) -> io::Result<()> {
     let mut file = tempfile::tempfile_in(directory)?;
-    file.write_all(&[0; PROBE])?;
+    file.write_all(&vec![0; PROBE])?;
     file.sync_all()
 }

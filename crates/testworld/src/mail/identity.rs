@@ -137,7 +137,7 @@ impl IdentityBuilder {
         let mut params = CertificateParams::new(self.names.clone())?;
         let common_name = self.names.first().map_or("nobody", String::as_str);
         params.distinguished_name.push(DnType::CommonName, common_name);
-        params.is_ca = self.is_ca.clone();
+        params.is_ca = self.is_ca;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;

@@ -121,7 +121,6 @@ fn attempts(recipient: &QueuedRecipient) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
     use mail::CauseKind;
     use spool::RecipientIndex;
 
@@ -199,7 +198,7 @@ mod tests {
             (3_601, "1h"),
             (90_000, "1d 1h"),
         ] {
-            assert_eq!(span(SignedDuration::from_secs(seconds)), text);
+            assert_eq!(span(seconds), text);
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What is asked for, and what a connection counts as.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use mail::{Domain, Network, NextHop};
