@@ -166,15 +166,10 @@ async fn an_outcome_that_cannot_be_recorded_by_itself_is_set_aside() {
     let (directory, spool, first) = with_one_message().await;
     let second = commit(&spool, message(&["a@b.example"]), b"x").await.unwrap();
     let refuses = Connection::open(directory.path().join(DATABASE)).unwrap();
-    let id: String = first
-        .id
-        .to_bytes()
-        .iter()
-        .map(|octet| format!("{octet:02x}"))
-        .collect();
+    let id = u128::from_be_bytes(first.id.to_bytes());
     refuses
         .execute_batch(&format!(
-            "CREATE TRIGGER refuses BEFORE DELETE ON message WHEN OLD.id = x'{id}' \
+            "CREATE TRIGGER refuses BEFORE DELETE ON message WHEN OLD.id = x'{id:032x}' \
              BEGIN SELECT RAISE(ABORT, 'no'); END"
         ))
         .unwrap();

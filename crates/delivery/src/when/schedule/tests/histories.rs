@@ -11,7 +11,7 @@ const DOMAIN: &str = "a.example";
 const END: u64 = 120 * HOUR;
 
 /// What happens.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Accept(usize),
     /// So many seconds pass.
