@@ -95,7 +95,7 @@ fn a_bare_address_is_told_how_to_stand_in_brackets() {
     for (bare, bracketed) in [
         ("192.0.2.1", "[192.0.2.1]"),
         ("u@192.0.2.1", "[192.0.2.1]"),
-        ("2001:db8::1", "[2001:db8::1]"),
+        ("2001:db8::1", "[IPv6:2001:db8::1]"),
     ] {
         let output = danerelay(&["explain", bare]);
         assert_eq!(status(&output), 2, "{bare}");

@@ -159,12 +159,12 @@ impl SessionFailure {
     }
 
     /// STARTTLS was refused, and the server has ended the session with that.
-    pub(crate) fn ended_at_starttls(self) -> Self {
+    pub(crate) fn ended_at_starttls(reply: &Reply) -> Self {
         let cause = Cause::closed(Stage::Starttls);
         Self {
-            reason: self.reason.below(&cause),
+            reason: Reason::of_reply(shortened(reply)).below(&cause),
+            valid: None,
             cause,
-            ..self
         }
     }
 

@@ -167,11 +167,11 @@ impl Caller {
             .command(&Command::StartTls, extensions, Stage::Starttls)
             .await?;
         if reply.code.get() != 220 {
-            let refused = SessionFailure::starttls_refused(&reply);
             if optional && (reply.code.get() == 421 || !goes_on(wire, extensions).await) {
                 // Whether a new session may continue in plain text is decided separately.
-                return Err(refused.ended_at_starttls());
+                return Err(SessionFailure::ended_at_starttls(&reply));
             }
+            let refused = SessionFailure::starttls_refused(&reply);
             return in_clear_or_fail(greeted, requirement, refused).await;
         }
         let stream = greeted.wire.into_plain()?;
