@@ -81,7 +81,7 @@ pub fn start<S: Spool>(
         delays_gathered: delays_gathered(config.delay_warning),
         ages: Ages {
             warning: config.delay_warning,
-            ends: [max_age.min(bounce_max_age), max_age.max(bounce_max_age)],
+            end: max_age.min(bounce_max_age),
         },
     };
     let (spool, events) = (Arc::clone(&surroundings.spool), Arc::clone(&surroundings.events));

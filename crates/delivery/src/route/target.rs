@@ -39,7 +39,12 @@ impl<'a> Target<'a> {
             (Way::Usual, _, Some(route)) | (Way::Fallback, None, Some(route)) => {
                 (Some(&route.next_hop), route.tls, route.login.as_ref())
             }
-            (_, _, None) => (None, RouteTls::at_port(config.port), None),
+            (_, _, None) => (None, RouteTls::Starttls, None),
+        };
+        let own_port = configured.and_then(NextHop::port);
+        let tls = match (tls, own_port) {
+            (RouteTls::Starttls, None) => RouteTls::at_port(config.port),
+            (tls, _) => tls,
         };
         Self {
             next_hop: configured.unwrap_or(next_hop),

@@ -29,8 +29,8 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 pub(crate) struct Ages {
     /// The sender is warned.
     pub(crate) warning: Option<Duration>,
-    /// The ages at which mail is given up, of which a report's may be another; at the second one all mail is.
-    pub(crate) ends: [Duration; 2],
+    /// The first age at which mail may be given up.
+    pub(crate) end: Duration,
 }
 
 /// What was found, and when to look again.
@@ -94,36 +94,26 @@ impl Look {
         (self.last.minus(EVERY), self.now.minus(EVERY))
     }
 
-    /// What is given up: all before this id.
+    /// What may be given up: all before this id.
     pub(super) fn old(&self) -> Id {
-        let [_, end] = self.ages.ends;
-        first_id(self.now.minus(end))
+        first_id(self.now.minus(self.ages.end))
     }
 
-    /// What has reached an age since the last look at which something may happen to it.
-    pub(super) fn late(&self) -> impl Iterator<Item = Range<Id>> {
-        self.reached().map(|age| {
-            let age = age.saturating_add(MOMENT);
-            let after = self.now.minus(age).plus(MILLISECOND);
-            first_id(self.last.minus(age))..first_id(after)
-        })
-    }
-
-    /// The ages that matter once; from the last one on mail is found by every look.
-    fn reached(&self) -> impl Iterator<Item = Duration> + use<> {
-        let [end, _] = self.ages.ends;
-        self.ages.warning.into_iter().chain([end])
+    /// What has become late since the last look.
+    pub(super) fn late(&self) -> Option<Range<Id>> {
+        let age = self.ages.warning?.saturating_add(MOMENT);
+        let after = self.now.minus(age).plus(MILLISECOND);
+        Some(first_id(self.last.minus(age))..first_id(after))
     }
 
     /// Whether it finds this.
     pub(super) fn finds(&self, entry: &Entry) -> bool {
         let accepted = accepted(entry.id).plus(MOMENT);
         let has_waited = entry.wake.plus(EVERY);
-        let is_late = self.reached().any(|age| {
+        let is_late = self.ages.warning.is_some_and(|age| {
             let late = accepted.plus(age).max(has_waited);
             self.last < late && late <= self.now
         });
-        let [_, end] = self.ages.ends;
-        has_waited <= self.now && (is_late || accepted.plus(end) <= self.now)
+        has_waited <= self.now && (is_late || accepted.plus(self.ages.end) <= self.now)
     }
 }

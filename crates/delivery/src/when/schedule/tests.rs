@@ -82,7 +82,7 @@ impl Bench {
         };
         let ages = Ages {
             warning: Some(Duration::from_hours(4)),
-            ends: [Duration::from_hours(120); 2],
+            end: Duration::from_hours(120),
         };
         let overdue = Overdue::new(ages, now.awake);
         Self {
