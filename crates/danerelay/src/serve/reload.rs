@@ -165,15 +165,17 @@ impl<S: Store> Daemon<S> {
     }
 
     /// Reads certificate, key and users again if one of their files has changed. If something is wrong, the old one
-    /// stays in force, and the log says so once.
+    /// stays in force, and the log says so once; what could not be read in time is read again at the next look.
     pub(super) async fn refresh_clients(&mut self, look: &Look) {
         if !self.clients.has_changed(&look.clients) {
             return;
         }
-        self.clients = Watched::of(look.clients.clone());
         let (config, hostname) = (self.loaded.config.clone(), self.hostname.clone());
         let settings = match reading(move || settings::listener(&config, &hostname)).await {
-            Ok(read) => read.map_err(|error| error.to_string()),
+            Ok(read) => {
+                self.clients = Watched::of(look.clients.clone());
+                read.map_err(|error| error.to_string())
+            }
             Err((_, fault)) => Err(fault),
         };
         let event = match settings {
